@@ -1,0 +1,41 @@
+# VRNN Lab: every target sets up .venv by itself. `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+.DEFAULT_GOAL := help
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
+.PHONY: help setup train quick test lint format tensorboard lock clean
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
+
+setup: $(STAMP)  ## create .venv from requirements.lock
+
+train: $(STAMP)  ## learn the eye, draw it, score it against the truth (again: continues or says it is done)
+	$(BIN)/python scripts/train.py experiment=eye $(ARGS)
+
+quick: $(STAMP)  ## the same path in 20 seconds: a look, not a result
+	$(BIN)/python scripts/train.py experiment=quick $(ARGS)
+
+test: $(STAMP)  ## every test
+	$(BIN)/pytest $(ARGS)
+
+lint: $(STAMP)  ## ruff, mypy and the import contracts
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+format: $(STAMP)  ## let ruff rewrite what it can
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+tensorboard: $(STAMP)  ## TensorBoard over every run in outputs/
+	$(BIN)/tensorboard --logdir outputs $(ARGS)
+
+lock: $(STAMP)  ## write requirements.lock from what is installed (no local build suffixes)
+	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
+
+clean:  ## remove .venv and caches; outputs/ stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
