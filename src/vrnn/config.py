@@ -1,0 +1,247 @@
+"""What a configuration is: its typed schema, its ranges, the names of runs, and the one `build` that makes objects of it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+
+@dataclass
+class Model:
+    """Sizes of the six networks; see vrnn.networks.VRNN."""
+
+    h_dim: int = MISSING
+    z_dim: int = MISSING
+    phi_x: list[int] = MISSING
+    phi_z: list[int] = MISSING
+    prior: list[int] = MISSING
+    encoder: list[int] = MISSING
+    decoder: list[int] = MISSING
+    activation: str = "relu"
+    std: str = "softplus"
+    std_floor: float = 1e-4
+
+
+@dataclass
+class Data:
+    """How many traces, and how they are served; see vrnn.data.TraceDataModule."""
+
+    traces: int = 256
+    steps: int = 2048
+    window: int | None = 64
+    batch_size: int = 32
+    val_traces: int = 16
+    test_traces: int = 64
+    eval_steps: int = 1024
+
+
+@dataclass
+class Optim:
+    """Adam, its learning rate over time, and clipping; see vrnn.training.module."""
+
+    learning_rate: float = 1e-2
+    warmup_steps: int = 200
+    final_fraction: float = 0.02
+    clip: float | None = 1.0
+
+
+@dataclass
+class Training:
+    """How long, and how often to validate, save and look (in optimiser steps)."""
+
+    steps: int = 2000
+    log_every: int = 25
+    val_every: int = 250
+    checkpoint_every: int = 100
+    figure_every: int = 500
+
+
+@dataclass
+class Evaluation:
+    """How the finished model is measured; see vrnn.evaluation. checkpoint: last or best."""
+
+    traces: int = 128
+    steps: int = 2048
+    checkpoint: str = "last"
+
+
+@dataclass
+class Config:
+    """One run. The groups typed Any name a class (`_target_`) and its arguments: a new one needs no change here."""
+
+    seed: int = 0
+    fresh: bool = False
+    threads: int = 1
+    allow: list[str] = field(default_factory=lambda: ["vrnn"])
+    model: Model = field(default_factory=Model)
+    recurrence: Any = MISSING
+    frame: Any = MISSING
+    likelihood: Any = MISSING
+    w_schedule: Any = MISSING
+    dataset: Any = MISSING
+    data: Data = field(default_factory=Data)
+    optim: Optim = field(default_factory=Optim)
+    training: Training = field(default_factory=Training)
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    trainer: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class EvaluateConfig:
+    """scripts/evaluate.py: a run's directory, and what to change about its evaluation."""
+
+    run: str = MISSING
+    traces: int | None = None
+    steps: int | None = None
+    checkpoint: str | None = None
+    seed: int | None = None
+
+
+@dataclass
+class GenerateConfig:
+    """scripts/generate.py: a run's directory, how many traces of how many steps, after what, and in which form."""
+
+    run: str = MISSING
+    n: int = 8
+    steps: int = 512
+    prefix: str | None = None
+    format: str = "png"
+    out: str | None = None
+    sample: bool = True
+    checkpoint: str = "last"
+    seed: int = 0
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be run, and how to mend it."""
+
+
+MINIMA = {
+    "threads": 1,
+    "data.traces": 1,
+    "data.steps": 2,
+    "data.window": 1,
+    "data.batch_size": 1,
+    "data.val_traces": 1,
+    "data.test_traces": 1,
+    "data.eval_steps": 2,
+    "optim.warmup_steps": 0,
+    "training.steps": 1,
+    "training.log_every": 1,
+    "training.val_every": 1,
+    "training.checkpoint_every": 1,
+    "training.figure_every": 1,
+    "evaluation.traces": 1,
+    "evaluation.steps": 2,
+    "seed": 0,
+}
+
+
+def register() -> None:
+    """Make the schema and the resolvers known to Hydra; call it before `hydra.main` or `compose`."""
+    store = ConfigStore.instance()
+    for name, node in (("schema", Config), ("evaluate_schema", EvaluateConfig), ("generate_schema", GenerateConfig)):
+        store.store(name=name, node=node)
+    OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+    OmegaConf.register_new_resolver("percent", lambda share, of: round(share * of / 100), replace=True)
+
+
+def run_name(experiment: str | None, dataset: str, overrides: str) -> str:
+    """Return <task>/<slug>-<hash>: the same request gives the same directory, whatever the order of its overrides."""
+    task = experiment if experiment not in (None, "None", "null") else dataset
+    slug = re.sub(r"[^A-Za-z0-9._]+", "-", overrides.replace(",", "_")).strip("-._")[:120] or "defaults"
+    return f"{task}/{slug}-{hashlib.sha256(overrides.encode()).hexdigest()[:8]}"
+
+
+def check(config: DictConfig) -> dict[str, Any]:
+    """Resolve a run's configuration to plain containers, its ranges checked.
+
+    Raises:
+        ConfigError: a number out of its range; the message names the key, what was expected and what came.
+    """
+    for key, least in MINIMA.items():
+        value = OmegaConf.select(config, key)
+        if value is not None and value < least:
+            raise ConfigError(f"{key} must be at least {least}, but is {value}.")
+    for key, positive in (("optim.learning_rate", config.optim.learning_rate), ("optim.clip", config.optim.clip)):
+        if positive is not None and positive <= 0:
+            raise ConfigError(f"{key} must be positive, but is {positive}.")
+    if not 0 <= config.optim.final_fraction <= 1:
+        raise ConfigError(f"optim.final_fraction must be in [0, 1], but is {config.optim.final_fraction}.")
+    check_choice("evaluation.checkpoint", config.evaluation.checkpoint, ("last", "best"))
+    resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    assert isinstance(resolved, dict)
+    return {str(key): value for key, value in resolved.items()}
+
+
+def check_choice(key: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raise ConfigError if a value is none of its choices."""
+    if value not in choices:
+        raise ConfigError(f"{key} must be one of {', '.join(choices)}, but is {value!r}.")
+
+
+def build(node: Mapping[str, Any], allow: list[str], **extra: Any) -> Any:
+    """Make the object a configuration names by `_target_`, nested ones first.
+
+    allow: the packages whose classes a configuration may name. `extra`: further arguments.
+
+    Raises:
+        ConfigError: a target outside `allow`, one that does not exist, or arguments its class refuses.
+    """
+    for target in _targets(node):
+        _check_target(target, allow)
+    try:
+        return hydra.utils.instantiate(dict(node), **extra, _convert_="all")
+    except hydra.errors.InstantiationException as error:
+        cause = error.__cause__ or error
+        raise ConfigError(f"{node.get('_target_')}: {cause}") from error
+
+
+def _targets(node: Any) -> Iterator[str]:
+    """All `_target_` values in a configuration."""
+    if isinstance(node, Mapping):
+        if "_target_" in node:
+            yield node["_target_"]
+        for value in node.values():
+            yield from _targets(value)
+    elif isinstance(node, list | tuple):
+        for value in node:
+            yield from _targets(value)
+
+
+def _check_target(target: str, allow: list[str]) -> None:
+    """A target's own name and the module that defines it must lie in an allowed package: `vrnn.config.hydra` does not."""
+    hint = f"a class of {' or '.join(allow)} (packages of your own are added by allow=[vrnn,my_package])"
+    if target.split(".")[0] not in allow:
+        raise ConfigError(f"A configuration may name {hint}, but names {target}.")
+    try:
+        found = hydra.utils.get_object(target)
+    except Exception as error:
+        raise ConfigError(f"A configuration names {target}, which does not exist: {error}") from error
+    if not isinstance(found, type) or found.__module__.split(".")[0] not in allow:
+        raise ConfigError(f"A configuration may name {hint}, but {target} is {found!r}.")
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return one line `key: old -> new` for each setting in which two configurations differ."""
+    before, after = flat(old), flat(new)
+    keys = sorted(before.keys() | after.keys())
+    return [f"{key}: {before.get(key)} -> {after.get(key)}" for key in keys if before.get(key) != after.get(key)]
+
+
+def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return {"a.b": value} for a tree of dicts; lists become text."""
+    leaves: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            leaves |= flat(value, f"{prefix}{key}.")
+        else:
+            leaves[f"{prefix}{key}"] = str(value) if isinstance(value, list) else value
+    return leaves

@@ -1,0 +1,89 @@
+"""Traces cut into the batches a recurrent network is trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vrnn.patterns.trace import Trace
+
+
+class Batch(NamedTuple):
+    """x: (T, B, x_dim). mask: (T, B), True where x holds a point. start: (B,), True where a trace begins (state: zero)."""
+
+    x: Tensor
+    mask: Tensor
+    start: Tensor
+
+
+class TraceSet:
+    """Traces side by side in one tensor: x (T, N, x_dim) float32, NaN past a trace's end; mask (T, N)."""
+
+    def __init__(self, traces: Sequence[Trace]):
+        if not traces:
+            raise ValueError("A data set needs at least one trace, but got none.")
+        points = [torch.as_tensor(trace.points, dtype=torch.float32) for trace in traces]
+        self.x = torch.nn.utils.rnn.pad_sequence(points, padding_value=torch.nan)
+        lengths = torch.tensor([len(p) for p in points])
+        self.mask = torch.arange(len(self.x)).unsqueeze(1) < lengths
+
+    def __len__(self) -> int:
+        return self.x.shape[1]
+
+    def batch(self, traces: Sequence[int], begin: int, end: int) -> Batch:
+        """Return the steps begin..end of some traces."""
+        index = torch.as_tensor(traces)
+        start = torch.full((len(index),), begin == 0)
+        return Batch(self.x[begin:end, index], self.mask[begin:end, index], start)
+
+
+class TraceLoader:
+    """Batches of windows, in an order that is a function of (seed, epoch), from a position that can be saved and restored.
+
+    An epoch takes the traces in a random order, batch_size at a time, and each such group through all its windows, one after
+    another: the state at a window's end is the next window's beginning (truncated backpropagation through time) unless
+    `start` says that a trace begins. The loader runs over as many epochs as `total` batches take, as one stream; its whole
+    state is one integer, the position in that stream.
+
+    window: steps a window; None: whole traces. total: batches in the stream.
+    """
+
+    def __init__(self, traces: TraceSet, batch_size: int, window: int | None, seed: int, total: int):
+        self.traces, self.batch_size, self.seed, self.total = traces, batch_size, seed, total
+        self.window = window or len(traces.x)
+        self.position = 0
+        self.groups = -(-len(traces) // batch_size)
+        self.windows = -(-len(traces.x) // self.window)
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Batches until every window of every trace was seen once."""
+        return self.groups * self.windows
+
+    def __len__(self) -> int:
+        return self.total
+
+    def __iter__(self) -> Iterator[Batch]:
+        if self.position >= self.total:  # a stream that came to its end begins anew, as validation does every time
+            self.position = 0
+        epoch, order = -1, np.empty(0, dtype=np.int64)
+        while self.position < self.total:
+            if self.position // self.batches_per_epoch != epoch:
+                epoch = self.position // self.batches_per_epoch
+                order = np.random.default_rng([self.seed, epoch]).permutation(len(self.traces))
+            group, window = divmod(self.position % self.batches_per_epoch, self.windows)
+            members = order[group * self.batch_size : (group + 1) * self.batch_size]
+            self.position += 1
+            yield self.traces.batch(members, window * self.window, (window + 1) * self.window)
+
+    def state_dict(self) -> dict[str, int]:
+        """The position: how many batches have been handed out."""
+        return {"position": self.position}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on after the batch at which the state was saved."""
+        self.position = state["position"]

@@ -1,0 +1,45 @@
+"""How well a model predicts traces it has never seen: the bound and its parts."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from vrnn.objective.distributions import gaussian_kl
+
+if TYPE_CHECKING:
+    from vrnn.networks.vrnn import VRNN
+
+ACTIVE_NATS = 0.01  # a latent dimension whose KL exceeds this, in nats per step, counts as active
+
+
+@torch.no_grad()
+def held_out_scores(vrnn: VRNN, x: Tensor, mask: Tensor, generator: torch.Generator) -> dict[str, float | int | None]:
+    """Return the ELBO, the log-likelihood log p(x | z) and the KL on traces x (T, B, x_dim), mask (T, B).
+
+    In nats per step and, summed over a trace, per sequence, each with its standard error over traces (None for one trace);
+    `active_dims`: latent dimensions with more than 0.01 nats per step. One sample of z a step, from `generator`.
+    """
+    run = vrnn.infer(x, mask=mask, generator=generator)
+    kl_dims = gaussian_kl(run.q, run.p).masked_fill(~mask.unsqueeze(-1), 0.0)
+    log_likelihood = torch.where(mask, vrnn.likelihood.log_prob(run.decoder, x), 0.0).sum(0).double()
+    kl = kl_dims.sum((0, 2)).double()
+    steps = mask.sum(0)
+    scores: dict[str, float | int | None] = {}
+    for name, total in (("elbo", log_likelihood - kl), ("kl", kl), ("log_likelihood", log_likelihood)):
+        for unit, values, mean in (
+            ("step", total / steps, total.sum() / steps.sum()),
+            ("sequence", total, total.mean()),
+        ):
+            scores[f"{name}_nats_per_{unit}"] = float(mean)
+            scores[f"{name}_nats_per_{unit}_se"] = standard_error(values)
+    scores["active_dims"] = int((kl_dims.sum((0, 1)) / steps.sum() > ACTIVE_NATS).sum())
+    return scores
+
+
+def standard_error(values: Tensor) -> float | None:
+    """Standard error of the mean of independent values (n,)."""
+    return float(values.std()) / math.sqrt(len(values)) if len(values) > 1 else None

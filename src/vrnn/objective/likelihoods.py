@@ -1,0 +1,157 @@
+"""How likely a point is under the decoder: one class a likelihood.
+
+A likelihood turns the decoder's raw outputs into a distribution over the next point. The outputs are read in the frame's
+units: a raw mean of 1 lies `scale` away from the frame's origin, a raw deviation of 1 is `scale` wide.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from vrnn.objective.distributions import Gaussian, GaussianMixture, gaussian_log_prob
+
+Squash = Literal["softplus", "sigmoid"]
+SQUASHES = {"softplus": softplus, "sigmoid": torch.sigmoid}
+
+
+def positive(raw: Tensor, squash: Squash, floor: float, scale: float = 1.0) -> Tensor:
+    """Return a standard deviation: scale * squash(raw) + floor."""
+    return scale * SQUASHES[squash](raw) + floor
+
+
+class Likelihood(nn.Module):
+    """The interface: `n_outputs`, `read`, `log_prob`, `sample`, `moments`, and the `distortion` training minimises.
+
+    floor: the smallest standard deviation, in units of x. Without one a noiseless stretch makes the density infinite.
+    """
+
+    def __init__(self, std: Squash = "softplus", floor: float = 1e-3):
+        super().__init__()
+        if std not in SQUASHES:
+            raise ValueError(f"likelihood.std must be one of {sorted(SQUASHES)}, but is {std!r}.")
+        if floor <= 0:
+            raise ValueError(f"likelihood.floor must be positive, but is {floor}.")
+        self.std: Squash = std
+        self.floor = floor
+
+    def n_outputs(self, x_dim: int) -> int:
+        """How many raw numbers the decoder must give for a point of x_dim coordinates."""
+        raise NotImplementedError
+
+    def read(self, raw: Tensor, origin: Tensor, scale: float) -> tuple[Tensor, ...]:
+        """Turn raw outputs (…, n_outputs) around an origin (…, x_dim) into the likelihood's distribution."""
+        raise NotImplementedError
+
+    def log_prob(self, dist: tuple[Tensor, ...], x: Tensor) -> Tensor:
+        """Return log p(x) in nats: (…, x_dim) -> (…)."""
+        raise NotImplementedError
+
+    def sample(self, dist: tuple[Tensor, ...], noise: Tensor, uniform: Tensor) -> Tensor:
+        """Return a point (…, x_dim) made from standard normal noise (…, x_dim) and uniform numbers (…)."""
+        raise NotImplementedError
+
+    def moments(self, dist: tuple[Tensor, ...]) -> Gaussian:
+        """Return the mean and standard deviation of each coordinate: (…, x_dim)."""
+        raise NotImplementedError
+
+    def distortion(self, dist: tuple[Tensor, ...], x: Tensor) -> Tensor:
+        """Return what the loss adds to w * KL, (…): here -log p(x) in nats."""
+        return -self.log_prob(dist, x)
+
+    def nats_per_distortion(self, distortion: Tensor, x_dim: int) -> Tensor:
+        """How many nats a unit of distortion is worth: what turns w into the ELBO's beta. 1 for a log-likelihood."""
+        return torch.ones_like(distortion)
+
+
+class GaussianLikelihood(Likelihood):
+    """p(x) = N(mean, diag(std^2)), both from the decoder."""
+
+    def n_outputs(self, x_dim: int) -> int:
+        """Mean and deviation a coordinate."""
+        return 2 * x_dim
+
+    def read(self, raw: Tensor, origin: Tensor, scale: float) -> Gaussian:
+        """raw: (…, 2 x_dim), means first."""
+        mean, std = raw.chunk(2, dim=-1)
+        return Gaussian(origin + scale * mean, positive(std, self.std, self.floor, scale))
+
+    def log_prob(self, dist: tuple[Tensor, ...], x: Tensor) -> Tensor:
+        """Nats, summed over the coordinates."""
+        mean, std = dist
+        return gaussian_log_prob(x, mean, std)
+
+    def sample(self, dist: tuple[Tensor, ...], noise: Tensor, uniform: Tensor) -> Tensor:
+        """mean + std * noise."""
+        mean, std = dist
+        return mean + std * noise
+
+    def moments(self, dist: tuple[Tensor, ...]) -> Gaussian:
+        """The parameters themselves."""
+        return Gaussian(*dist)
+
+
+class MSELikelihood(GaussianLikelihood):
+    """The blog's loss: the squared error of a *sampled* point, mean over the coordinates, instead of -log p(x).
+
+    E[distortion] = mean((x - mean)^2) + mean(std^2), so it pulls std to 0; log_prob still tells how likely the truth is under
+    the Gaussian it draws from. Minimising D + w KL is a Gaussian ELBO with noise variance w x_dim / 2 (w per step), so at
+    noise = D its beta is w x_dim / (2 D).
+    """
+
+    def distortion(self, dist: tuple[Tensor, ...], x: Tensor) -> Tensor:
+        """Return ((x - x_hat)^2).mean(-1) with x_hat drawn from torch's global generator."""
+        mean, std = dist
+        return (x - mean - std * torch.randn_like(std)).square().mean(-1)
+
+    def nats_per_distortion(self, distortion: Tensor, x_dim: int) -> Tensor:
+        """Return x_dim / (2 D)."""
+        return x_dim / (2 * distortion)
+
+
+class GaussianMixtureLikelihood(Likelihood):
+    """p(x) = sum_k weight_k N(mean_k, diag(std_k^2)), K components, all from the decoder."""
+
+    def __init__(self, components: int = 4, std: Squash = "softplus", floor: float = 1e-3):
+        super().__init__(std, floor)
+        if components < 1:
+            raise ValueError(f"likelihood.components must be at least 1, but is {components}.")
+        self.components = components
+
+    def n_outputs(self, x_dim: int) -> int:
+        """A weight, and mean and deviation a coordinate, for each component."""
+        return self.components * (1 + 2 * x_dim)
+
+    def read(self, raw: Tensor, origin: Tensor, scale: float) -> GaussianMixture:
+        """raw: (…, K (1 + 2 x_dim)): weights, then means, then deviations."""
+        x_dim = origin.shape[-1]
+        logits, mean, std = raw.split([self.components, *[self.components * x_dim] * 2], dim=-1)
+        mean, std = (part.unflatten(-1, (self.components, x_dim)) for part in (mean, std))
+        return GaussianMixture(
+            logits.log_softmax(-1),
+            origin.unsqueeze(-2) + scale * mean,
+            positive(std, self.std, self.floor, scale),
+        )
+
+    def log_prob(self, dist: tuple[Tensor, ...], x: Tensor) -> Tensor:
+        """Nats, exact, by logsumexp over the components."""
+        log_weights, mean, std = dist
+        return (log_weights + gaussian_log_prob(x.unsqueeze(-2), mean, std)).logsumexp(-1)
+
+    def sample(self, dist: tuple[Tensor, ...], noise: Tensor, uniform: Tensor) -> Tensor:
+        """The component by inverting the weights' cumulative sum at `uniform`, then mean + std * noise."""
+        log_weights, mean, std = dist
+        below = log_weights.exp().cumsum(-1)[..., :-1] < uniform.unsqueeze(-1)
+        chosen = below.sum(-1)[..., None, None].expand(*uniform.shape, 1, noise.shape[-1])
+        return (mean.gather(-2, chosen) + std.gather(-2, chosen) * noise.unsqueeze(-2)).squeeze(-2)
+
+    def moments(self, dist: tuple[Tensor, ...]) -> Gaussian:
+        """Mean and standard deviation of the whole mixture."""
+        log_weights, mean, std = dist
+        weights = log_weights.exp().unsqueeze(-1)
+        overall = (weights * mean).sum(-2)
+        variance = (weights * (std.square() + (mean - overall.unsqueeze(-2)).square())).sum(-2)
+        return Gaussian(overall, variance.sqrt())

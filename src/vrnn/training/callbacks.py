@@ -1,0 +1,86 @@
+"""What a run shows while it trains: scalars, figures, hyper-parameters, a progress bar."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.callbacks import TQDMProgressBar
+from pytorch_lightning.loggers import TensorBoardLogger
+from torch import Tensor
+
+from vrnn import plots
+from vrnn.training.module import VRNNModule
+
+
+def board(trainer: Trainer) -> TensorBoardLogger:
+    """The run's TensorBoard logger."""
+    assert isinstance(trainer.logger, TensorBoardLogger)
+    return trainer.logger
+
+
+class Scalars(Callback):
+    """Writes a training step's scalars every `log_every` steps, and the speed since the last time."""
+
+    def __init__(self) -> None:
+        self.since: tuple[int, float] | None = None
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        """The module has collected them; they are of this step alone, not a mean."""
+        assert isinstance(pl_module, VRNNModule)
+        step = trainer.global_step
+        if step % pl_module.log_every:
+            return
+        scalars = dict(pl_module.scalars)
+        if self.since is not None and step > self.since[0]:
+            scalars["speed/steps_per_second"] = (step - self.since[0]) / (time.perf_counter() - self.since[1])
+        self.since = step, time.perf_counter()
+        board(trainer).log_metrics(scalars, step=step)
+
+
+class Figures(Callback):
+    """Every `every` steps: a held-out trace, its reconstruction, and one generated from the prior, to TensorBoard and disk.
+
+    shown: (T, x_dim), the held-out trace.
+    """
+
+    def __init__(self, directory: Path, every: int, shown: Tensor):
+        self.directory, self.every, self.shown = directory, every, shown
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Drawn with noise of its own, so that looking does not change the run."""
+        assert isinstance(pl_module, VRNNModule)
+        if trainer.global_step % self.every:
+            return
+        generator, shown = pl_module.noise_generator(), self.shown.to(pl_module.device).unsqueeze(1)
+        with torch.no_grad():
+            reconstructed = pl_module.vrnn.reconstruct(shown, generator=generator)
+            generated = pl_module.vrnn.generate(1, len(shown), generator=generator)
+        panels = {"shown": shown, "generated from the prior": generated, "reconstructed": reconstructed}
+        figure = plots.traces_figure({name: x[:, 0].cpu().numpy() for name, x in panels.items()})
+        board(trainer).experiment.add_figure("traces", figure, trainer.global_step)
+        plots.save(figure, self.directory / "training.png")
+
+
+class HyperParameters(Callback):
+    """Puts the run into TensorBoard's HPARAMS with a column for each final score, empty until the run ends."""
+
+    def __init__(self, parameters: Mapping[str, Any], scores: list[str]):
+        self.parameters, self.scores = dict(parameters), scores
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """TensorBoard takes the columns from any one run, so all register the same."""
+        board(trainer).log_hyperparams(self.parameters, dict.fromkeys(self.scores, float("nan")))
+
+
+class ProgressBar(TQDMProgressBar):
+    """Lightning's bar over all steps, showing the bound and the KL in nats per step."""
+
+    def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, int | str | float | dict[str, float]]:
+        """The scalars last logged."""
+        assert isinstance(pl_module, VRNNModule)
+        return {name: f"{pl_module.scalars[f'train/{name}']:.3f}" for name in ("elbo", "kl") if pl_module.scalars}

@@ -1,0 +1,122 @@
+"""Checkpoints from which a run goes on bit for bit: written atomically, holding the random generators' states."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric.plugins.io import TorchCheckpointIO
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import Checkpoint
+from torch import Tensor
+
+from vrnn.training.interruption import Interruption
+
+LAST, BEST = "last.ckpt", "best.ckpt"
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes beside the target, flushes to the disk, then renames: a reader sees the old file or the new one, never a part."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write it; storage_options belong to remote file systems, which cannot rename atomically."""
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(target.name + ".part")
+        with part.open("wb") as file:
+            torch.save(checkpoint, file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(target)
+
+
+class RunCheckpoints(Checkpoint):
+    """Keeps checkpoints/last.ckpt and checkpoints/best.ckpt (highest val/elbo) of a run.
+
+    `last` is written every `every` steps and after each validation, never between a step and the validation due at that very
+    step, so that a resumed run neither repeats nor skips one. When an interruption is pending, `last` is written and the process exits.
+    """
+
+    def __init__(self, directory: Path, every: int, val_every: int, interruption: Interruption):
+        self.directory, self.every, self.val_every = directory, every, val_every
+        self.interruption = interruption
+        self.best = float("-inf")
+        self.to_restore: dict[str, Any] | None = None
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Restore the random generators once everything that runs before the first step has drawn from them."""
+        if self.to_restore is not None:
+            set_rng_states(self.to_restore)
+            self.to_restore = None
+
+    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        """Save if it is time, or if somebody wants the process to end."""
+        step = trainer.global_step
+        if step % self.val_every == 0:
+            return
+        if step % self.every == 0 or self.interruption.pending:
+            self.save(trainer, LAST)
+        self.interruption.exit_if_pending()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save the best first: killed in between, the run repeats this validation and saves both."""
+        elbo = float(trainer.callback_metrics["val/elbo"])
+        if elbo > self.best:
+            self.best = elbo
+            self.save(trainer, BEST)
+        self.save(trainer, LAST)
+        self.interruption.exit_if_pending()
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """The end of training need not fall on a multiple of anything."""
+        self.save(trainer, LAST)
+
+    def save(self, trainer: Trainer, name: str) -> None:
+        """Scalars reach the disk before the checkpoint that will not write them again."""
+        for logger in trainer.loggers:
+            logger.experiment.flush()  # type: ignore[attr-defined]
+        trainer.save_checkpoint(self.directory / name)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best bound so far and the states of all random generators."""
+        return {"best": self.best, "rng": get_rng_states()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take them up again; the generators' turn comes at the first step."""
+        self.best, self.to_restore = state_dict["best"], state_dict["rng"]
+
+
+def get_rng_states() -> dict[str, Any]:
+    """Collect the global generators of torch (all devices), numpy and python as tensors and tuples."""
+    kind, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all(),
+        "numpy": (kind, torch.from_numpy(np.asarray(keys).astype(np.int64)), *rest),
+        "python": random.getstate(),
+    }
+
+
+def set_rng_states(states: dict[str, Any]) -> None:
+    """Undo `get_rng_states`."""
+    kind, keys, *rest = states["numpy"]
+    torch.set_rng_state(states["torch"])
+    torch.cuda.set_rng_state_all(states["cuda"])
+    np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))  # noqa: NPY002
+    random.setstate(states["python"])
+
+
+def load_weights(module: torch.nn.Module, path: Path) -> None:
+    """Load a checkpoint's weights into a module.
+
+    Raises:
+        FileNotFoundError: there is no such checkpoint.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist: train the run first, or name a run directory that has it.")
+    weights: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    module.load_state_dict(weights)

@@ -1,0 +1,152 @@
+"""The LightningModule: the VRNN, its objective and its optimiser."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor
+
+from vrnn.data.windows import Batch
+from vrnn.engine.interface import State
+from vrnn.networks.vrnn import VRNN, Inference
+from vrnn.objective.distributions import gaussian_kl
+from vrnn.objective.reduction import mean_per_step, mean_per_trace
+from vrnn.objective.w_schedules import Weighted, WSchedule
+
+ACTIVE_NATS = 0.01  # a latent dimension whose KL exceeds this, in nats per step, counts as active
+
+
+class NonFiniteError(RuntimeError):
+    """Training met a loss or a gradient that is not a number."""
+
+
+class VRNNModule(LightningModule):
+    """Trains a VRNN; the recurrent state is carried from window to window and is part of the checkpoint.
+
+    learning_rate: Adam's, after `warmup_steps` of linear warm-up, decaying along a cosine to final_fraction of it at
+    `steps`. clip: the largest global gradient norm (None: no clipping). log_every: steps between two rows of scalars.
+    """
+
+    def __init__(
+        self,
+        vrnn: VRNN,
+        w_schedule: WSchedule,
+        steps: int,
+        learning_rate: float = 1e-2,
+        warmup_steps: int = 200,
+        final_fraction: float = 0.02,
+        clip: float | None = 1.0,
+        log_every: int = 25,
+        seed: int = 0,
+    ):
+        super().__init__()
+        self.vrnn, self.w_schedule = vrnn, w_schedule
+        self.steps, self.warmup_steps, self.final_fraction = steps, warmup_steps, final_fraction
+        self.learning_rate, self.clip = learning_rate, clip
+        self.log_every, self.seed = log_every, seed
+        self.carried: State | None = None
+        self.scalars: dict[str, float] = {}
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """Adam with warm-up and cosine decay, stepped every batch."""
+        optimizer = torch.optim.Adam(self.vrnn.parameters(), lr=self.learning_rate, fused=True)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.learning_rate_factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def learning_rate_factor(self, step: int) -> float:
+        """The learning rate at a step, as a fraction of its peak."""
+        warm = min(1.0, (step + 1) / (self.warmup_steps + 1))
+        progress = min(1.0, step / self.steps)
+        return warm * (self.final_fraction + (1 - self.final_fraction) * 0.5 * (1 + math.cos(math.pi * progress)))
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Infer along a window, weigh, and remember where the window ended."""
+        state = self.vrnn.initial_state(batch.x.shape[1]) if self.carried is None else self.carried
+        if len(state.fresh) != len(batch.start):  # the last, smaller group of an epoch, or the first after it
+            state = self.vrnn.initial_state(len(batch.start))
+        mask = None if batch.mask.all() else batch.mask
+        run = self.vrnn.infer(batch.x, state.reset(batch.start), mask)
+        self.carried = run.state.detach()
+        distortion = self.vrnn.likelihood.distortion(run.decoder, batch.x)
+        kl = gaussian_kl(run.q, run.p)
+        weighted = self.w_schedule.weigh(distortion, kl, mask)
+        if not torch.isfinite(weighted.loss):
+            raise NonFiniteError(self._diagnosis("loss", weighted.loss))
+        if self.log_due:
+            self.scalars = self.summary(batch.x, mask, run, distortion, kl, weighted)
+        return weighted.loss
+
+    @property
+    def log_due(self) -> bool:
+        """Whether this training step writes its scalars."""
+        return (self.global_step + 1) % self.log_every == 0
+
+    def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
+        """Clip the global norm, before the step; a norm that is not finite stops the run before it can spoil the weights."""
+        norm = torch.nn.utils.clip_grad_norm_(self.vrnn.parameters(), self.clip or math.inf)
+        if not torch.isfinite(norm):
+            raise NonFiniteError(self._diagnosis("gradient norm", norm))
+        if self.log_due:
+            rates = {"optimiser/gradient_norm": float(norm), "optimiser/learning_rate": optimizer.param_groups[0]["lr"]}
+            self.scalars.update(rates)
+
+    @torch.no_grad()
+    def summary(
+        self, x: Tensor, mask: Tensor | None, run: Inference, distortion: Tensor, kl: Tensor, weighted: Weighted
+    ) -> dict[str, float]:
+        """The scalars of a training step: nats per step unless the name says otherwise."""
+        likelihood = self.vrnn.likelihood
+        moments = likelihood.moments(run.decoder)
+        re = mean_per_step(((x - moments.mean).square() + moments.std.square()).mean(-1), mask)
+        de = mean_per_trace((kl + 0.5).sum(-1), mask)
+        nats = likelihood.nats_per_distortion(mean_per_step(distortion, mask), self.vrnn.x_dim)
+        return {
+            **bound("train", likelihood.log_prob(run.decoder, x), kl, mask),
+            **{f"train/{name}": float(value) for name, value in (("loss", weighted.loss), ("RE", re), ("DE", de))},
+            "w/w": float(weighted.w),
+            "w/implied_beta": float(weighted.w_per_step * nats),
+            "train/mean_sigma": float(mean_per_step(moments.std.mean(-1), mask)),
+        }
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """The bound on held-out traces, with the same noise every time."""
+        mask = None if batch.mask.all() else batch.mask
+        run = self.vrnn.infer(batch.x, mask=mask, generator=self.noise_generator())
+        kl = gaussian_kl(run.q, run.p)
+        scalars = bound("val", self.vrnn.likelihood.log_prob(run.decoder, batch.x), kl, mask)
+        per_dim = [mean_per_step(kl[..., i], mask) for i in range(kl.shape[-1])]
+        scalars |= {f"kl_per_dim/{i:02d}": float(value) for i, value in enumerate(per_dim)}
+        scalars["val/active_dims"] = float(sum(value > ACTIVE_NATS for value in per_dim))
+        self.log("val/elbo", scalars["val/elbo"], logger=False)
+        if self.logger is not None:
+            self.logger.log_metrics(scalars, step=self.global_step)
+
+    def noise_generator(self) -> torch.Generator:
+        """A generator for everything that must not disturb, or depend on, the course of training."""
+        return torch.Generator(device=self.device).manual_seed(self.seed)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the state carried between windows."""
+        checkpoint["carried_state"] = None if self.carried is None else tuple(self.carried)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take it up again."""
+        carried = checkpoint["carried_state"]
+        self.carried = None if carried is None else State(*carried)
+
+    def _diagnosis(self, what: str, value: Tensor) -> str:
+        return (
+            f"The {what} became {float(value)} at step {self.global_step}. The last good checkpoint is kept. "
+            "Lower optim.learning_rate, set optim.clip, or raise likelihood.floor, then start again with fresh=true."
+        )
+
+
+@torch.no_grad()
+def bound(prefix: str, log_prob: Tensor, kl: Tensor, mask: Tensor | None) -> dict[str, float]:
+    """The ELBO and its parts in nats per step, from log p(x | z) (T, B) and the KL (T, B, z_dim)."""
+    log_likelihood, divergence = mean_per_step(log_prob, mask), mean_per_step(kl.sum(-1), mask)
+    values = {"elbo": log_likelihood - divergence, "log_likelihood": log_likelihood, "kl": divergence}
+    return {f"{prefix}/{name}": float(value) for name, value in values.items()}
