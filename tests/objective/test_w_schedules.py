@@ -1,0 +1,103 @@
+import logging
+
+import pytest
+import torch
+
+from vrnn.objective import AdaptiveW, ConstantW, LinearW
+
+T, B, Z = 5, 3, 2
+
+
+@pytest.fixture
+def terms():
+    generator = torch.Generator().manual_seed(0)
+    return torch.rand(T, B, generator=generator), torch.rand(T, B, Z, generator=generator)
+
+
+def test_constant_is_beta_times_the_kl(terms):
+    distortion, kl = terms
+    weighted = ConstantW(4.0).weigh(distortion, kl, None)
+    assert float(weighted.loss) == pytest.approx(float(distortion.mean() + 4 * kl.sum(-1).mean()))
+    assert float(weighted.w) == 4.0
+
+
+def test_linear_counts_training_steps_only(terms):
+    schedule = LinearW(0.0, 1.0, steps=4)
+    ws = []
+    for _ in range(6):
+        ws.append(float(schedule.weigh(*terms, None).w))
+        schedule.eval()
+        schedule.weigh(*terms, None)
+        schedule.train()
+    assert ws == [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+@pytest.mark.parametrize(("kl_offset", "missing_half"), [("blog", 0.5), ("exact", 0.0)])
+def test_adaptive_follows_the_blog_s_rule(terms, reduction, kl_offset, missing_half):
+    """Twenty steps by hand, in plain floats."""
+    distortion, kl = terms
+    schedule = AdaptiveW(r=10, alpha=1e-3, w_0=0.01, kl_offset=kl_offset, reduction=reduction).double()
+    re = sum(distortion.flatten().tolist()) / (T * B)
+    de = sum(kl.flatten().tolist()) / B + T * Z * missing_half
+    de = de if reduction == "sum" else de / T
+    w = 0.01
+    for _ in range(20):
+        weighted = schedule.weigh(distortion.double(), kl.double(), None)
+        assert float(weighted.w) == pytest.approx(w, rel=1e-6)
+        assert float(weighted.loss) == pytest.approx(re + w * de, rel=1e-6)
+        assert float(weighted.w_per_step) == pytest.approx(w * T if reduction == "sum" else w, rel=1e-6)
+        w += 1e-3 * (10 * re - w * de)
+
+
+def test_adaptive_moves_up_with_the_reconstruction_error(terms):
+    """Positive feedback: more RE, more w (GECO does the opposite)."""
+    distortion, kl = terms
+    little, much = AdaptiveW(alpha=1e-3), AdaptiveW(alpha=1e-3)
+    little.weigh(distortion, kl, None)
+    much.weigh(2 * distortion, kl, None)
+    assert float(much.w) > float(little.w) > 0
+
+
+def test_adaptive_settles_at_the_ratio(terms):
+    """The fixed point is w DE = r RE; its time constant is 1 / (alpha DE) steps."""
+    distortion, kl = terms
+    schedule = AdaptiveW(r=2.0, alpha=0.01, kl_offset="exact")
+    for _ in range(1000):
+        weighted = schedule.weigh(distortion, kl, None)
+    de = kl.sum() / B
+    assert float(weighted.w * de) == pytest.approx(2 * float(distortion.mean()), rel=1e-4)
+
+
+def test_adaptive_clamps_and_says_so_once(terms, caplog):
+    schedule = AdaptiveW(alpha=1.0, w_max=0.5)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            schedule.weigh(*terms, None)
+    assert float(schedule.w) == 0.5
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+@pytest.mark.parametrize("make", [LinearW, AdaptiveW])
+def test_state_is_in_the_state_dict(make, terms):
+    one, two = make(), make()
+    for _ in range(3):
+        one.weigh(*terms, None)
+    two.load_state_dict(one.state_dict())
+    assert torch.equal(one.weigh(*terms, None).loss, two.weigh(*terms, None).loss)
+    assert float(make().weigh(*terms, None).w) != float(two.weigh(*terms, None).w)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: LinearW(start=-1),
+        lambda: LinearW(steps=-1),
+        lambda: AdaptiveW(kl_offset="none"),
+        lambda: AdaptiveW(alpha=0),
+        lambda: AdaptiveW(w_0=2, w_max=1),
+    ],
+)
+def test_bad_schedules_are_refused(make):
+    with pytest.raises(ValueError, match="w_schedule|w must"):
+        make()
