@@ -187,8 +187,8 @@ class Automaton:
             gap = float(np.linalg.norm(begin - point))
             if gap > _JOINT * self.size:
                 raise ValueError(
-                    f"automaton.states.{name}.curve misses the junction ({point[0]:.6g}, {point[1]:.6g}) by {gap:.3g}: "
-                    f"it starts at ({begin[0]:.6g}, {begin[1]:.6g}); move it, or set crossing: line"
+                    f"automaton.states.{name}.curve misses the junction {np.round(point, 6).tolist()} by {gap:.3g}: "
+                    f"it starts at {np.round(begin, 6).tolist()}; move it, or set crossing: line"
                 )
 
     def _compile(self) -> tuple[dict[int, int], dict[tuple[int, int], int], list[Piece]]:
