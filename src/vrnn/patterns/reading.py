@@ -70,11 +70,11 @@ def _checked(name: str, points: Points) -> Points:
 def _read_numpy(path: Path) -> dict[str, Points]:
     """Read .npy and .npz, which numpy tells apart by content."""
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            arrays = {str(path): loaded}
-        else:
-            with loaded:
+        with path.open("rb") as file:  # opened here, because numpy leaves a torn .npz open
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                arrays = {str(path): loaded}
+            else:
                 arrays = {f"{path}[{key}]": loaded[key] for key in loaded.files}
     except (ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         cure = "save plain numbers with numpy.save or numpy.savez"

@@ -28,6 +28,7 @@ Points = NDArray[np.float64]
 
 PIECE = 0.01  # longest piece of a curved segment, as a share of the drawing's longer side
 FINE = np.linspace(0.0, 1.0, 129)  # parameters at which a curved segment is measured
+LARGEST = 1e100  # coordinates whose squares are still finite
 
 CONTAINERS = {"svg", "g", "a", "switch"}
 
@@ -95,16 +96,18 @@ def _is_stroked(style: dict[str, str]) -> bool:
 
 def _segments(path: Path, shape: Any, matrix: Points) -> list[Points]:
     """Return a shape's segments in user units: (2, 2) for a straight one, (129, 2) for a curved one."""
+    what = f"{path}: <{_tag(shape)} id={shape.get('id')!r}>"
     try:
         parsed = parse_path(CONVERSIONS[_tag(shape)](shape))
         lines = [np.array([s.start, s.end] if isinstance(s, Line) else [s.point(t) for t in FINE]) for s in parsed]
-        flat = [np.stack([z.real, z.imag, np.ones(len(z))], axis=1) @ matrix[:2].T for z in lines]
+        planes = [np.stack([z.real, z.imag, np.ones(len(z))], axis=1) for z in lines]
     except Exception as error:  # the library fails in many ways on bad data: assertions, None in sums, warnings
-        what = f"<{_tag(shape)} id={shape.get('id')!r}>"
-        raise ValueError(f"{path}: {what} has unreadable data ({type(error).__name__}: {error})") from error
-    if not all(np.isfinite(points).all() for points in flat):
-        raise ValueError(f"{path}: <{_tag(shape)} id={shape.get('id')!r}> has coordinates that are not finite numbers")
-    return flat
+        raise ValueError(f"{what} has unreadable data ({type(error).__name__}: {error})") from error
+    with np.errstate(all="ignore"):
+        segments = [plane @ matrix[:2].T for plane in planes]
+    if not all((np.abs(segment) < LARGEST).all() for segment in segments):
+        raise ValueError(f"{what} has coordinates that are not finite or beyond {LARGEST:g}")
+    return segments
 
 
 def _thinned(curve: Points, longest: float) -> Points:
