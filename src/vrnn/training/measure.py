@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vrnn.data.module import TraceDataModule
 from vrnn.data.windows import TraceSet
-from vrnn.evaluation import LapJudge, held_out_scores, score
+#from vrnn.evaluation import LapJudge, held_out_scores, score
 from vrnn.networks.vrnn import VRNN
 from vrnn.patterns import AutomatonPattern, Pattern
 
