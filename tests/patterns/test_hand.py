@@ -102,8 +102,8 @@ def test_each_jitter_has_the_size_asked_for():
 def test_sizes_change_from_lap_to_lap_but_not_at_the_junction():
     trace = Hand(speed=0.05, **STILL | {"scale_jitter": 0.05}).draw(RING, 40_000, np.random.default_rng(0))
     reach = [trace.points[trace.lap == lap, 0].min() for lap in range(trace.lap[-1])]
-    # The far side lies half-way between two knots: its deviation is 2 * 0.05 / sqrt(2). Over 318 laps, neighbours alike,
-    # the estimate's error is ~5 %: chance fails less than one seed in 10 000.
+    # The far side lies half-way between two knots: its deviation is 2 * 0.05 / sqrt(2). Over 318 laps, neighbours
+    # alike, the error is ~5 %: chance fails less than one seed in 10 000.
     assert np.std(reach) == pytest.approx(2 * 0.05 / np.sqrt(2), rel=0.2)
     begin = trace.points[np.flatnonzero(np.diff(trace.lap, prepend=-1))]
     assert np.linalg.norm(begin - [1, 0], axis=1).max() < 0.06  # one step of 0.05

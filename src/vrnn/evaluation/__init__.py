@@ -1,0 +1,16 @@
+"""Laps, visits and scores: what traces are made of, and how far that is from the truth."""
+
+from vrnn.evaluation.laps import INVALID, UNFINISHED, Lap, LapJudge, judge_the_judge
+from vrnn.evaluation.scores import Visit, find_visits, score, truth
+
+__all__ = [
+    "INVALID",
+    "UNFINISHED",
+    "Lap",
+    "LapJudge",
+    "Visit",
+    "find_visits",
+    "judge_the_judge",
+    "score",
+    "truth",
+]
