@@ -7,6 +7,7 @@ caller saves or logs it. Colours are safe for colour-blind eyes; time runs from 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -32,19 +33,25 @@ ACTIVE = 0.01  # nats a step from which a latent dimension counts as used
 
 
 class Lap(Protocol):
-    """What `laps_figure` needs to know of a lap: its points are points[start:end]."""
+    """What `laps_figure` needs to know of a lap: it lasts from `start` to `end`, in steps, fractions allowed."""
 
     @property
     def label(self) -> str:
         """The pattern's name, or "invalid"."""
 
     @property
-    def start(self) -> int:
-        """First step."""
+    def start(self) -> float:
+        """When it begins."""
 
     @property
-    def end(self) -> int:
-        """Step after the last."""
+    def end(self) -> float:
+        """When it ends: the next one's start."""
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as a file whose suffix names the format; its folder is made where it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
 
 
 def traces_figure(panels: Mapping[str, Array]) -> Figure:
@@ -147,7 +154,7 @@ def laps_figure(points: Array, laps: Sequence[Lap]) -> Figure:
     """
     points = _plane("points", points)
     labels = [*sorted({lap.label for lap in laps} - {INVALID}), INVALID]
-    valid = [_box(points[lap.start : lap.end]) for lap in laps if lap.label != INVALID]
+    valid = [_box(_stretch(points, lap)) for lap in laps if lap.label != INVALID]
     limits = _grown(_common_box(valid) if valid else _box(points), 0.12)
     width, height = _panel_size(limits, 3.0)
     figure = Figure(figsize=(width * len(labels) + 0.6, height + 0.7), dpi=110, layout="compressed")
@@ -155,13 +162,18 @@ def laps_figure(points: Array, laps: Sequence[Lap]) -> Figure:
     for i, (ax, label) in enumerate(zip(axes, labels, strict=True)):
         members = [lap for lap in laps if lap.label == label]
         chosen = members[:: int(np.ceil(len(members) / LAPS_DRAWN)) or 1]
-        lines = [_tamed(points[lap.start : lap.end], limits) for lap in chosen]
+        lines = [_tamed(_stretch(points, lap), limits) for lap in chosen]
         colour = WRONG if label == INVALID else HUES[i % len(HUES)]
         alpha = float(np.clip(12.0 / max(1, len(lines)), 0.12, 0.9))
         ax.add_collection(LineCollection(lines, colors=colour, linewidths=1.1, alpha=alpha))
         share = f"{100 * len(members) / len(laps):.1f} %" if laps else "-"
         _frame(ax, limits, f"{label}: {share} ({len(members)})")
     return figure
+
+
+def _stretch(points: Array, lap: Lap) -> Array:
+    """The points (n, 2) nearest to a lap's beginning, its end, and all between."""
+    return points[round(lap.start) : round(lap.end) + 1]
 
 
 def latent_figure(kl: Array) -> Figure:

@@ -35,9 +35,7 @@ def test_kl_against_quadrature():
     """The integral of q log(q / p) by the trapezoid rule over 12 standard deviations: no library's formula involved."""
     q, p = Gaussian(torch.tensor(0.3), torch.tensor(0.7)), Gaussian(torch.tensor(-0.5), torch.tensor(1.6))
     x = torch.linspace(-8.4, 8.4, 20001, dtype=torch.float64)
-    log_q, log_p = (
-        -0.5 * ((x - d.mean) / d.std) ** 2 - math.log(d.std) - 0.5 * math.log(2 * math.pi) for d in (q, p)
-    )
+    log_q, log_p = (-0.5 * ((x - d.mean) / d.std) ** 2 - math.log(d.std) - 0.5 * math.log(2 * math.pi) for d in (q, p))
     integral = torch.trapezoid(log_q.exp() * (log_q - log_p), x)
     assert float(gaussian_kl(q, p)) == pytest.approx(float(integral), abs=1e-6)
 
@@ -92,6 +90,12 @@ def test_heads_reach_both_signs_and_small_deviations():
     assert std[0, 1] > 1
 
 
+def test_a_ceiling_holds():
+    likelihood = GaussianLikelihood(floor=0.01, ceiling=0.03)
+    _, std = likelihood.read(torch.tensor([[0.0, 0.0, -50.0, 50.0]]), torch.zeros(1, 2), 1.0)
+    assert std[0].tolist() == pytest.approx([0.01, 0.03])
+
+
 def test_mse_distortion_has_the_blog_s_expectation(generator):
     """E = mean((x - mean)^2) + mean(std^2) over 100 000 draws, within 2 %: the standard error is 0.3 %."""
     torch.manual_seed(0)
@@ -118,7 +122,7 @@ def test_mse_is_a_gaussian_elbo_with_the_stated_beta():
 @pytest.mark.parametrize(
     ("make", "word"),
     [
-        (lambda: GaussianLikelihood(std="exp"), "std"),
+        (lambda: GaussianLikelihood(floor=0.1, ceiling=0.1), "ceiling"),
         (lambda: GaussianLikelihood(floor=0.0), "floor"),
         (lambda: GaussianMixtureLikelihood(components=0), "components"),
     ],

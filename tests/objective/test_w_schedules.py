@@ -99,5 +99,5 @@ def test_state_is_in_the_state_dict(make, terms):
     ],
 )
 def test_bad_schedules_are_refused(make):
-    with pytest.raises(ValueError, match="w_schedule|w must"):
+    with pytest.raises(ValueError, match=r"w_schedule|w must"):
         make()

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vrnn.patterns.trace import Trace
@@ -34,7 +35,7 @@ class TraceSet:
     def __len__(self) -> int:
         return self.x.shape[1]
 
-    def batch(self, traces: Sequence[int], begin: int, end: int) -> Batch:
+    def batch(self, traces: Sequence[int] | NDArray[np.int64], begin: int, end: int) -> Batch:
         """Return the steps begin..end of some traces."""
         index = torch.as_tensor(traces)
         start = torch.full((len(index),), begin == 0)

@@ -20,15 +20,16 @@ def unroll(vrnn: VRNN, phi_x: Tensor, noise: Tensor, memory: Tensor) -> Unrolled
     phi_x: (T, B, phi_x_dim), the features of all points; noise: (T, B, z_dim); memory: (B, state_dim).
     What does not feed the recurrence (prior, decoder) is left to be computed on all steps at once.
     """
-    hs, means, stds, zs = [], [], [], []
+    series: list[list[Tensor]] = [[], [], [], []]  # h, q.mean, q.std, z
     for features, eps in zip(phi_x, noise, strict=True):
         h = vrnn.recurrence.output(memory)
         q = vrnn.encoder(torch.cat([features, h], dim=-1))
         z = q.mean + q.std * eps
         memory = vrnn.recurrence(torch.cat([features, vrnn.phi_z(z)], dim=-1), memory)
-        for series, value in zip((hs, means, stds, zs), (h, q.mean, q.std, z), strict=True):
-            series.append(value)
-    return Unrolled(torch.stack(hs), Gaussian(torch.stack(means), torch.stack(stds)), torch.stack(zs), memory)
+        for values, value in zip(series, (h, q.mean, q.std, z), strict=True):
+            values.append(value)
+    h, mean, std, z = (torch.stack(values) for values in series)
+    return Unrolled(h, Gaussian(mean, std), z, memory)
 
 
 def generate(vrnn: VRNN, noise: Noise, state: State, sample: bool) -> tuple[Tensor, State]:

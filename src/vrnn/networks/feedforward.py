@@ -20,7 +20,9 @@ class MLP(nn.Sequential):
         if activation not in ACTIVATIONS:
             raise ValueError(f"model.activation must be one of {sorted(ACTIVATIONS)}, but is {activation!r}.")
         if not hidden or min(hidden) < 1:
-            raise ValueError(f"A network needs at least one layer and every width >= 1, but its widths are {[*hidden]}.")
+            raise ValueError(
+                f"A network needs at least one layer and every width >= 1, but its widths are {[*hidden]}."
+            )
         layers = [(nn.Linear(a, b), ACTIVATIONS[activation]()) for a, b in pairwise([in_dim, *hidden])]
         super().__init__(*(module for pair in layers for module in pair))
         self.out_dim = hidden[-1]
@@ -51,4 +53,3 @@ class GaussianNetwork(nn.Module):
         """Run it on any leading shape."""
         mean, raw_std = self.head(self.hidden(inputs)).chunk(2, dim=-1)
         return Gaussian(mean, positive(raw_std, self.std, self.floor))
-

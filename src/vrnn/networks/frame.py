@@ -29,7 +29,9 @@ class Frame(nn.Module):
         if inputs not in ("position", "position_difference"):
             raise ValueError(f"frame.inputs must be 'position' or 'position_difference', but is {inputs!r}.")
         if relative_to not in ("nothing", "last_point", "velocity"):
-            raise ValueError(f"frame.relative_to must be 'nothing', 'last_point' or 'velocity', but is {relative_to!r}.")
+            raise ValueError(
+                f"frame.relative_to must be 'nothing', 'last_point' or 'velocity', but is {relative_to!r}."
+            )
         if scale <= 0:
             raise ValueError(f"frame.scale must be positive, but is {scale}.")
         self.inputs, self.difference_gain, self.relative_to, self.scale = inputs, difference_gain, relative_to, scale

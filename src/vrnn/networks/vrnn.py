@@ -136,5 +136,3 @@ class VRNN(nn.Module):
     def reconstruct(self, x: Tensor, mask: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
         """Return the decoder's means (T, B, x_dim) along x (T, B, x_dim), z drawn from the posterior."""
         return self.likelihood.moments(self.infer(x, mask=mask, generator=generator).decoder).mean
-
-

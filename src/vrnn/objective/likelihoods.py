@@ -1,11 +1,12 @@
 """How likely a point is under the decoder: one class a likelihood.
 
 A likelihood turns the decoder's raw outputs into a distribution over the next point. The outputs are read in the frame's
-units: a raw mean of 1 lies `scale` away from the frame's origin, a raw deviation of 1 is `scale` wide.
+units: a raw mean of 1 lies `scale` away from the frame's origin, and deviations are in units of `scale` too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -15,28 +16,35 @@ from torch.nn.functional import softplus
 from vrnn.objective.distributions import Gaussian, GaussianMixture, gaussian_log_prob
 
 Squash = Literal["softplus", "sigmoid"]
-SQUASHES = {"softplus": softplus, "sigmoid": torch.sigmoid}
+SQUASHES: dict[Squash, Callable[[Tensor], Tensor]] = {"softplus": softplus, "sigmoid": torch.sigmoid}
 
 
-def positive(raw: Tensor, squash: Squash, floor: float, scale: float = 1.0) -> Tensor:
-    """Return a standard deviation: scale * squash(raw) + floor."""
-    return scale * SQUASHES[squash](raw) + floor
+def positive(raw: Tensor, squash: Squash, floor: float, width: float = 1.0) -> Tensor:
+    """Return a standard deviation: floor + width * squash(raw)."""
+    return floor + width * SQUASHES[squash](raw)
 
 
 class Likelihood(nn.Module):
     """The interface: `n_outputs`, `read`, `log_prob`, `sample`, `moments`, and the `distortion` training minimises.
 
     floor: the smallest standard deviation, in units of x. Without one a noiseless stretch makes the density infinite.
+    ceiling: the largest one, approached by a sigmoid; None: unbounded, by a softplus. A decoder that cannot be wider than
+        the hand's noise cannot cover two ways to go on at once, so the choice between them is left to z.
     """
 
-    def __init__(self, std: Squash = "softplus", floor: float = 1e-3):
+    def __init__(self, floor: float = 1e-3, ceiling: float | None = None):
         super().__init__()
-        if std not in SQUASHES:
-            raise ValueError(f"likelihood.std must be one of {sorted(SQUASHES)}, but is {std!r}.")
         if floor <= 0:
             raise ValueError(f"likelihood.floor must be positive, but is {floor}.")
-        self.std: Squash = std
-        self.floor = floor
+        if ceiling is not None and ceiling <= floor:
+            raise ValueError(f"likelihood.ceiling must exceed likelihood.floor = {floor}, but is {ceiling}.")
+        self.floor, self.ceiling = floor, ceiling
+
+    def deviation(self, raw: Tensor, scale: float) -> Tensor:
+        """Return a standard deviation between floor and ceiling, in units of x."""
+        if self.ceiling is None:
+            return positive(raw, "softplus", self.floor, scale)
+        return positive(raw, "sigmoid", self.floor, self.ceiling - self.floor)
 
     def n_outputs(self, x_dim: int) -> int:
         """How many raw numbers the decoder must give for a point of x_dim coordinates."""
@@ -77,7 +85,7 @@ class GaussianLikelihood(Likelihood):
     def read(self, raw: Tensor, origin: Tensor, scale: float) -> Gaussian:
         """raw: (…, 2 x_dim), means first."""
         mean, std = raw.chunk(2, dim=-1)
-        return Gaussian(origin + scale * mean, positive(std, self.std, self.floor, scale))
+        return Gaussian(origin + scale * mean, self.deviation(std, scale))
 
     def log_prob(self, dist: tuple[Tensor, ...], x: Tensor) -> Tensor:
         """Nats, summed over the coordinates."""
@@ -115,8 +123,8 @@ class MSELikelihood(GaussianLikelihood):
 class GaussianMixtureLikelihood(Likelihood):
     """p(x) = sum_k weight_k N(mean_k, diag(std_k^2)), K components, all from the decoder."""
 
-    def __init__(self, components: int = 4, std: Squash = "softplus", floor: float = 1e-3):
-        super().__init__(std, floor)
+    def __init__(self, components: int = 4, floor: float = 1e-3, ceiling: float | None = None):
+        super().__init__(floor, ceiling)
         if components < 1:
             raise ValueError(f"likelihood.components must be at least 1, but is {components}.")
         self.components = components
@@ -133,7 +141,7 @@ class GaussianMixtureLikelihood(Likelihood):
         return GaussianMixture(
             logits.log_softmax(-1),
             origin.unsqueeze(-2) + scale * mean,
-            positive(std, self.std, self.floor, scale),
+            self.deviation(std, scale),
         )
 
     def log_prob(self, dist: tuple[Tensor, ...], x: Tensor) -> Tensor:

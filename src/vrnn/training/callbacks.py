@@ -80,7 +80,9 @@ class HyperParameters(Callback):
 class ProgressBar(TQDMProgressBar):
     """Lightning's bar over all steps, showing the bound and the KL in nats per step."""
 
-    def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, int | str | float | dict[str, float]]:
+    def get_metrics(
+        self, trainer: Trainer, pl_module: LightningModule
+    ) -> dict[str, int | str | float | dict[str, float]]:
         """The scalars last logged."""
         assert isinstance(pl_module, VRNNModule)
         return {name: f"{pl_module.scalars[f'train/{name}']:.3f}" for name in ("elbo", "kl") if pl_module.scalars}

@@ -38,7 +38,8 @@ class RunCheckpoints(Checkpoint):
     """Keeps checkpoints/last.ckpt and checkpoints/best.ckpt (highest val/elbo) of a run.
 
     `last` is written every `every` steps and after each validation, never between a step and the validation due at that very
-    step, so that a resumed run neither repeats nor skips one. When an interruption is pending, `last` is written and the process exits.
+    step, so that a resumed run neither repeats nor skips one. When an interruption is pending, `last` is written and the
+    process exits.
     """
 
     def __init__(self, directory: Path, every: int, val_every: int, interruption: Interruption):
@@ -110,8 +111,8 @@ def set_rng_states(states: dict[str, Any]) -> None:
     random.setstate(states["python"])
 
 
-def load_weights(module: torch.nn.Module, path: Path) -> None:
-    """Load a checkpoint's weights into a module.
+def load_weights(module: torch.nn.Module, path: Path, prefix: str = "") -> None:
+    """Load a checkpoint's weights into a module, or, with the prefix it has there, into a part of it.
 
     Raises:
         FileNotFoundError: there is no such checkpoint.
@@ -119,4 +120,4 @@ def load_weights(module: torch.nn.Module, path: Path) -> None:
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist: train the run first, or name a run directory that has it.")
     weights: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-    module.load_state_dict(weights)
+    module.load_state_dict({name.removeprefix(prefix): w for name, w in weights.items() if name.startswith(prefix)})

@@ -25,7 +25,9 @@ class Interruption:
         self._previous = {number: signal.signal(number, self._receive) for number in SIGNALS}
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
@@ -34,7 +36,9 @@ class Interruption:
         self.pending = number
         if not (self.training and first):
             self.exit_if_pending()
-        print(f"\n{signal.Signals(number).name}: finishing this step and saving; again to stop at once.", file=sys.stderr)
+        print(
+            f"\n{signal.Signals(number).name}: finishing this step and saving; again to stop at once.", file=sys.stderr
+        )
 
     def exit_if_pending(self) -> None:
         """Leave by SystemExit(128 + signal) if a signal came."""

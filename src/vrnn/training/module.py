@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule
+from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 
 from vrnn.data.windows import Batch
@@ -50,7 +51,7 @@ class VRNNModule(LightningModule):
         self.carried: State | None = None
         self.scalars: dict[str, float] = {}
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Adam with warm-up and cosine decay, stepped every batch."""
         optimizer = torch.optim.Adam(self.vrnn.parameters(), lr=self.learning_rate, fused=True)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.learning_rate_factor)

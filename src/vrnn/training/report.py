@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
+
+from vrnn import plots
 
 # The columns of TensorBoard's HPARAMS: every run registers them all, whether its pattern can fill them or not.
 SCALARS = {
@@ -34,6 +37,12 @@ def _select(tree: Any, path: tuple[str, ...]) -> Any:
     return tree
 
 
+def save_figures(figures: dict[str, Figure], directory: Path) -> None:
+    """Write each figure as <name>.png."""
+    for name, figure in figures.items():
+        plots.save(figure, directory / f"{name}.png")
+
+
 def write_atomically(path: Path, text: str) -> None:
     """Write a small file so that it is there whole or not at all."""
     part = path.with_name(path.name + ".part")
@@ -41,13 +50,14 @@ def write_atomically(path: Path, text: str) -> None:
     part.replace(path)
 
 
-def write_scores(path: Path, scores: dict[str, Any]) -> None:
+def write_scores(scores: dict[str, Any], path: Path) -> None:
     """Write scores.json: indented, without NaN."""
     write_atomically(path, json.dumps(scores, indent=2, allow_nan=False) + "\n")
 
 
 def print_scores(scores: dict[str, Any], directory: Path) -> None:
     """Print what was learned next to the truth, and where everything lies."""
+    directory = _short(directory)
     table = Table(title=str(directory), title_justify="left")
     for column in ("", "model", "truth"):
         table.add_column(column, justify="left" if not column else "right")
@@ -62,6 +72,11 @@ def print_scores(scores: dict[str, Any], directory: Path) -> None:
     ):
         console.print(f"{what:12}{where}", soft_wrap=True, highlight=False)
     console.print(f"{'TensorBoard':12}tensorboard --logdir {directory}", soft_wrap=True, highlight=False)
+
+
+def _short(path: Path) -> Path:
+    """The path as somebody in the working directory would type it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _rows(scores: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -87,5 +102,5 @@ def _estimate(scores: dict[str, Any], key: str) -> str:
 
 def _number(value: float | None, error: float | None) -> str:
     if value is None:
-        return "–"
+        return "-"
     return f"{value:.4f}" if error is None else f"{value:.4f} ± {error:.4f}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,23 +13,25 @@ from typing import Any
 
 import torch
 import yaml
+from matplotlib.figure import Figure
 from omegaconf import DictConfig
-from pytorch_lightning import Trainer, seed_everything
+from pytorch_lightning import Trainer
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from vrnn import plots
-from vrnn.config import ConfigError, build, check, differences, flat
+from vrnn.config import ConfigError, check, differences, flat
 from vrnn.data.module import TraceDataModule
-from vrnn.networks.vrnn import VRNN
-from vrnn.patterns import Pattern
+from vrnn.training.assembly import assemble
 from vrnn.training.callbacks import Figures, HyperParameters, ProgressBar, Scalars
 from vrnn.training.checkpoints import LAST, AtomicCheckpointIO, RunCheckpoints, load_weights
 from vrnn.training.interruption import Interruption
 from vrnn.training.measure import measure
 from vrnn.training.module import VRNNModule
-from vrnn.training.report import SCALARS, print_scores, scalar_scores, write_atomically, write_scores
+from vrnn.training.report import SCALARS, print_scores, save_figures, scalar_scores, write_atomically, write_scores
 
 logger = logging.getLogger(__name__)
+
+# Lightning 2.6 asks torch's pytree a question that torch 2.13 answers with a deprecation warning.
+warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
 
 Tree = dict[str, Any]
 
@@ -52,7 +55,9 @@ def run(config: DictConfig, directory: Path) -> Tree:
             scores: Tree = json.loads((directory / "scores.json").read_text())
         else:
             board = train(settings, directory, module, data, interruption)
-            scores = evaluate(settings, directory, pattern, module, data, board)
+            load_weights(module, directory / "checkpoints" / f"{settings['evaluation']['checkpoint']}.ckpt")
+            scores, figures = measure(module.vrnn, pattern, data, settings["evaluation"], settings["seed"])
+            publish(scores, figures, directory, board, settings["training"]["steps"])
             write_atomically(directory / "done", "")
     print_scores(scores, directory)
     return scores
@@ -77,30 +82,16 @@ def claim(directory: Path, settings: Tree, fresh: bool) -> None:
 
 def discard(directory: Path) -> None:
     """Remove what a run leaves in its directory, and nothing else that may lie there."""
-    for name in ("done", "scores.json", "config.yaml"):  # `done` first: killed in between, the run is not taken for finished
+    for name in (
+        "done",
+        "scores.json",
+        "config.yaml",
+    ):  # `done` first: killed in between, the run is not taken for finished
         (directory / name).unlink(missing_ok=True)
     for name in ("checkpoints", "figures"):
         shutil.rmtree(directory / name, ignore_errors=True)
     for events in directory.glob("events.out.tfevents.*"):
         events.unlink()
-
-
-def assemble(settings: Tree) -> tuple[Pattern, VRNNModule, TraceDataModule]:
-    """Build the pattern, the model and the data of a configuration; the weights are a function of the seed."""
-    seed_everything(settings["seed"], verbose=False)
-    torch.set_num_threads(settings["threads"])
-    pattern: Pattern = build(settings["dataset"], settings["allow"])
-    data = TraceDataModule(pattern, settings["training"]["steps"], settings["seed"], **settings["data"])
-    schedule = build(settings["w_schedule"], settings["allow"])
-    pace = {key: settings["training"][key] for key in ("steps", "log_every")}
-    module = VRNNModule(build_vrnn(settings), schedule, seed=settings["seed"], **pace, **settings["optim"])
-    return pattern, module, data
-
-
-def build_vrnn(settings: Tree) -> VRNN:
-    """Build the VRNN of a configuration."""
-    parts = {name: build(settings[name], settings["allow"]) for name in ("recurrence", "frame", "likelihood")}
-    return VRNN(**settings["model"], **parts)
 
 
 def train(
@@ -126,7 +117,7 @@ def train(
             HyperParameters(flat(settings), list(SCALARS)),
             Scalars(),
             Figures(directory / "figures", pace["figure_every"], shown),
-            ProgressBar(),
+            ProgressBar(refresh_rate=pace["log_every"]),
             RunCheckpoints(directory / "checkpoints", pace["checkpoint_every"], pace["val_every"], interruption),
         ],
     )
@@ -144,18 +135,11 @@ def training(interruption: Interruption) -> Iterator[None]:
     interruption.exit_if_pending()
 
 
-def evaluate(
-    settings: Tree, directory: Path, pattern: Pattern, module: VRNNModule, data: TraceDataModule, board: TensorBoardLogger
-) -> Tree:
-    """Measure the trained model; write scores.json, the figures and the HPARAMS columns."""
-    options = settings["evaluation"]
-    load_weights(module, directory / "checkpoints" / f"{options['checkpoint']}.ckpt")
-    scores, drawn = measure(module.vrnn, pattern, data, options["traces"], options["steps"], settings["seed"])
-    step = settings["training"]["steps"]
-    for name, figure in score_figures(pattern, scores, drawn).items():
-        plots.save(figure, directory / "figures" / f"{name}.png")
+def publish(scores: Tree, figures: dict[str, Figure], directory: Path, board: TensorBoardLogger, step: int) -> None:
+    """Write scores.json and the figures, and show them in TensorBoard; the scores are the run's columns in HPARAMS."""
+    save_figures(figures, directory / "figures")
+    write_scores(scores, directory / "scores.json")
+    for name, figure in figures.items():
         board.experiment.add_figure(name, figure, step)
-    write_scores(directory / "scores.json", scores)
     board.log_metrics(scalar_scores(scores), step=step)
     board.finalize("success")
-    return scores

@@ -1,0 +1,24 @@
+"""Measure a trained run again: `python scripts/evaluate.py run=outputs/eye/defaults-e3b0c442 checkpoint=best`."""
+
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from vrnn.config import register
+
+register()
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="evaluate")
+def main(config: DictConfig) -> None:
+    """Without options the run's own scores.json is written anew; with options a file named after them, beside it."""
+    from vrnn.training.again import (
+        evaluate_again,  # after Hydra has read the command line: --help must not wait for torch
+    )
+
+    evaluate_again(Path(config.run), config.traces, config.steps, config.checkpoint, config.seed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""What can be done with a run once it is trained: measure it again, draw from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vrnn import plots
+from vrnn.config import ConfigError, check_choice
+from vrnn.patterns import read_drawings, write_traces
+from vrnn.training.assembly import assemble, build_vrnn, stored_settings
+from vrnn.training.checkpoints import load_weights
+from vrnn.training.measure import measure
+from vrnn.training.report import print_scores, save_figures, write_scores
+
+CHECKPOINTS = ("last", "best")
+FORMATS = ("png", "npz", "csv", "svg")
+
+
+def evaluate_again(
+    run: Path,
+    traces: int | None = None,
+    steps: int | None = None,
+    checkpoint: str | None = None,
+    seed: int | None = None,
+) -> dict[str, Any]:
+    """Measure a run's model; None keeps what the run was evaluated with.
+
+    Writes scores.json and figures/ where nothing differs from the run's own evaluation, else scores-<what>.json and
+    figures-<what>/ beside them.
+
+    Raises:
+        ConfigError: no run there, or a number or a checkpoint that cannot be.
+        FileNotFoundError: the run has no such checkpoint yet.
+    """
+    settings = stored_settings(run)
+    own = {**settings["evaluation"], "seed": settings["seed"]}
+    given = {"traces": traces, "steps": steps, "checkpoint": checkpoint, "seed": seed}
+    asked = {**own, **{key: value for key, value in given.items() if value is not None}}
+    check_choice("checkpoint", asked["checkpoint"], CHECKPOINTS)
+    _check_least(traces=(asked["traces"], 1), steps=(asked["steps"], 2), seed=(asked["seed"], 0))
+    pattern, module, data = assemble(settings)
+    load_weights(module, run / "checkpoints" / f"{asked['checkpoint']}.ckpt")
+    scores, figures = measure(module.vrnn, pattern, data, asked, asked["seed"])
+    suffix = "" if asked == own else "-{checkpoint}-{traces}x{steps}-seed{seed}".format(**asked)
+    save_figures(figures, run / f"figures{suffix}")
+    write_scores(scores, run / f"scores{suffix}.json")
+    print_scores(scores, run)
+    return scores
+
+
+def generate_again(
+    run: Path,
+    n: int,
+    steps: int,
+    prefix: str | None,
+    format: str,
+    out: str | None,
+    sample: bool,
+    checkpoint: str,
+    seed: int,
+) -> Path:
+    """Draw n traces of `steps` points from a run's prior into a file, and return its path.
+
+    prefix: a drawing, in the run's own coordinates, that every trace continues; it is not repeated in the file.
+
+    Raises:
+        ConfigError: no run there, or an option that cannot be.
+        FileNotFoundError: the run has no such checkpoint yet.
+        ValueError: an unreadable prefix, or one that holds several drawings.
+    """
+    check_choice("format", format, FORMATS)
+    check_choice("checkpoint", checkpoint, CHECKPOINTS)
+    _check_least(n=(n, 1), steps=(steps, 1), seed=(seed, 0))
+    vrnn = build_vrnn(stored_settings(run))
+    load_weights(vrnn, run / "checkpoints" / f"{checkpoint}.ckpt", prefix="vrnn.")
+    begun = None if prefix is None else _one_drawing(prefix)
+    generator = torch.Generator().manual_seed(seed)
+    drawn = vrnn.generate(n, steps, prefix=begun, sample=sample, generator=generator)
+    traces = drawn.transpose(0, 1).double().numpy()
+    path = Path(out) if out is not None else run / f"generated.{format}"
+    if format == "png":
+        plots.save(plots.sheet_figure(traces), path)
+    else:
+        write_traces(path, traces, format)
+    return path
+
+
+def _one_drawing(path: str) -> torch.Tensor:
+    """Read the one drawing a file holds, (T, 2)."""
+    drawings = list(read_drawings(path).values())
+    if len(drawings) != 1:
+        raise ValueError(f"prefix={path} holds {len(drawings)} drawings, but every trace continues one and the same.")
+    return torch.as_tensor(drawings[0], dtype=torch.float32)
+
+
+def _check_least(**numbers: tuple[int, int]) -> None:
+    for name, (value, least) in numbers.items():
+        if value < least:
+            raise ConfigError(f"{name} must be at least {least}, but is {value}.")

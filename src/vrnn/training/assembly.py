@@ -1,0 +1,51 @@
+"""From a configuration's settings to the objects of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from pytorch_lightning import seed_everything
+
+from vrnn.config import ConfigError, build
+from vrnn.data.module import TraceDataModule
+from vrnn.networks.vrnn import VRNN
+from vrnn.patterns import Pattern
+from vrnn.training.module import VRNNModule
+
+Settings = dict[str, Any]
+
+
+def assemble(settings: Settings) -> tuple[Pattern, VRNNModule, TraceDataModule]:
+    """Build the pattern, the model and the data; the weights are a function of the seed."""
+    seed_everything(settings["seed"], verbose=False)
+    torch.set_num_threads(settings["threads"])
+    pattern: Pattern = build(settings["dataset"], settings["allow"])
+    data = TraceDataModule(pattern, settings["training"]["steps"], settings["seed"], **settings["data"])
+    schedule = build(settings["w_schedule"], settings["allow"])
+    pace = {key: settings["training"][key] for key in ("steps", "log_every")}
+    module = VRNNModule(build_vrnn(settings), schedule, seed=settings["seed"], **pace, **settings["optim"])
+    return pattern, module, data
+
+
+def build_vrnn(settings: Settings) -> VRNN:
+    """Build the VRNN alone."""
+    parts = {name: build(settings[name], settings["allow"]) for name in ("recurrence", "frame", "likelihood")}
+    return VRNN(**settings["model"], **parts)
+
+
+def stored_settings(directory: Path) -> Settings:
+    """Read the settings of a run from its directory.
+
+    Raises:
+        ConfigError: the directory holds no run.
+    """
+    path = directory / "config.yaml"
+    if not path.is_file():
+        raise ConfigError(
+            f"run={directory} is not a run's directory: it has no config.yaml. Runs lie in outputs/<task>/."
+        )
+    settings: Settings = yaml.safe_load(path.read_text())
+    return settings
