@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from support import NAMES, draw, judge_of, load
+from judges import NAMES, draw, judge_of, load
 
 from vrnn.evaluation import INVALID, UNFINISHED, LapJudge, judge_the_judge, score
 from vrnn.patterns import Automaton, AutomatonPattern, Circle, Hand, Infinity, Oval

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from support import NAMES, draw, judge_of, load
+from judges import NAMES, draw, judge_of, load
 
 from vrnn.evaluation import INVALID, UNFINISHED, Lap, find_visits, score, truth
 from vrnn.patterns import Automaton
