@@ -39,11 +39,13 @@ def find_cuts(points: Points, cut_points: Points, radius: float, gap: float) -> 
         kept: list[int] = []
         for enter, leave in edges.reshape(-1, 2):
             step = int(enter + np.argmin(distance[enter:leave]))
+            begins = begins or enter == 0
+            if time[step] == len(distance):
+                continue  # still coming closer when the trace ends
             if kept and time[step] - time[kept[-1]] < gap:
                 kept[-1] = min(kept[-1], step, key=lambda i: distance[i])
             else:
                 kept.append(step)
-            begins = begins or enter == 0
         found.extend(time[kept])
     return np.sort(np.array(found)), begins
 

@@ -72,8 +72,9 @@ def score(traces: Sequence[NDArray[np.floating[Any]]], judge: LapJudge) -> dict[
 
     laps: pieces counted, of which invalid_fraction are invalid (an invalid stretch counts as the laps it could have
         held, at least one, so stopping does not pay).
-    pattern_fractions: {state: share of the valid laps}. Where states depend on each other, traces that begin at the
-        start state show it a little more often than the long run does, by the order of one lap a trace.
+    pattern_fractions: {state: share of the valid laps}, without each trace's first visit: its state is given, not
+        chosen. Unbiased where choices are independent (eye); where they depend on the state, what follows the start
+        is a little more frequent than in the long run, by the order of one visit a trace.
     visits: counted as `find_visits` says; laps_right_fraction of them have exactly the automaton's laps and touch no
         invalid lap.
     transition_matrix: {from: {to: share}} over pairs of visits that follow each other without an invalid lap between.
@@ -132,16 +133,18 @@ def _count(points: Array, judge: LapJudge) -> Array:
     counts = np.zeros(4 + states + states**2)
     pieces, laps, moves = counts[:4], counts[4 : 4 + states], counts[4 + states :].reshape(states, states)
     found = judge.judge(points)
+    visits = find_visits(found, judge.automaton)
+    chosen = visits[1].start if len(visits) > 1 else np.inf
     horizon = judge.lap_horizon(len(points))
     for lap in found:
         if lap.start >= horizon:
             break
         if lap.piece >= 0:
             pieces[0] += 1
-            laps[lap.state] += lap.laps
+            laps[lap.state] += lap.laps * (lap.start >= chosen)
         elif lap.piece == INVALID:
             pieces[1] += max(1, round((min(lap.end, horizon) - lap.start) / judge.mean_duration))
-    for visit in find_visits(found, judge.automaton):
+    for visit in visits:
         if visit.known and visit.start < judge.visit_horizon(len(points)):
             pieces[2] += 1
             pieces[3] += visit.whole and abs(visit.laps - judge.automaton.laps[visit.state]) < EPS
