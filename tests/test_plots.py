@@ -129,6 +129,11 @@ def test_the_many_set_a_sheets_limits_not_the_one_that_diverges():
     pixels(figure)
 
 
+def test_flat_traces_get_panels_one_can_look_at():
+    ax = plots.sheet_figure(np.stack([oval(), oval()]) * [1, 0]).axes[0]
+    assert np.ptp(ax.get_ylim()) >= np.ptp(ax.get_xlim()) / 4
+
+
 def test_bad_sheets():
     with pytest.raises(ValueError, match=r"expected traces of shape \(n, T, 2\)"):
         plots.sheet_figure(oval())
