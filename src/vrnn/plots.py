@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
@@ -74,6 +75,7 @@ def traces_figure(panels: Mapping[str, Array]) -> Figure:
     for ax, (title, points) in zip(axes, traces.items(), strict=True):
         lines = _draw_trace(ax, points, limits, steps)
         _frame(ax, limits, title)
+        ax.label_outer()
         ax.text(0.02, 0.02, _strays(points, limits), transform=ax.transAxes, fontsize=8, color=WRONG)
     bar = figure.colorbar(lines, ax=list(axes), fraction=0.03, pad=0.02, aspect=30)
     bar.outline.set_visible(False)
@@ -125,7 +127,7 @@ def transition_figure(names: Sequence[str], truth: Array, model: Array, se: Arra
         if np.shape(matrix) != (n, n):
             raise ValueError(f"{what}: expected a matrix of shape {(n, n)} for {n} names, got {np.shape(matrix)}")
     cell = 0.9
-    figure = Figure(figsize=(2 * n * cell + 2.2, n * cell + 1.2), dpi=110, layout="constrained")
+    figure = Figure(figsize=(2 * n * cell + 2.2, n * cell + 1.2), dpi=110, layout=_roomy())
     axes = figure.subplots(1, 2, sharey=True)
     for ax, title, matrix, errors in ((axes[0], "truth", truth, None), (axes[1], "model", model, se)):
         ax.imshow(np.asarray(matrix, dtype=np.float64), vmin=0.0, vmax=1.0, cmap="Blues")
@@ -165,9 +167,10 @@ def laps_figure(points: Array, laps: Sequence[Lap]) -> Figure:
         lines = [_tamed(_stretch(points, lap), limits) for lap in chosen]
         colour = WRONG if label == INVALID else HUES[i % len(HUES)]
         alpha = float(np.clip(12.0 / max(1, len(lines)), 0.12, 0.9))
-        ax.add_collection(LineCollection(lines, colors=colour, linewidths=1.1, alpha=alpha))
+        ax.add_collection(LineCollection(lines, colors=colour, linewidths=0.8, alpha=alpha))
         share = f"{100 * len(members) / len(laps):.1f} %" if laps else "-"
         _frame(ax, limits, f"{label}: {share} ({len(members)})")
+        ax.label_outer()
     return figure
 
 
@@ -191,7 +194,7 @@ def latent_figure(kl: Array) -> Figure:
     means = known.sum(axis=0) / np.maximum(1, np.isfinite(kl).sum(axis=0))
     active = means >= ACTIVE
     dims = np.arange(kl.shape[1])
-    figure = Figure(figsize=(8.4, float(np.clip(1.2 + 0.22 * len(dims), 2.4, 8.0))), dpi=110, layout="constrained")
+    figure = Figure(figsize=(8.4, float(np.clip(1.2 + 0.22 * len(dims), 2.4, 8.0))), dpi=110, layout=_roomy())
     bars, heat = figure.subplots(1, 2, sharey=True, width_ratios=(2, 3))
     bars.barh(dims, means, color=np.where(active, HUES[0], QUIET), height=0.75)
     bars.axvline(ACTIVE, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
@@ -210,6 +213,11 @@ def latent_figure(kl: Array) -> Figure:
     bars.yaxis.set_major_locator(MaxNLocator(16, integer=True))
     bars.set_ylim(len(dims) - 0.5, -0.5)
     return figure
+
+
+def _roomy() -> ConstrainedLayoutEngine:
+    """Return a layout that leaves a margin around titles, which TensorBoard's thumbnails would cut close."""
+    return ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)
 
 
 def _plane(what: str, points: Array) -> Array:
@@ -264,7 +272,7 @@ def _draw_trace(ax: Axes, points: Array, limits: Array, steps: Normalize) -> Lin
     tamed = _tamed(points, limits)
     segments = np.stack([tamed[:-1], tamed[1:]], axis=1)
     finite = np.isfinite(segments).all(axis=(1, 2))
-    width = float(np.clip(40.0 / np.sqrt(len(points)), 0.7, 2.0))
+    width = float(np.clip(30.0 / np.sqrt(len(points)), 0.7, 1.8))
     lines = LineCollection(list(segments[finite]), cmap=TIME, norm=steps, linewidths=width, capstyle="round")
     lines.set_array(np.flatnonzero(finite))
     ax.add_collection(lines)

@@ -211,6 +211,11 @@ def test_transforms_nest_from_the_outside_in(tmp_path):
     np.testing.assert_allclose(only(svg(tmp_path, body)), (turned * [2, 3] + [10, 20]) * [1, -1], atol=1e-12)
 
 
+def test_groups_may_nest_deeply(tmp_path):
+    body = "<g>" * 3000 + f'<path stroke="black" d="{path_of(POINTS)}"/>' + "</g>" * 3000
+    np.testing.assert_array_equal(only(svg(tmp_path, body)), POINTS * [1, -1])
+
+
 @pytest.mark.parametrize(
     "background",
     [

@@ -50,7 +50,7 @@ def read_svg(path: Path) -> Points:
     if _tag(root) != "svg":
         raise ValueError(f"{path}: expected an SVG file, got an XML file whose root is <{_tag(root)}>")
 
-    segments = [s for shape, matrix in _shapes(path, root, np.eye(3), {}) for s in _segments(path, shape, matrix)]
+    segments = [s for shape, matrix in _shapes(path, root) for s in _segments(path, shape, matrix)]
     if not segments:
         raise ValueError(
             f"{path}: no strokes found: a stroke is a path, polyline, … with a line style; "
@@ -66,23 +66,26 @@ def _tag(element: Any) -> str:
     return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
 
 
-def _shapes(path: Path, element: Any, matrix: Points, style: dict[str, str]) -> Iterator[tuple[Any, Points]]:
-    """Yield the stroked shapes below an element in document order, each with its transform to user units (3, 3)."""
-    own = {key: element.get(key) for key in ("stroke", "fill", "display") if element.get(key)}
-    declarations = (part.partition(":") for part in element.get("style", "").split(";"))
-    own |= {key.strip(): value.strip() for key, _, value in declarations if value}
-    if own.get("display") == "none":
-        return
-    style = style | own
-    try:
-        matrix = matrix @ parse_transform(element.get("transform"), strict=True)
-    except ValueError as error:
-        raise ValueError(f"{path}: <{_tag(element)} id={element.get('id')!r}>: {error}") from error
-    if _tag(element) in CONTAINERS:
-        for child in element:
-            yield from _shapes(path, child, matrix, style)
-    elif _tag(element) in CONVERSIONS and _is_stroked(style):
-        yield element, matrix
+def _shapes(path: Path, root: Any) -> Iterator[tuple[Any, Points]]:
+    """Yield the stroked shapes in document order, each with its transform to user units (3, 3)."""
+    # A stack of our own: a file may nest its groups deeper than Python likes to recurse.
+    stack: list[tuple[Any, Points, dict[str, str]]] = [(root, np.eye(3), {})]
+    while stack:
+        element, matrix, style = stack.pop()
+        own = {key: element.get(key) for key in ("stroke", "fill", "display") if element.get(key)}
+        declarations = (part.partition(":") for part in element.get("style", "").split(";"))
+        own |= {key.strip(): value.strip() for key, _, value in declarations if value}
+        if own.get("display") == "none":
+            continue
+        style = style | own
+        try:
+            matrix = matrix @ parse_transform(element.get("transform"), strict=True)
+        except ValueError as error:
+            raise ValueError(f"{path}: <{_tag(element)} id={element.get('id')!r}>: {error}") from error
+        if _tag(element) in CONTAINERS:
+            stack.extend((child, matrix, style) for child in reversed(element))
+        elif _tag(element) in CONVERSIONS and _is_stroked(style):
+            yield element, matrix
 
 
 def _is_stroked(style: dict[str, str]) -> bool:

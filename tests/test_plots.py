@@ -1,0 +1,237 @@
+"""Figures show what they were given, within limits that one bad trace cannot break."""
+
+import io
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_hex
+
+from vrnn import plots
+
+
+@dataclass
+class Lap:
+    label: str
+    start: int
+    end: int
+
+
+def oval(steps=200, width=2.0, height=1.0):
+    t = np.linspace(0, 6 * np.pi, steps)
+    return np.stack([width * np.sin(t), height * np.cos(t)], axis=1)
+
+
+def diverging(steps=200, start=150):
+    points = oval(steps)
+    points[start : start + 20] *= 10.0 ** np.arange(1, 41, 2)[:, None]
+    points[start + 20 :] = np.nan
+    return points
+
+
+def pixels(figure):
+    """Render to PNG as TensorBoard and the run directory would; warnings are errors here."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    assert buffer.getvalue().startswith(b"\x89PNG")
+    return buffer.tell()
+
+
+def lines_of(ax):
+    (lines,) = [c for c in ax.collections if isinstance(c, LineCollection)]
+    return lines
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+# ---- traces ----------------------------------------------------------------------------------------------------------
+
+
+def test_traces_share_the_limits_of_the_first():
+    figure = plots.traces_figure({"shown": oval(), "generated": oval(width=50.0), "short": oval(30)})
+    shown, generated, short, colourbar = figure.axes
+    assert [ax.get_title() for ax in (shown, generated, short)] == ["shown", "generated", "short"]
+    for ax in (shown, generated, short):
+        # the box is 4 x 2 (sampled: a little less), the margin a fifth of the longer side
+        assert ax.get_xlim() == pytest.approx((-2.8, 2.8), abs=0.01)
+        assert ax.get_ylim() == pytest.approx((-1.8, 1.8), abs=0.01)
+        assert ax.get_aspect() == 1.0
+    assert colourbar.get_ylabel() == "step"
+    assert pixels(figure) > 10_000
+
+
+def test_every_segment_is_drawn_where_it_is_and_coloured_by_its_time():
+    figure = plots.traces_figure({"long": oval(), "short": oval(50)})
+    for ax, steps in zip(figure.axes, (200, 50), strict=False):
+        lines = lines_of(ax)
+        segments = np.array(lines.get_segments())
+        np.testing.assert_allclose(segments, np.stack([oval(steps)[:-1], oval(steps)[1:]], axis=1))
+        np.testing.assert_array_equal(lines.get_array(), np.arange(steps - 1))
+        assert (lines.norm.vmin, lines.norm.vmax) == (0, 199)  # one clock for all panels
+
+
+def test_a_diverging_trace_is_cut_off_and_the_panel_says_so():
+    figure = plots.traces_figure({"shown": oval(), "generated": diverging()})
+    shown, generated, _ = figure.axes
+    assert generated.get_xlim() == shown.get_xlim() == pytest.approx((-2.8, 2.8), abs=0.01)
+    segments = np.array(lines_of(generated).get_segments())
+    assert len(segments) == 169  # 170 finite points
+    assert np.abs(segments).max() < 100
+    assert texts(shown) == [""]
+    (said,) = texts(generated)
+    match = re.fullmatch(r"(\d+\.\d) % outside, not finite from step 170", said)
+    assert 9.0 <= float(match[1]) <= 10.0
+    assert pixels(figure) > 10_000
+
+
+@pytest.mark.parametrize(
+    "points", [np.full((9, 2), np.nan), np.zeros((9, 2)), oval()[:1], np.full((9, 2), np.inf), oval() * [1, 0]]
+)
+def test_traces_without_extent_still_get_a_picture(points):
+    figure = plots.traces_figure({"shown": points, "generated": oval()})
+    width, height = np.ptp(figure.axes[0].get_xlim()), np.ptp(figure.axes[0].get_ylim())
+    assert width >= 2.0
+    assert height >= width / 4
+    pixels(figure)
+
+
+def test_one_panel_and_bad_panels():
+    assert len(plots.traces_figure({"shown": oval()}).axes) == 2  # with the colour bar
+    with pytest.raises(ValueError, match="expected at least one trace"):
+        plots.traces_figure({})
+    with pytest.raises(ValueError, match=r"generated: expected points of shape \(T, 2\) with T >= 1, got \(2, 200\)"):
+        plots.traces_figure({"shown": oval(), "generated": oval().T})
+
+
+# ---- sheet -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("n", "grid"), [(1, (1, 1)), (2, (1, 2)), (5, (2, 3)), (9, (3, 3))])
+def test_a_sheet_is_a_grid_of_all_traces(n, grid):
+    figure = plots.sheet_figure(np.stack([oval() * (1 + 0.1 * i) for i in range(n)]), [f"trace {i}" for i in range(n)])
+    assert figure.axes[0].get_gridspec().get_geometry() == grid
+    visible = [ax for ax in figure.axes if ax.get_visible()]
+    assert [ax.get_title() for ax in visible] == [f"trace {i}" for i in range(n)]
+    for i, ax in enumerate(visible):
+        np.testing.assert_allclose(np.array(lines_of(ax).get_segments())[:, 0], oval()[:-1] * (1 + 0.1 * i))
+    largest = 2 * (1 + 0.1 * (n - 1))
+    assert figure.axes[0].get_xlim() == pytest.approx((-1.16 * largest, 1.16 * largest), rel=0.01)
+    pixels(figure)
+
+
+def test_the_many_set_a_sheets_limits_not_the_one_that_diverges():
+    figure = plots.sheet_figure(np.stack([oval(), diverging(), 1.5 * oval(), oval(), np.full((200, 2), np.nan)]))
+    assert figure.axes[0].get_xlim() == pytest.approx((-3.48, 3.48), abs=0.02)
+    pixels(figure)
+
+
+def test_flat_traces_get_panels_one_can_look_at():
+    ax = plots.sheet_figure(np.stack([oval(), oval()]) * [1, 0]).axes[0]
+    assert np.ptp(ax.get_ylim()) >= np.ptp(ax.get_xlim()) / 4
+
+
+def test_bad_sheets():
+    with pytest.raises(ValueError, match=r"expected traces of shape \(n, T, 2\)"):
+        plots.sheet_figure(oval())
+    with pytest.raises(ValueError, match="expected one title for each of 2 traces, got 1"):
+        plots.sheet_figure(np.stack([oval(), oval()]), ["only one"])
+
+
+# ---- transitions -----------------------------------------------------------------------------------------------------
+
+
+def test_transitions_are_printed_in_their_places():
+    truth = np.array([[0.0, 1.0], [0.25, 0.75]])
+    model = np.array([[0.031, 0.969], [np.nan, np.nan]])
+    figure = plots.transition_figure(["circle", "eight"], truth, model, np.array([[0.01, 0.02], [0.03, 0.04]]))
+    left, right = figure.axes
+    assert [ax.get_title() for ax in figure.axes] == ["truth", "model"]
+    assert texts(left) == ["0.00", "1.00", "0.25", "0.75"]
+    assert texts(right) == ["0.03\n± 0.010", "0.97\n± 0.020", "-", "-"]
+    assert [text.get_position() for text in left.texts] == [(0, 0), (1, 0), (0, 1), (1, 1)]  # (to, from)
+    np.testing.assert_array_equal(left.images[0].get_array(), truth)
+    assert left.images[0].get_clim() == right.images[0].get_clim() == (0.0, 1.0)
+    assert [label.get_text() for label in right.get_xticklabels()] == ["circle", "eight"]
+    pixels(figure)
+
+
+def test_bad_transitions():
+    with pytest.raises(ValueError, match=r"model: expected a matrix of shape \(2, 2\) for 2 names, got \(3, 3\)"):
+        plots.transition_figure(["a", "b"], np.eye(2), np.eye(3), np.eye(2))
+
+
+# ---- laps ------------------------------------------------------------------------------------------------------------
+
+
+def test_laps_lie_in_their_labels_panel_with_count_and_share():
+    points = np.concatenate([oval(60), oval(60) * [0.3, 1.0], oval(60) * 9.0])
+    laps = [Lap("wide", 0, 20), Lap("wide", 20, 60), Lap("thin", 60, 120), Lap("invalid", 120, 180)]
+    figure = plots.laps_figure(points, laps)
+    assert [ax.get_title() for ax in figure.axes] == ["thin: 25.0 % (1)", "wide: 50.0 % (2)", "invalid: 25.0 % (1)"]
+    thin, wide, invalid = map(lines_of, figure.axes)
+    np.testing.assert_allclose(thin.get_segments()[0], points[60:120])
+    np.testing.assert_allclose(wide.get_segments()[1], points[20:60])
+    assert {to_hex(colour) for colour in invalid.get_colors()} == {plots.WRONG.lower()}
+    assert figure.axes[0].get_xlim() == pytest.approx((-2.48, 2.48), abs=0.03)  # the valid laps' box and 12 %
+    pixels(figure)
+
+
+def test_a_panel_of_very_many_laps_counts_all_and_draws_some():
+    laps = [Lap("wide", i, i + 20) for i in range(150)] * 5
+    figure = plots.laps_figure(oval(), laps)
+    assert figure.axes[0].get_title() == "wide: 100.0 % (750)"
+    assert 200 <= len(lines_of(figure.axes[0]).get_segments()) <= plots.LAPS_DRAWN
+    assert figure.axes[1].get_title() == "invalid: 0.0 % (0)"
+
+
+def test_no_laps_broken_laps_and_a_diverging_trace():
+    nothing = plots.laps_figure(oval(), [])
+    assert [ax.get_title() for ax in nothing.axes] == ["invalid: - (0)"]
+    pixels(nothing)
+    broken = plots.laps_figure(
+        diverging(), [Lap("wide", 0, 60), Lap("wide", 60, 120), Lap("invalid", 120, 200), Lap("wide", 200, 200)]
+    )
+    assert broken.axes[0].get_xlim() == pytest.approx((-2.48, 2.48), abs=0.03)
+    pixels(broken)
+
+
+# ---- latents ---------------------------------------------------------------------------------------------------------
+
+
+def test_bars_are_mean_kl_and_active_ones_stand_out():
+    kl = np.array([0.3, 0.0099, 0.0101, 0.0])[None] * np.array([0.5, 1.5, 1.0])[:, None]
+    figure = plots.latent_figure(kl)
+    bars, heat, _ = figure.axes
+    assert [bar.get_width() for bar in bars.patches] == pytest.approx([0.3, 0.0099, 0.0101, 0.0])
+    quiet = plots.QUIET.lower()
+    assert [to_hex(bar.get_facecolor()) == quiet for bar in bars.patches] == [False, True, False, True]
+    assert bars.get_title() == "KL: 0.32 nats a step, 2 of 4 active"
+    np.testing.assert_array_equal(heat.images[0].get_array(), kl.T)
+    assert bars.get_ylim() == heat.get_ylim() == (3.5, -0.5)
+    pixels(figure)
+
+
+def test_latents_with_gaps_and_collapsed_ones():
+    kl = np.full((10, 3), 0.2)
+    kl[5:, 1] = np.nan
+    kl[:, 2] = np.inf
+    figure = plots.latent_figure(kl)
+    assert [bar.get_width() for bar in figure.axes[0].patches] == pytest.approx([0.2, 0.2, 0.0])
+    pixels(figure)
+    assert plots.latent_figure(np.zeros((5, 40))).axes[0].get_title() == "KL: 0 nats a step, 0 of 40 active"
+    with pytest.raises(ValueError, match=r"expected kl of shape \(T, z_dim\) with T, z_dim >= 1, got \(5,\)"):
+        plots.latent_figure(np.zeros(5))
+
+
+def test_figures_leave_pyplot_alone():
+    """Nothing here may open a window or fill pyplot's list of figures, which is never emptied."""
+    import matplotlib.pyplot as plt
+
+    before = plt.get_fignums()
+    plots.traces_figure({"shown": oval()})
+    plots.latent_figure(np.ones((5, 2)))
+    assert plt.get_fignums() == before
