@@ -173,8 +173,8 @@ def test_laps_lie_in_their_labels_panel_with_count_and_share():
     figure = plots.laps_figure(points, laps)
     assert [ax.get_title() for ax in figure.axes] == ["thin: 25.0 % (1)", "wide: 50.0 % (2)", "invalid: 25.0 % (1)"]
     thin, wide, invalid = map(lines_of, figure.axes)
-    np.testing.assert_allclose(thin.get_segments()[0], points[60:120])
-    np.testing.assert_allclose(wide.get_segments()[1], points[20:60])
+    np.testing.assert_allclose(thin.get_segments()[0], points[60:121])
+    np.testing.assert_allclose(wide.get_segments()[1], points[20:61])
     assert {to_hex(colour) for colour in invalid.get_colors()} == {plots.WRONG.lower()}
     assert figure.axes[0].get_xlim() == pytest.approx((-2.48, 2.48), abs=0.03)  # the valid laps' box and 12 %
     pixels(figure)
