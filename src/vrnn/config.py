@@ -224,7 +224,7 @@ def _check_target(target: str, allow: list[str]) -> None:
     try:
         found = hydra.utils.get_object(target)
     except Exception as error:
-        raise ConfigError(f"A configuration names {target}, which does not exist: {error}") from error
+        raise ConfigError(f"A configuration names {target}, which does not exist.") from error
     if not isinstance(found, type) or found.__module__.split(".")[0] not in allow:
         raise ConfigError(f"A configuration may name {hint}, but {target} is {found!r}.")
 

@@ -17,8 +17,6 @@ class Recurrence(nn.Module):
 
     def __init__(self, in_dim: int, h_dim: int, state_dim: int | None = None):
         super().__init__()
-        if h_dim < 1:
-            raise ValueError(f"model.h_dim must be at least 1, but is {h_dim}.")
         self.in_dim, self.h_dim, self.state_dim = in_dim, h_dim, state_dim or h_dim
 
     def forward(self, inputs: Tensor, state: Tensor) -> Tensor:

@@ -60,8 +60,8 @@ class VRNN(nn.Module):
         likelihood: Likelihood | None = None,
     ):
         super().__init__()
-        if z_dim < 1 or x_dim < 1:
-            raise ValueError(f"x_dim and z_dim must be at least 1, but are {x_dim} and {z_dim}.")
+        if min(x_dim, z_dim, h_dim) < 1:
+            raise ValueError(f"x_dim, z_dim and h_dim must be at least 1, but are {x_dim}, {z_dim} and {h_dim}.")
         if std_floor <= 0:
             raise ValueError(f"model.std_floor must be positive, but is {std_floor}.")
         self.x_dim, self.z_dim, self.h_dim = x_dim, z_dim, h_dim

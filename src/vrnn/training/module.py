@@ -75,7 +75,7 @@ class VRNNModule(LightningModule):
         kl = gaussian_kl(run.q, run.p)
         weighted = self.w_schedule.weigh(distortion, kl, mask)
         if not torch.isfinite(weighted.loss):
-            raise NonFiniteError(self._diagnosis("loss", weighted.loss))
+            raise NonFiniteError(self._diagnosis("loss", weighted.loss.detach()))
         if self.log_due:
             self.scalars = self.summary(batch.x, mask, run, distortion, kl, weighted)
         return weighted.loss
@@ -106,7 +106,7 @@ class VRNNModule(LightningModule):
         nats = likelihood.nats_per_distortion(mean_per_step(distortion, mask), self.vrnn.x_dim)
         return {
             **bound("train", likelihood.log_prob(run.decoder, x), kl, mask),
-            **{f"train/{name}": float(value) for name, value in (("loss", weighted.loss), ("RE", re), ("DE", de))},
+            **{f"train/{name}": float(value) for name, value in (("loss", weighted.loss.detach()), ("RE", re), ("DE", de))},
             "w/w": float(weighted.w),
             "w/implied_beta": float(weighted.w_per_step * nats),
             "train/mean_sigma": float(mean_per_step(moments.std.mean(-1), mask)),
@@ -121,7 +121,7 @@ class VRNNModule(LightningModule):
         per_dim = [mean_per_step(kl[..., i], mask) for i in range(kl.shape[-1])]
         scalars |= {f"kl_per_dim/{i:02d}": float(value) for i, value in enumerate(per_dim)}
         scalars["val/active_dims"] = float(sum(value > ACTIVE_NATS for value in per_dim))
-        self.log("val/elbo", scalars["val/elbo"], logger=False)
+        self.log("val/elbo", scalars["val/elbo"], logger=False, batch_size=batch.x.shape[1])
         if self.logger is not None:
             self.logger.log_metrics(scalars, step=self.global_step)
 

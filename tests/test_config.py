@@ -1,0 +1,142 @@
+"""Every YAML composes and builds; bad configurations are refused with a cure; a request names its directory."""
+
+import re
+import shlex
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from vrnn.config import ConfigError, build, check, differences, flat, register, run_name
+from vrnn.training.assembly import assemble
+
+GROUP_FILES = sorted(path.relative_to(ROOT / "conf") for path in (ROOT / "conf").glob("*/*.yaml"))
+ALL_FILES = sorted((ROOT / "conf").rglob("*.yaml"))
+
+
+@pytest.fixture
+def drawing(tmp_path):
+    angle = np.linspace(0, 12, 300)
+    np.save(tmp_path / "drawing.npy", np.stack([np.cos(angle), np.sin(angle)], -1))
+    return tmp_path / "drawing.npy"
+
+
+@pytest.mark.parametrize("file", GROUP_FILES, ids=str)
+def test_every_file_of_every_group_builds(composed, file, drawing):
+    group, name = file.parts[0], file.stem
+    extra = [f"dataset.files=[{drawing}]"] if name == "traces" else []
+    settings = check(composed(f"{group}={name}", *extra))
+    pattern, module, data = assemble(settings)
+    assert pattern is data.pattern
+    assert module.vrnn.h_dim == settings["model"]["h_dim"]
+
+
+def commands(file):
+    """The commands in a YAML's head: comment lines `#   python scripts/…`."""
+    for line in file.read_text().splitlines():
+        match = re.match(r"#\s+python scripts/(\w+)\.py ?(.*?)(\s{2,}.*)?$", line)
+        if match:
+            yield match[1], shlex.split(match[2])
+
+
+@pytest.mark.parametrize("file", ALL_FILES, ids=lambda file: str(file.relative_to(ROOT / "conf")))
+def test_every_file_is_headed_by_commands_that_compose(file):
+    register()
+    found = list(commands(file))
+    assert found
+    for script, overrides in found:
+        overrides = [part for part in overrides if part != "-m"]
+        single = [re.sub(r"^([\w./]+)=([^\[{]*?),.*$", r"\1=\2", part) for part in overrides]  # a sweep's first job
+        with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+            config = compose(script, overrides=single)
+        if script == "train" and not any(part.startswith("dataset=traces") for part in overrides):
+            assemble(check(config))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("data.window=0", "data.window must be at least 1, but is 0"),
+        ("training.steps=0", "training.steps must be at least 1"),
+        ("optim.learning_rate=-1", "optim.learning_rate must be positive"),
+        ("optim.clip=0", "optim.clip must be positive"),
+        ("optim.final_fraction=2", r"optim.final_fraction must be in \[0, 1\]"),
+        ("evaluation.checkpoint=first", "evaluation.checkpoint must be one of last, best"),
+        ("seed=-1", "seed must be at least 0"),
+    ],
+)
+def test_numbers_out_of_range(composed, override, message):
+    with pytest.raises(ConfigError, match=message):
+        check(composed(override))
+
+
+@pytest.mark.parametrize("override", ["model.h_dims=3", "training.steps=many", "seed=1.5"])
+def test_typos_and_wrong_types(composed, override):
+    with pytest.raises(Exception, match=r"h_dims|Integer|many|1\.5"):
+        composed(override)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("recurrence._target_=os._exit", "names os._exit"),
+        ("recurrence._target_=vrnn.config.hydra.utils.get_class", "vrnn.config.hydra.utils.get_class is"),
+        ("recurrence._target_=vrnn.config.build", "vrnn.config.build is"),
+        ("recurrence._target_=vrnn.networks.GUR", "vrnn.networks.GUR, which does not exist"),
+        ("frame.scale=-1", "frame.scale must be positive"),
+        ("dataset.automaton.transitions.wide={wide: 0.5}", "wide"),
+        ("likelihood.floor=0", "likelihood.floor must be positive"),
+        ("w_schedule.steps=-3", "w_schedule.steps must be"),
+        ("+likelihood.wings=2", "wings"),
+    ],
+)
+def test_objects_that_cannot_be(composed, override, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        assemble(check(composed(override)))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_of_traces_is_named(composed):
+    with pytest.raises((ConfigError, OmegaConfBaseException), match="dataset.files"):
+        check(composed("dataset=traces"))
+    with pytest.raises(ConfigError, match="nowhere.npy"):
+        assemble(check(composed("dataset=traces", "dataset.files=[nowhere.npy]")))
+
+
+def test_build_takes_a_user_s_package_once_it_is_allowed():
+    node = {"_target_": "fractions.Fraction", "numerator": 2, "denominator": 3}
+    with pytest.raises(ConfigError, match=r"allow=\[vrnn,my_package\]"):
+        build(node, ["vrnn"])
+    assert str(build(node, ["vrnn", "fractions"])) == "2/3"
+
+
+def test_run_names():
+    assert run_name("eye", "eye", "") == run_name("eye", "eye", "")
+    assert re.fullmatch(r"eye/defaults-[0-9a-f]{8}", run_name("eye", "eye", ""))
+    assert re.fullmatch(r"circle/seed-1-[0-9a-f]{8}", run_name(None, "circle", "seed=1"))
+    assert run_name(None, "circle", "a=1") != run_name(None, "circle", "a=2")
+    odd = run_name(None, "traces", "dataset.files=[../a b/x.npy]," + "k=" + "v" * 300)
+    task, directory = odd.split("/")
+    assert task == "traces"
+    assert len(directory) <= 120 + 1 + 8
+    assert re.fullmatch(r"[\w.-]+", directory)
+
+
+def test_warm_up_scales_with_the_steps(composed):
+    assert check(composed("training.steps=1000"))["w_schedule"]["steps"] == 300
+
+
+def test_differences_and_flat():
+    old, new = {"a": {"b": 1, "c": [1, 2]}, "d": None}, {"a": {"b": 2, "c": [1, 2]}, "e": 3}
+    assert differences(old, new) == ["a.b: 1 -> 2", "e: None -> 3"]
+    assert flat(old) == {"a.b": 1, "a.c": "[1, 2]", "d": None}
+
+
+def test_resolved_settings_are_plain(composed):
+    """Plain containers only, so that a checkpoint that holds them loads with weights_only=True."""
+    settings = check(composed())
+    assert not OmegaConf.is_config(settings["model"])
+    assert isinstance(settings["model"]["phi_x"], list)

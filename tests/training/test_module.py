@@ -1,0 +1,75 @@
+"""The optimiser's path: learning rate, clipping before the step, batches of any size."""
+
+import math
+
+import pytest
+import torch
+
+from vrnn.data import Batch
+from vrnn.networks import VRNN
+from vrnn.objective import ConstantW
+from vrnn.training.module import NonFiniteError, VRNNModule
+
+
+@pytest.fixture
+def module():
+    torch.manual_seed(0)
+    return VRNNModule(VRNN(), ConstantW(), steps=100, learning_rate=1e-2, warmup_steps=9, final_fraction=0.1, clip=0.5)
+
+
+def batch(steps=5, size=3, seed=0) -> Batch:
+    x = 0.1 * torch.randn(steps, size, 2, generator=torch.Generator().manual_seed(seed)).cumsum(0)
+    return Batch(x, torch.ones(steps, size, dtype=torch.bool), torch.ones(size, dtype=torch.bool))
+
+
+def test_learning_rate_warms_up_and_decays_along_a_cosine(module):
+    rates = [module.learning_rate_factor(n) for n in range(101)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == pytest.approx(1.0, abs=0.03)
+    assert rates[50] == pytest.approx(0.1 + 0.9 * 0.5)
+    assert rates[100] == pytest.approx(0.1)
+
+
+def test_gradients_are_clipped_to_the_global_norm(module):
+    (1e3 * module.training_step(batch(), 0)).backward()
+    module.configure_gradient_clipping(None)
+    norm = math.sqrt(sum(float(p.grad.square().sum()) for p in module.vrnn.parameters()))
+    assert norm == pytest.approx(0.5, rel=1e-3)
+
+
+def test_a_gradient_that_is_not_finite_stops_training(module):
+    module.training_step(batch(), 0).backward()
+    module.vrnn.decoder[1].bias.grad[0] = math.inf
+    with pytest.raises(NonFiniteError, match="gradient norm became"):
+        module.configure_gradient_clipping(None)
+
+
+def test_loss_does_not_grow_with_the_batch(module):
+    """Twice the same traces: the same loss but for z's noise, which a tiny posterior deviation silences."""
+    with torch.no_grad():
+        module.vrnn.encoder.head.weight[8:] = 0
+        module.vrnn.encoder.head.bias[8:] = -20
+    one = batch()
+    two = Batch(one.x.repeat(1, 2, 1), one.mask.repeat(1, 2), one.start.repeat(2))
+    loss = module.training_step(one, 0)
+    module.carried = None
+    torch.testing.assert_close(module.training_step(two, 0), loss, rtol=1e-3, atol=1e-3)
+
+
+def test_state_is_carried_and_cut_from_the_graph(module):
+    module.training_step(batch(), 0)
+    assert not module.carried.memory.requires_grad
+    assert module.carried.memory.abs().sum() > 0
+    following = batch(seed=1)._replace(start=torch.tensor([False, False, True]))
+    before = module.carried
+    seen = []
+    module.vrnn.infer, infer = lambda x, state, mask: seen.append(state) or infer(x, state, mask), module.vrnn.infer
+    module.training_step(following, 1)
+    torch.testing.assert_close(seen[0].memory[:2], before.memory[:2])
+    assert seen[0].memory[2].abs().sum() == 0
+
+
+def test_a_smaller_group_starts_from_its_own_beginning(module):
+    module.training_step(batch(size=3), 0)
+    module.training_step(batch(size=2), 1)
+    assert module.carried.memory.shape[0] == 2

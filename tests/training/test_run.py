@@ -1,0 +1,176 @@
+"""Runs from config to scores, in this process, at the smallest size that has every part."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from conftest import SMALL
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import plugin_data_pb2
+
+from vrnn.config import ConfigError
+from vrnn.training.again import evaluate_again, generate_again
+from vrnn.training.module import NonFiniteError
+from vrnn.training.report import SCALARS
+from vrnn.training.run import run
+
+PACE = "training={steps: 12, log_every: 3, val_every: 6, checkpoint_every: 4, figure_every: 6}"
+
+
+@pytest.fixture
+def small(composed):
+    return lambda *overrides: composed(*SMALL, PACE, *overrides)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """One finished run, shared: its directory and its scores."""
+    from hydra import compose, initialize_config_dir
+
+    from conftest import ROOT
+    from vrnn.config import register
+
+    register()
+    directory = tmp_path_factory.mktemp("run")
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = compose("train", overrides=[*SMALL, PACE])
+    return directory, run(config, directory)
+
+
+def events(directory) -> EventAccumulator:
+    accumulator = EventAccumulator(str(directory), size_guidance={"scalars": 0, "images": 0, "tensors": 0})
+    accumulator.Reload()
+    return accumulator
+
+
+def test_a_run_leaves_what_the_readme_says(finished):
+    directory, scores = finished
+    for name in ("config.yaml", "scores.json", "done", "checkpoints/last.ckpt", "checkpoints/best.ckpt"):
+        assert (directory / name).is_file()
+    for name in ("training", "true_and_generated", "sheet", "laps", "transitions"):
+        assert (directory / "figures" / f"{name}.png").stat().st_size > 5000
+    assert json.loads((directory / "scores.json").read_text()) == scores
+    assert scores["judge"]["invalid_fraction"] < 0.1
+
+
+def test_tensorboard_holds_every_scalar_and_figure(finished):
+    accumulator = events(finished[0])
+    tags = accumulator.Tags()
+    expected = {"optimiser/gradient_norm", "optimiser/learning_rate", "speed/steps_per_second", "w/w", "w/implied_beta"}
+    expected |= {f"{split}/{part}" for split in ("train", "val") for part in ("elbo", "log_likelihood", "kl")}
+    expected |= {"train/RE", "train/DE", "train/loss", "train/mean_sigma", "val/active_dims", "kl_per_dim/00"}
+    assert expected <= set(tags["scalars"])
+    assert [event.step for event in accumulator.Scalars("train/elbo")] == [3, 6, 9, 12]
+    assert [event.step for event in accumulator.Scalars("val/elbo")] == [6, 12]
+    assert {"traces", "true_and_generated", "laps", "transitions"} <= set(tags["images"])
+
+
+def test_hparams_have_the_run_with_its_scores(finished):
+    directory, scores = finished
+    accumulator = events(directory)
+    content = accumulator.summary_metadata["_hparams_/session_start_info"].plugin_data.content
+    hparams = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info.hparams
+    assert hparams["model.h_dim"].number_value == 16
+    assert hparams["dataset._target_"].string_value == "vrnn.patterns.AutomatonPattern"
+    final = {tag: accumulator.Scalars(tag)[-1].value for tag in SCALARS if tag in accumulator.Tags()["scalars"]}
+    assert final["score/invalid_fraction"] == pytest.approx(scores["generated"]["invalid_fraction"])
+    assert set(final) == set(SCALARS)
+
+
+def test_checkpoints_load_with_weights_only_and_hold_all_state(finished):
+    for name in ("last", "best"):
+        checkpoint = torch.load(finished[0] / "checkpoints" / f"{name}.ckpt", weights_only=True)
+        assert checkpoint["carried_state"][0].shape == (8, 16)
+        state = next(value for key, value in checkpoint["callbacks"].items() if key.startswith("RunCheckpoints"))
+        assert {"torch", "numpy", "python"} <= state["rng"].keys()
+        assert checkpoint["state_dict"]["w_schedule.n"] > 0
+        assert checkpoint["loops"]["fit_loop"]["state_dict"]["combined_loader"][0]["position"] == checkpoint["global_step"]
+    assert checkpoint["global_step"] in (6, 12)
+
+
+def test_other_settings_in_the_same_directory_are_refused(small, tmp_path):
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"seed": 3}))
+    with pytest.raises(ConfigError, match="seed: 3 -> 0") as caught:
+        run(small(), tmp_path)
+    assert "fresh=true" in str(caught.value)
+
+
+def test_fresh_starts_over_and_spares_what_is_not_the_run_s(small, tmp_path):
+    first = run(small(), tmp_path)
+    (tmp_path / "notes.txt").write_text("mine")
+    again = run(small("fresh=true", "seed=1"), tmp_path)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert again["elbo_nats_per_step"] != first["elbo_nats_per_step"]
+    assert [event.step for event in events(tmp_path).Scalars("val/elbo")] == [6, 12]
+
+
+def test_a_run_is_a_function_of_its_config(small, tmp_path):
+    one, same = (run(small("seed=5"), tmp_path / name) for name in ("one", "same"))
+    assert one == same
+
+
+def test_divergence_stops_the_run_and_keeps_the_last_good_checkpoint(small, tmp_path):
+    pace = "training={steps: 400, log_every: 3, val_every: 100, checkpoint_every: 1, figure_every: 100}"
+    wild = ["optim.learning_rate=1e12", "optim.clip=null", "optim.warmup_steps=0", pace]
+    with pytest.raises(NonFiniteError, match=r"became (nan|inf|-inf) at step \d+.*optim.learning_rate"):
+        run(small(*wild), tmp_path)
+    weights = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    assert all(torch.isfinite(w).all() for w in weights.values())
+    assert not (tmp_path / "done").exists()
+
+
+def test_whole_traces_one_at_a_time(small, tmp_path):
+    """The blog's way: no windows, B = 1."""
+    scores = run(small("data.window=null", "data.batch_size=1", "data.traces=1", "likelihood=mse"), tmp_path)
+    assert math.isfinite(scores["elbo_nats_per_step"])
+
+
+@pytest.mark.parametrize("recurrence", ["elman", "lstm", "mtrnn"])
+def test_every_recurrence_trains(small, tmp_path, recurrence):
+    assert math.isfinite(run(small(f"recurrence={recurrence}"), tmp_path)["elbo_nats_per_step"])
+
+
+def test_a_drawing_trains_generates_and_continues(small, tmp_path):
+    angle = np.linspace(0, 120, 1500)
+    np.save(tmp_path / "drawing.npy", np.stack([2 * np.cos(angle), np.sin(angle)], -1))
+    directory = tmp_path / "run"
+    scores = run(small("dataset=traces", f"dataset.files=[{tmp_path / 'drawing.npy'}]"), directory)
+    assert "generated" not in scores
+    options = {"prefix": None, "out": None, "sample": True, "checkpoint": "last", "seed": 0}
+    for kind in ("png", "npz", "csv", "svg"):
+        assert generate_again(directory, 3, 20, format=kind, **options).stat().st_size > 0
+    whole = np.load(generate_again(directory, 2, 30, format="npz", **options))["traces"]
+    assert whole.shape == (2, 30, 2)
+    np.save(tmp_path / "prefix.npy", np.cumsum(np.full((12, 2), 0.1), 0))
+    path = generate_again(directory, 2, 5, format="npz", **{**options, "prefix": str(tmp_path / "prefix.npy")})
+    continued = np.load(path)["traces"]
+    assert np.abs(continued[:, 0] - [1.2, 1.2]).max() < np.abs(whole[:, 0] - [1.2, 1.2]).max()
+
+
+def test_evaluating_again_gives_the_same_scores(finished):
+    directory, scores = finished
+    before = (directory / "scores.json").read_bytes()
+    assert evaluate_again(directory) == scores
+    assert (directory / "scores.json").read_bytes() == before
+    evaluate_again(directory, traces=6, checkpoint="best")
+    assert (directory / "scores.json").read_bytes() == before
+    assert json.loads((directory / "scores-best-6x256-seed0.json").read_text())["generated"]["traces"] == 6
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda run: evaluate_again(run / "nowhere"), "no config.yaml"),
+        (lambda run: evaluate_again(run, checkpoint="first"), "checkpoint must be one of last, best"),
+        (lambda run: evaluate_again(run, traces=0), "traces must be at least 1"),
+        (lambda run: generate_again(run, 0, 5, None, "png", None, True, "last", 0), "n must be at least 1"),
+        (lambda run: generate_again(run, 1, 5, None, "gif", None, True, "last", 0), "format must be one of"),
+        (lambda run: generate_again(run, 1, 5, "none.npy", "png", None, True, "last", 0), "none.npy"),
+    ],
+)
+def test_bad_requests_for_a_finished_run(finished, call, message):
+    with pytest.raises(ValueError, match=message):
+        call(finished[0])
