@@ -32,6 +32,17 @@ def test_linear_counts_training_steps_only(terms):
     assert ws == [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
 
 
+def test_free_nats_cost_nothing_and_give_no_gradient(terms):
+    distortion, kl = terms
+    rate = float(kl.sum(-1).mean())
+    for free_nats, cost, slope in ((2 * rate, 2 * rate, 0.0), (rate / 2, rate, 1 / (T * B))):
+        leaf = kl.clone().requires_grad_()
+        loss = LinearW(1.0, 1.0, free_nats=free_nats).weigh(distortion, leaf, None).loss
+        loss.backward()
+        assert loss.item() == pytest.approx(float(distortion.mean()) + cost, rel=1e-5)
+        torch.testing.assert_close(leaf.grad, torch.full_like(leaf, slope))
+
+
 @pytest.mark.parametrize("reduction", ["sum", "mean"])
 @pytest.mark.parametrize(("kl_offset", "missing_half"), [("blog", 0.5), ("exact", 0.0)])
 def test_adaptive_follows_the_blog_s_rule(terms, reduction, kl_offset, missing_half):
@@ -93,6 +104,7 @@ def test_state_is_in_the_state_dict(make, terms):
     [
         lambda: LinearW(start=-1),
         lambda: LinearW(steps=-1),
+        lambda: LinearW(free_nats=-1),
         lambda: AdaptiveW(kl_offset="none"),
         lambda: AdaptiveW(alpha=0),
         lambda: AdaptiveW(w_0=2, w_max=1),

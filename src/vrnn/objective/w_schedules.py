@@ -34,20 +34,24 @@ class WSchedule(nn.Module):
 
 
 class LinearW(WSchedule):
-    """loss = mean distortion + w * mean KL per step, w from `start` to `end` in `steps` steps, then `end`.
+    """loss = mean distortion + w * max(mean KL per step, free_nats), w from `start` to `end` in `steps` steps, then `end`.
 
     Bowman et al. 2016 (linear warm-up): w = min(1, n / steps) with start 0, end 1. n counts optimiser steps from 0.
+    free_nats: nats per step that cost nothing (Hafner et al. 2021, after the mean), so that z cannot be given up altogether;
+        reported figures hold the KL as it is.
     """
 
     n: Tensor
 
-    def __init__(self, start: float = 0.0, end: float = 1.0, steps: int = 2500):
+    def __init__(self, start: float = 0.0, end: float = 1.0, steps: int = 2500, free_nats: float = 0.0):
         super().__init__()
         if min(start, end) < 0:
             raise ValueError(f"w must not be negative, but w_schedule goes from {start} to {end}.")
         if steps < 0:
             raise ValueError(f"w_schedule.steps must be >= 0, but is {steps}.")
-        self.start, self.end, self.steps = start, end, steps
+        if free_nats < 0:
+            raise ValueError(f"w_schedule.free_nats must be >= 0, but is {free_nats}.")
+        self.start, self.end, self.steps, self.free_nats = start, end, steps, free_nats
         self.register_buffer("n", torch.zeros((), dtype=torch.long))
 
     def weigh(self, distortion: Tensor, kl: Tensor, mask: Tensor | None) -> Weighted:
@@ -56,7 +60,8 @@ class LinearW(WSchedule):
         w = (self.start + (self.end - self.start) * share).to(kl.dtype)
         if self.training:
             self.n += 1
-        return Weighted(mean_per_step(distortion, mask) + w * mean_per_step(kl.sum(-1), mask), w, w)
+        rate = mean_per_step(kl.sum(-1), mask).clamp(min=self.free_nats)
+        return Weighted(mean_per_step(distortion, mask) + w * rate, w, w)
 
 
 class ConstantW(LinearW):
