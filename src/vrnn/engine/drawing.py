@@ -29,9 +29,10 @@ class Manner(NamedTuple):
 
 
 @inner
-def draw_point(tape, raw, x, last, before_last, noise, uniform, manner, scale, floor):  # type: ignore[no-untyped-def]
+def draw_point(tape, raw, x, last, before_last, noise, uniform, manner, sizes):  # type: ignore[no-untyped-def]
     """Write the point's x_dim coordinates to x, from where the pen was."""
     x_dim, components, kind, origin, _, sample = manner
+    scale, floor, width, _ = sizes
     zero = tape.dtype.type(0)
     means = raw + components
     stds = means + max(1, components) * x_dim
@@ -46,7 +47,7 @@ def draw_point(tape, raw, x, last, before_last, noise, uniform, manner, scale, f
         if sample:
             raw_std = tape[stds + chosen + i]
             std = sigmoid(raw_std) if kind == SIGMOID else softplus(raw_std)
-            x[i] = start + scale * tape[means + chosen + i] + (scale * std + floor) * noise[i]
+            x[i] = start + scale * tape[means + chosen + i] + (width * std + floor) * noise[i]
         elif components:
             x[i] = start + scale * blend(tape, raw, components, means + i, x_dim)
         else:

@@ -117,7 +117,7 @@ def run_generate(  # type: ignore[no-untyped-def]
     """Draw `steps` points of each trace. tape: (2 * batch, width).
 
     noise: z, x and uniform; state: memory, last and before_last, moved on to where the traces end; fresh: (total,);
-    points: (steps, total, x_dim); manner: drawing.Manner; sizes: scale, floor and difference gain.
+    points: (steps, total, x_dim); manner: drawing.Manner; sizes: see structure.manner.
     """
     noise_z, noise_x, uniform = noise
     memory, last, before_last = state
@@ -133,9 +133,9 @@ def run_generate(  # type: ignore[no-untyped-def]
             x, eps = points[there : there + x_dim], noise_x[there : there + x_dim]
             chance = uniform[t * total + trace]
             draw_point(
-                tape, row + ports[RAW, 0], x, last[here:], before_last[here:], eps, chance, manner, sizes[0], sizes[1]
+                tape, row + ports[RAW, 0], x, last[here:], before_last[here:], eps, chance, manner, sizes
             )
-            show_point(tape, row + ports[FEATURES, 0], x, last[here:], manner, sizes[2])
+            show_point(tape, row + ports[FEATURES, 0], x, last[here:], manner, sizes[3])
             move_on(x, last[here:], before_last[here:], fresh[trace] and t == 0, x_dim)
         forward(act, tape, width, 0, batch, batch, weights)
         move_state(tape, batch * width, 0, width, ports[STATE, 0], states * n, batch)

@@ -58,8 +58,8 @@ def examine(vrnn: VRNN) -> tuple[Structure, list[Tensor]]:
     return Structure(**sizes, **networks, squash=(SQUASHES[vrnn.encoder.std], SQUASHES[vrnn.prior.std])), weights
 
 
-def manner(vrnn: VRNN, sample: bool) -> tuple[Manner, tuple[float, float, float]]:
-    """Return how the VRNN draws its points, with the frame's scale, the likelihood's floor and the frame's gain.
+def manner(vrnn: VRNN, sample: bool) -> tuple[Manner, tuple[float, ...]]:
+    """Return how the VRNN draws its points, and: the frame's scale, the deviations' floor and width, the frame's gain.
 
     Raises:
         UnsupportedError: the kernels do not know its likelihood or its frame.
@@ -70,12 +70,13 @@ def manner(vrnn: VRNN, sample: bool) -> tuple[Manner, tuple[float, float, float]
     kinds = Manner(
         x_dim=vrnn.x_dim,
         components=getattr(likelihood, "components", 0),
-        squash=SQUASHES[likelihood.std],
+        squash=SOFTPLUS if likelihood.ceiling is None else SIGMOID,
         origin=ORIGINS[frame.relative_to],
         differences=int(frame.inputs == "position_difference"),
         sample=int(sample),
     )
-    return kinds, (frame.scale, likelihood.floor, frame.difference_gain)
+    width = frame.scale if likelihood.ceiling is None else likelihood.ceiling - likelihood.floor
+    return kinds, (frame.scale, likelihood.floor, width, frame.difference_gain)
 
 
 def require(condition: bool, what: str) -> None:
