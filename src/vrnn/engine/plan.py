@@ -104,8 +104,13 @@ class _Builder:
         self.vector(place, n)
         return place
 
-    def products(self, column: int, n: int, inputs: list[Port], blocks: int = 1, turn: int = 0) -> Program:
-        """One instruction an input, with its share of the next flat matrix (blocks * n, widths of all inputs)."""
+    def products(
+        self, column: int, n: int, inputs: list[Port], blocks: int = 1, turn: int = 0, bias: int = -1
+    ) -> Program:
+        """One instruction an input, with its share of the next flat matrix (blocks * n, widths of all inputs).
+
+        bias: the place of what the first of them starts from; -1: from what is there.
+        """
         total, width, start, program = sum(port.dim for port in inputs), blocks * self.padded(n), 0, []
         flat = self.take(blocks * n * total)
         for port in inputs:
@@ -113,16 +118,16 @@ class _Builder:
             forward, backward = self.place(-(-port.dim // ROWS) * ROWS * width), self.place(width * deep)
             shape = [blocks, n, self.padded(n), turn]
             self.pieces.append([flat, total, start, port.dim, *shape, forward, width, backward, deep])
-            program.append(instruction(PRODUCT, column, width, forward, port.column, port.dim, backward, deep))
-            start += port.dim
+            program.append(instruction(PRODUCT, column, width, forward, port.column, port.dim, backward, deep, bias))
+            start, bias = start + port.dim, -1
         return program
 
     def linear(self, n: int, inputs: list[Port], parts: int = 1) -> tuple[Port, Program]:
-        """A linear layer of parts * n outputs: [bias, a product for each input]."""
-        out, width = self.column(n, parts), parts * self.padded(n)
-        products, bias = self.products(out, n, inputs, parts), self.place(width)
+        """A linear layer of parts * n outputs: [a product for each input]."""
+        out, bias = self.column(n, parts), self.place(parts * self.padded(n))
+        products = self.products(out, n, inputs, parts, bias=bias)
         self.vector(bias, n, parts)
-        return Port(out, n), [instruction(BIAS, out, width, bias), *products]
+        return Port(out, n), products
 
     def mlp(self, layers: Layers, inputs: list[Port]) -> tuple[Port, Program]:
         """Linear layers, each with its activation."""
@@ -145,10 +150,9 @@ class _Builder:
     def recurrence(self, name: str, h: Port, inputs: list[Port]) -> Program:
         """[bias, a product for each input, the product with h, the cell]."""
         wiring, n, width = WIRINGS[name], h.dim, self.padded(h.dim)
-        gates = self.column(n, wiring.gates)
+        gates, bias = self.column(n, wiring.gates), self.place(wiring.gates * width)
         from_inputs = self.products(gates, n, inputs, wiring.blocks, wiring.turn)
         from_h = self.products(gates + wiring.skip * width, n, [h], wiring.blocks)
-        bias = self.place(wiring.gates * width)
         self.vector(bias, n, wiring.blocks, wiring.turn)
         self.vector(bias + wiring.skip * width, n, wiring.blocks)
         cell = (wiring.kind, h.column, wiring.gates, wiring.states, self.constant(n))
@@ -178,10 +182,10 @@ def plan(structure: Structure) -> Plan:
     recur = build.recurrence(s.recurrence, h, [phi_x, phi_z])
     decode += last
 
-    # Of encoder and recurrence the first two instructions, the bias and the product with phi_x, need no earlier step.
+    # The encoder's first instruction, and the recurrence's first two, the bias and the product with phi_x, need no earlier step.
     parts = {
-        "before": [*see, *encode[:2], *recur[:2]],
-        "step": [*encode[2:], draw(q_mean, q_std), *read_z, *recur[2:]],
+        "before": [*see, *encode[:1], *recur[:2]],
+        "step": [*encode[1:], draw(q_mean, q_std), *read_z, *recur[2:]],
         "after": [*expect, *decode],
         "think": [*expect, draw(p_mean, p_std), *read_z, *decode],
         "act": [*see, *recur],

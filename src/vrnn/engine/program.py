@@ -17,14 +17,15 @@ from vrnn.engine.tiles import ROWS, VECTOR_BYTES, product
 
 # An instruction: the code, then what it needs. Columns are of the tape, places are in the packed weights.
 (
-    BIAS,  # out column, width, place                                            out = bias
-    PRODUCT,  # out column, width, place, in column, in_dim, place for backward, in width       out += in W
+    BIAS,  # out column, width, place                               out = bias
+    PRODUCT,  # out column, width, place, in column, in_dim, place for backward, in width, bias's place or -1
+    #                                                               out = bias + in W, or out += in W without a bias
     ACTIVATE,  # column, width, activation, slope's column                        in place
     STD,  # raw column, width, squash, std's column, floor's place                std = squash(raw) + floor
     SAMPLE,  # mean column, width, std's, noise's, z's column                     z = mean + std * noise
     CELL,  # gates' column, width of a gate, kind, state's column, gates, states, keep's place
 ) = range(6)
-LENGTH = 8
+LENGTH = 9
 
 RELU, TANH, ELU, SILU = range(4)
 SOFTPLUS, SIGMOID = range(2)
@@ -35,10 +36,14 @@ FEATURES, NOISE, STATE, RAW = 0, 1, 2, 8  # ports: see plan.Plan
 def forward(program, tape, width, first, count, batch, weights):  # type: ignore[no-untyped-def]
     """Carry the program out on tape rows first, …, first + count - 1. width: of a tape row; weights: packed."""
     for i in range(len(program)):
-        code, column, size, a, b, c, d, e = program[i]
+        code, column, size, a, b, c, d, e, bias = program[i]
         start = first * width
         if code == PRODUCT:
-            product(tape, start + column, width, tape, start + b, width, 1, weights, a, size, count, c, size)
+            y, x = start + column, start + b
+            if bias < 0:
+                product(tape, y, width, tape, y, width, tape, x, width, 1, weights, a, size, count, c, size)
+            else:
+                product(tape, y, width, weights, bias, 0, tape, x, width, 1, weights, a, size, count, c, size)
             continue
         n = np.uintp(size)
         for row in range(start, start + count * width, width):
@@ -60,10 +65,11 @@ def forward(program, tape, width, first, count, batch, weights):  # type: ignore
 def backward(program, tape, grads, width, first, first_grad, count, batch, weights):  # type: ignore[no-untyped-def]
     """Carry the program out backward: `grads` rows from first_grad on belong to the tape's rows from `first` on."""
     for i in range(len(program) - 1, -1, -1):
-        code, column, size, a, b, c, d, e = program[i]
+        code, column, size, a, b, c, d, e, bias = program[i]
         start, back, ahead = first * width, first_grad * width, batch * width
         if code == PRODUCT:
-            product(grads, back + b, width, grads, back + column, width, 1, weights, d, e, count, size, e)
+            y, x = back + b, back + column
+            product(grads, y, width, grads, y, width, grads, x, width, 1, weights, d, e, count, size, e)
         elif code != BIAS:
             n = np.uintp(size)
             for r in range(0, count * width, width):
@@ -87,14 +93,16 @@ def backward(program, tape, grads, width, first, first_grad, count, batch, weigh
 def weight_gradients(program, tape, grads, width, first, first_grad, count, d_weights):  # type: ignore[no-untyped-def]
     """Add the block's share to the gradients of the packed weights."""
     for i in range(len(program)):
-        code, column, size, a, b, c, d, e = program[i]
+        code, column, size, a, b, c, d, e, bias = program[i]
         start = first_grad * width + column
         if code == PRODUCT:
             rows = (c + ROWS - 1) // ROWS * ROWS  # whole tiles: the packed weights hold that many
-            product(d_weights, a, size, tape, first * width + b, 1, width, grads, start, width, rows, count, size)
-        elif code == BIAS:
+            x = first * width + b
+            product(d_weights, a, size, d_weights, a, size, tape, x, 1, width, grads, start, width, rows, count, size)
+        if code == BIAS or (code == PRODUCT and bias >= 0):
+            place = np.uintp(a if code == BIAS else bias)
             for row in range(start, start + count * width, width):
-                add(d_weights, np.uintp(a), grads, np.uintp(row), np.uintp(size))
+                add(d_weights, place, grads, np.uintp(row), np.uintp(size))
 
 
 @inner
