@@ -106,4 +106,3 @@ def move_on(x, last, before_last, fresh, x_dim):  # type: ignore[no-untyped-def]
     for i in range(x_dim):
         before_last[i] = x[i] if fresh else last[i]
         last[i] = x[i]
-

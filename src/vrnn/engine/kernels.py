@@ -132,9 +132,7 @@ def run_generate(  # type: ignore[no-untyped-def]
             here, there = trace * x_dim, (t * total + trace) * x_dim
             x, eps = points[there : there + x_dim], noise_x[there : there + x_dim]
             chance = uniform[t * total + trace]
-            draw_point(
-                tape, row + ports[RAW, 0], x, last[here:], before_last[here:], eps, chance, manner, sizes
-            )
+            draw_point(tape, row + ports[RAW, 0], x, last[here:], before_last[here:], eps, chance, manner, sizes)
             show_point(tape, row + ports[FEATURES, 0], x, last[here:], manner, sizes[3])
             move_on(x, last[here:], before_last[here:], fresh[trace] and t == 0, x_dim)
         forward(act, tape, width, 0, batch, batch, weights)

@@ -6,6 +6,7 @@ torch.autograd.Function; what remains for torch is the likelihood and the KL. to
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -57,7 +58,10 @@ def generate(vrnn: VRNN, noise: Noise, state: State, sample: bool) -> tuple[Tens
     program, packed = plan(structure), _pack(plan(structure), weights)
     steps, batch = noise.uniform.shape
     points = noise.x.new_empty(steps, batch, vrnn.x_dim)
-    after = State(*(part.detach().clone(memory_format=torch.contiguous_format) for part in state[:3]), torch.zeros_like(state.fresh))
+    after = State(
+        *(part.detach().clone(memory_format=torch.contiguous_format) for part in state[:3]),
+        torch.zeros_like(state.fresh),
+    )
     chance, moving, (fresh, target) = _flat(*noise), _flat(*after[:3]), _flat(state.fresh, points)
     tables = (program.think, program.act, program.ports, program.states, program.state_width, program.width, packed)
 
@@ -132,9 +136,7 @@ class _Unroll(torch.autograd.Function):
             d_packed = np.zeros(plan.packed, packed.dtype)
             grads = np.zeros((share.block + 1) * share.batch * plan.width, packed.dtype)
             where = (steps, share.block, share.first, share.batch, batch)
-            kernels.run_backward(
-                *_program(plan), packed, share.tape, *where, sources, targets, d_packed, grads
-            )
+            kernels.run_backward(*_program(plan), packed, share.tape, *where, sources, targets, d_packed, grads)
             return d_packed
 
         d_packed = sum(_each(run, ctx.shares))
@@ -147,7 +149,7 @@ def _program(plan: Plan) -> tuple[Any, ...]:
 
 
 def _flat(*tensors: Tensor) -> tuple[Flat, ...]:
-    return tuple(tensor.detach().reshape(-1).numpy() for tensor in tensors)
+    return tuple(tensor.detach().reshape(-1).contiguous().numpy() for tensor in tensors)
 
 
 def _pack(plan: Plan, weights: tuple[Tensor, ...] | list[Tensor]) -> Flat:
@@ -182,3 +184,6 @@ def _each(function: Callable[[Any], Any], shares: list[Any]) -> list[Any]:
 @cache
 def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(thread_name_prefix="vrnn-engine")
+
+
+os.register_at_fork(after_in_child=_threads.cache_clear)  # a fork takes no threads along

@@ -21,7 +21,9 @@ from vrnn.engine.compiled import inner
 _FEATURES = llvm.get_host_cpu_features()
 VECTOR_BYTES = 64 if _FEATURES.get("avx512f") else 32 if _FEATURES.get("avx2") else 16
 ROWS = 4
-WIDEST = 2 if VECTOR_BYTES == 32 else 4  # of AVX2's 16 registers, four rows of two vectors leave enough free; others have 32
+WIDEST = (
+    2 if VECTOR_BYTES == 32 else 4
+)  # of AVX2's 16 registers, four rows of two vectors leave enough free; others have 32
 
 
 def lanes(itemsize: int) -> int:
