@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from numba import njit
 from torch.nn.functional import softplus
 
 from vrnn.engine import mathematics
 from vrnn.engine.compiled import OPTIONS
-from numba import njit
 
 REFERENCES = {
     "exp": torch.exp,

@@ -82,7 +82,7 @@ def test_every_length_and_batch(recurrence, steps, batch):
 @pytest.mark.parametrize("widths", [1, 16, 17, 64])
 def test_every_width(widths):
     """Widths below, at and just beyond a whole vector."""
-    networks = dict.fromkeys(DEEP, [widths])
+    networks = {network: [widths] for network in DEEP}
     vrnn = VRNN(z_dim=widths, h_dim=widths, **networks).double()
     compare(vrnn, inputs(vrnn))
 
@@ -104,7 +104,9 @@ def test_large_arguments_of_the_squashes():
 
 @pytest.mark.parametrize("recurrence", RECURRENCES)
 def test_gradients_against_differences(recurrence):
-    vrnn = VRNN(z_dim=2, h_dim=3, **dict.fromkeys(DEEP, [3]), activation="tanh", recurrence=recurrence).double()
+    vrnn = VRNN(
+        z_dim=2, h_dim=3, **{network: [3] for network in DEEP}, activation="tanh", recurrence=recurrence
+    ).double()
     weights = list(vrnn.parameters())
 
     def outputs(*given):

@@ -87,9 +87,7 @@ def test_checkpoints_load_with_weights_only_and_hold_all_state(finished):
         state = next(value for key, value in checkpoint["callbacks"].items() if key.startswith("RunCheckpoints"))
         assert {"torch", "numpy", "python"} <= state["rng"].keys()
         assert checkpoint["state_dict"]["w_schedule.n"] > 0
-        assert (
-            checkpoint["loops"]["fit_loop"]["state_dict"]["combined_loader"][0]["position"] == checkpoint["global_step"]
-        )
+        assert checkpoint["loops"]["fit_loop"]["state_dict"]["combined_loader"][0]["position"] == checkpoint["global_step"]
     assert checkpoint["global_step"] in (6, 12)
 
 

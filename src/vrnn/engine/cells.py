@@ -1,14 +1,15 @@
 """The recurrences for the kernels: a cell is a pair of functions on one row, forward and backward.
 
-They are given the tape (and the gradients `d`, laid out likewise) and where on it the row's gates, its state and the next state
-start; n is the width of a part. The gates arrive as sums of the products with the inputs, with h and of the biases; the state is
-[h] or [h, c]. Forward turns the gates into what backward wants to find there and writes the next state. Backward finds the
-gradient of the next state, writes that of the sums and adds to that of the state.
+They are given the tape (and the gradients `d`, laid out likewise) and where on it the row's gates, its state and the next
+state start; n is the width of a part. The gates arrive as sums of the products with the inputs, with h and of the biases; the
+state is [h] or [h, c]. Forward turns the gates into what backward wants to find there and writes the next state. Backward
+finds the gradient of the next state, writes that of the sums and adds to that of the state.
 
 GRU's gates are [new from the inputs, reset, update, new from h], so that the inputs feed the first three, h the last three.
 y - y * y, and not y * (1 - y): a literal 1 would widen a float32 to float64.
 """
 
+# mypy: allow-untyped-defs, no-check-untyped-defs
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -43,19 +44,22 @@ WIRINGS = {
 
 
 @inner
-def elman_forward(tape, weights, gates, state, after, keep, n):  # type: ignore[no-untyped-def]
+def elman_forward(tape, weights, gates, state, after, keep, n):
+    """h' = tanh(gate)."""
     for j in range(n):
         tape[after + j] = tanh(tape[gates + j])
 
 
 @inner
-def elman_backward(d, tape, weights, d_gates, d_state, d_after, gates, state, after, keep, n):  # type: ignore[no-untyped-def]
+def elman_backward(d, tape, weights, d_gates, d_state, d_after, gates, state, after, keep, n):
+    """Its gradients."""
     for j in range(n):
         d[d_gates + j] = d[d_after + j] - d[d_after + j] * tape[after + j] * tape[after + j]
 
 
 @inner
-def mtrnn_forward(tape, weights, gates, state, after, keep, n):  # type: ignore[no-untyped-def]
+def mtrnn_forward(tape, weights, gates, state, after, keep, n):
+    """h' = g + keep (h - g), g = tanh(gate), keep = 1 - 1 / tau."""
     for j in range(n):
         tape[gates + j] = tanh(tape[gates + j])
     for j in range(n):
@@ -63,7 +67,8 @@ def mtrnn_forward(tape, weights, gates, state, after, keep, n):  # type: ignore[
 
 
 @inner
-def mtrnn_backward(d, tape, weights, d_gates, d_state, d_after, gates, state, after, keep, n):  # type: ignore[no-untyped-def]
+def mtrnn_backward(d, tape, weights, d_gates, d_state, d_after, gates, state, after, keep, n):
+    """Its gradients."""
     for j in range(n):
         d_tanh = d[d_after + j] - d[d_after + j] * weights[keep + j]
         d[d_gates + j] = d_tanh - d_tanh * tape[gates + j] * tape[gates + j]
@@ -72,7 +77,8 @@ def mtrnn_backward(d, tape, weights, d_gates, d_state, d_after, gates, state, af
 
 
 @inner
-def gru_forward(tape, weights, gates, state, after, keep, n):  # type: ignore[no-untyped-def]
+def gru_forward(tape, weights, gates, state, after, keep, n):
+    """h' = new + update (h - new), new = tanh(new from inputs + reset * new from h), as torch.nn.GRUCell."""
     new, reset, update, new_from_h = gates, gates + n, gates + n + n, gates + n + n + n
     for j in range(n + n):
         tape[reset + j] = sigmoid(tape[reset + j])
@@ -83,7 +89,8 @@ def gru_forward(tape, weights, gates, state, after, keep, n):  # type: ignore[no
 
 
 @inner
-def gru_backward(d, tape, weights, d_gates, d_state, d_after, gates, state, after, keep, n):  # type: ignore[no-untyped-def]
+def gru_backward(d, tape, weights, d_gates, d_state, d_after, gates, state, after, keep, n):
+    """Its gradients."""
     new, reset, update, new_from_h = gates, gates + n, gates + n + n, gates + n + n + n
     d_new, d_reset, d_update, d_new_from_h = d_gates, d_gates + n, d_gates + n + n, d_gates + n + n + n
     for j in range(n):
@@ -102,7 +109,8 @@ def gru_backward(d, tape, weights, d_gates, d_state, d_after, gates, state, afte
 
 
 @inner
-def lstm_forward(tape, weights, gates, state, after, keep, n):  # type: ignore[no-untyped-def]
+def lstm_forward(tape, weights, gates, state, after, keep, n):
+    """c' = forget c + take new, h' = show tanh(c'), as torch.nn.LSTMCell."""
     take, forget, new, show = gates, gates + n, gates + n + n, gates + n + n + n
     c, h_after, c_after = state + n, after, after + n
     for j in range(n + n):
@@ -118,7 +126,8 @@ def lstm_forward(tape, weights, gates, state, after, keep, n):  # type: ignore[n
 
 
 @inner
-def lstm_backward(d, tape, weights, d_gates, d_state, d_after, gates, state, after, keep, n):  # type: ignore[no-untyped-def]
+def lstm_backward(d, tape, weights, d_gates, d_state, d_after, gates, state, after, keep, n):
+    """Its gradients."""
     take, forget, new, show = gates, gates + n, gates + n + n, gates + n + n + n
     d_take, d_forget, d_new, d_show = d_gates, d_gates + n, d_gates + n + n, d_gates + n + n + n
     c, c_after, d_c, d_h_after, d_c_after = state + n, after + n, d_state + n, d_after, d_after + n
@@ -144,7 +153,7 @@ def lstm_backward(d, tape, weights, d_gates, d_state, d_after, gates, state, aft
 
 
 @inner
-def cell_forward(kind, tape, weights, gates, state, after, keep, n):  # type: ignore[no-untyped-def]
+def cell_forward(kind, tape, weights, gates, state, after, keep, n):
     """One row's step by the cell of this kind. keep: the place in the weights of MTRNN's 1 - 1 / tau."""
     if kind == ELMAN:
         elman_forward(tape, weights, gates, state, after, keep, n)
@@ -157,9 +166,7 @@ def cell_forward(kind, tape, weights, gates, state, after, keep, n):  # type: ig
 
 
 @inner
-def cell_backward(  # type: ignore[no-untyped-def]
-    kind, d, tape, weights, d_gates, d_state, d_after, gates, state, after, keep, n
-):
+def cell_backward(kind, d, tape, weights, d_gates, d_state, d_after, gates, state, after, keep, n):
     """The same step backward."""
     if kind == ELMAN:
         elman_backward(d, tape, weights, d_gates, d_state, d_after, gates, state, after, keep, n)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from torch import Tensor
 
 from vrnn.engine import reference
-from vrnn.engine.interface import Noise, State, UnsupportedError, Unrolled
+from vrnn.engine.interface import Noise, State, Unrolled, UnsupportedError
 
 if TYPE_CHECKING:
     from vrnn.networks.vrnn import VRNN

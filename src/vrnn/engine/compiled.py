@@ -15,7 +15,8 @@ from numba.extending import overload
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 PRECISIONS = {types.float32: np.float32, types.float64: np.float64}
 
-inner = njit(**OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+INNER: dict[str, Any] = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # not called by Python
+inner: Any = njit(**INNER)
 
 
 def entry(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -41,7 +42,7 @@ def by_precision(make: Callable[[type], Callable[..., Any]]) -> Callable[..., An
 
     made = {numba_type: make(real) for numba_type, real in PRECISIONS.items()}
 
-    @overload(chosen, jit_options=OPTIONS, strict=False)
+    @overload(chosen, jit_options=OPTIONS, strict=False)  # type: ignore[arg-type]
     def choose(x: Any) -> Any:
         return made.get(x)
 

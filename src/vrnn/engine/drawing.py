@@ -3,6 +3,7 @@
 The formulas are those of networks/frame.py and objective/likelihoods.py.
 """
 
+# mypy: allow-untyped-defs, no-check-untyped-defs
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -29,7 +30,7 @@ class Manner(NamedTuple):
 
 
 @inner
-def draw_point(tape, raw, x, last, before_last, noise, uniform, manner, sizes):  # type: ignore[no-untyped-def]
+def draw_point(tape, raw, x, last, before_last, noise, uniform, manner, sizes):
     """Write the point's x_dim coordinates to x, from where the pen was."""
     x_dim, components, kind, origin, _, sample = manner
     scale, floor, width, _ = sizes
@@ -55,7 +56,7 @@ def draw_point(tape, raw, x, last, before_last, noise, uniform, manner, sizes): 
 
 
 @inner
-def weigh(tape, raw, components):  # type: ignore[no-untyped-def]
+def weigh(tape, raw, components):
     """The highest of the mixture's logits, and the sum of exp(logit - highest)."""
     highest = tape[raw]
     for c in range(1, components):
@@ -67,7 +68,7 @@ def weigh(tape, raw, components):  # type: ignore[no-untyped-def]
 
 
 @inner
-def choose(tape, raw, components, uniform):  # type: ignore[no-untyped-def]
+def choose(tape, raw, components, uniform):
     """The component: how many of the weights' cumulative sums, but the last, lie below `uniform`."""
     below, chosen = tape.dtype.type(0), 0
     if components < 2:
@@ -80,7 +81,7 @@ def choose(tape, raw, components, uniform):  # type: ignore[no-untyped-def]
 
 
 @inner
-def blend(tape, raw, components, mean, step):  # type: ignore[no-untyped-def]
+def blend(tape, raw, components, mean, step):
     """The mixture's mean of the coordinate whose components' means stand at mean, mean + step, …"""
     highest, total = weigh(tape, raw, components)
     sum_ = tape.dtype.type(0)
@@ -90,7 +91,7 @@ def blend(tape, raw, components, mean, step):  # type: ignore[no-untyped-def]
 
 
 @inner
-def show_point(tape, features, x, last, manner, gain):  # type: ignore[no-untyped-def]
+def show_point(tape, features, x, last, manner, gain):
     """Write what the networks see of the point."""
     x_dim, differences = manner[0], manner[4]
     for i in range(x_dim):
@@ -101,7 +102,7 @@ def show_point(tape, features, x, last, manner, gain):  # type: ignore[no-untype
 
 
 @inner
-def move_on(x, last, before_last, fresh, x_dim):  # type: ignore[no-untyped-def]
+def move_on(x, last, before_last, fresh, x_dim):
     """Make the point the last one: see interface.State."""
     for i in range(x_dim):
         before_last[i] = x[i] if fresh else last[i]

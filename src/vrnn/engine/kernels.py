@@ -5,6 +5,7 @@ can share the work. Steps are taken in blocks, so that what needs no earlier ste
 while they are in the cache.
 """
 
+# mypy: allow-untyped-defs, no-check-untyped-defs
 from __future__ import annotations
 
 from vrnn.engine.compiled import entry
@@ -28,7 +29,7 @@ OUTPUTS = STATE  # from this port on they are given out: h, q.mean, …
 
 
 @entry
-def run_forward(  # type: ignore[no-untyped-def]
+def run_forward(
     before, step, after, ports, states, n, width, weights, tape, steps, block, first, batch, total,
     inputs, outputs, memory_after, keep,
 ):  # fmt: skip
@@ -65,7 +66,7 @@ def run_forward(  # type: ignore[no-untyped-def]
 
 
 @entry
-def run_backward(  # type: ignore[no-untyped-def]
+def run_backward(
     before, step, after, ports, states, n, width, weights, tape, steps, block, first, batch, total,
     d_outputs, d_inputs, d_weights, grads,
 ):  # fmt: skip
@@ -110,7 +111,7 @@ def run_backward(  # type: ignore[no-untyped-def]
 
 
 @entry
-def run_generate(  # type: ignore[no-untyped-def]
+def run_generate(
     think, act, ports, states, n, width, weights, tape, steps, first, batch, total,
     noise, state, fresh, points, manner, sizes,
 ):  # fmt: skip
@@ -141,7 +142,7 @@ def run_generate(  # type: ignore[no-untyped-def]
 
 
 @entry
-def pack(flat, pieces, packed):  # type: ignore[no-untyped-def]
+def pack(flat, pieces, packed):
     """Add the flat weights to the packed ones: transposed for the way forward, as they are for the way back, padded."""
     for i in range(len(pieces)):
         place, total, start, depth, blocks, n, padded, turn, ahead, width, back, deep = pieces[i]
@@ -157,7 +158,7 @@ def pack(flat, pieces, packed):  # type: ignore[no-untyped-def]
 
 
 @entry
-def unpack(d_packed, pieces, d_flat):  # type: ignore[no-untyped-def]
+def unpack(d_packed, pieces, d_flat):
     """Read the flat weights' gradients from those of the packed ones."""
     for i in range(len(pieces)):
         place, total, start, depth, blocks, n, padded, turn, ahead, width, _, _ = pieces[i]

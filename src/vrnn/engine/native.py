@@ -58,11 +58,9 @@ def generate(vrnn: VRNN, noise: Noise, state: State, sample: bool) -> tuple[Tens
     program, packed = plan(structure), _pack(plan(structure), weights)
     steps, batch = noise.uniform.shape
     points = noise.x.new_empty(steps, batch, vrnn.x_dim)
-    after = State(
-        *(part.detach().clone(memory_format=torch.contiguous_format) for part in state[:3]),
-        torch.zeros_like(state.fresh),
-    )
-    chance, moving, (fresh, target) = _flat(*noise), _flat(*after[:3]), _flat(state.fresh, points)
+    moved = [part.detach().clone(memory_format=torch.contiguous_format) for part in state[:3]]
+    after = State(moved[0], moved[1], moved[2], torch.zeros_like(state.fresh))
+    chance, moving, (fresh, target) = _flat(*noise), _flat(*moved), _flat(state.fresh, points)
     tables = (program.think, program.act, program.ports, program.states, program.state_width, program.width, packed)
 
     def run(share: tuple[int, int]) -> None:

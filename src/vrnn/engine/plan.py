@@ -182,7 +182,7 @@ def plan(structure: Structure) -> Plan:
     recur = build.recurrence(s.recurrence, h, [phi_x, phi_z])
     decode += last
 
-    # The encoder's first instruction, and the recurrence's first two, the bias and the product with phi_x, need no earlier step.
+    # The encoder's first instruction and the recurrence's first two, bias and product with phi_x, need no earlier step.
     parts = {
         "before": [*see, *encode[:1], *recur[:2]],
         "step": [*encode[1:], draw(q_mean, q_std), *read_z, *recur[2:]],

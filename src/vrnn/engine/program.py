@@ -6,6 +6,7 @@ nothing). An instruction is a row of integers; `forward` carries it out on a blo
 of gradients with the same columns. The next step's row lies `batch` rows further on.
 """
 
+# mypy: allow-untyped-defs, no-check-untyped-defs
 from __future__ import annotations
 
 import numpy as np
@@ -33,10 +34,10 @@ FEATURES, NOISE, STATE, RAW = 0, 1, 2, 8  # ports: see plan.Plan
 
 
 @inner
-def forward(program, tape, width, first, count, batch, weights):  # type: ignore[no-untyped-def]
+def forward(program, tape, width, first, count, batch, weights):
     """Carry the program out on tape rows first, …, first + count - 1. width: of a tape row; weights: packed."""
     for i in range(len(program)):
-        code, column, size, a, b, c, d, e, bias = program[i]
+        code, column, size, a, b, c, _, e, bias = program[i]
         start = first * width
         if code == PRODUCT:
             y, x = start + column, start + b
@@ -62,10 +63,10 @@ def forward(program, tape, width, first, count, batch, weights):  # type: ignore
 
 
 @inner
-def backward(program, tape, grads, width, first, first_grad, count, batch, weights):  # type: ignore[no-untyped-def]
+def backward(program, tape, grads, width, first, first_grad, count, batch, weights):
     """Carry the program out backward: `grads` rows from first_grad on belong to the tape's rows from `first` on."""
     for i in range(len(program) - 1, -1, -1):
-        code, column, size, a, b, c, d, e, bias = program[i]
+        code, column, size, a, b, c, d, e, _ = program[i]
         start, back, ahead = first * width, first_grad * width, batch * width
         if code == PRODUCT:
             y, x = back + b, back + column
@@ -90,10 +91,10 @@ def backward(program, tape, grads, width, first, first_grad, count, batch, weigh
 
 
 @inner
-def weight_gradients(program, tape, grads, width, first, first_grad, count, d_weights):  # type: ignore[no-untyped-def]
+def weight_gradients(program, tape, grads, width, first, first_grad, count, d_weights):
     """Add the block's share to the gradients of the packed weights."""
     for i in range(len(program)):
-        code, column, size, a, b, c, d, e, bias = program[i]
+        code, column, size, a, b, c, _, _, bias = program[i]
         start = first_grad * width + column
         if code == PRODUCT:
             rows = (c + ROWS - 1) // ROWS * ROWS  # whole tiles: the packed weights hold that many
@@ -106,21 +107,21 @@ def weight_gradients(program, tape, grads, width, first, first_grad, count, d_we
 
 
 @inner
-def fill(y, out, x, at, n):  # type: ignore[no-untyped-def]
+def fill(y, out, x, at, n):
     """y[out …] = x[at …], n numbers."""
     for j in range(n):
         y[out + j] = x[at + j]
 
 
 @inner
-def add(y, out, x, at, n):  # type: ignore[no-untyped-def]
+def add(y, out, x, at, n):
     """y[out …] += x[at …], n numbers."""
     for j in range(n):
         y[out + j] += x[at + j]
 
 
 @inner
-def activate(kind, tape, y, slope, n):  # type: ignore[no-untyped-def]
+def activate(kind, tape, y, slope, n):
     """Apply an activation in place. slope: where silu, whose slope cannot be told from its value, leaves it."""
     zero, one = tape.dtype.type(0), tape.dtype.type(1)
     if kind == RELU:
@@ -141,7 +142,7 @@ def activate(kind, tape, y, slope, n):  # type: ignore[no-untyped-def]
 
 
 @inner
-def activate_backward(kind, d, tape, d_y, y, slope, n):  # type: ignore[no-untyped-def]
+def activate_backward(kind, d, tape, d_y, y, slope, n):
     """Turn the gradient of an activation's value into that of its argument, in place."""
     zero = tape.dtype.type(0)
     if kind == RELU:
@@ -159,7 +160,7 @@ def activate_backward(kind, d, tape, d_y, y, slope, n):  # type: ignore[no-untyp
 
 
 @inner
-def squash(kind, tape, raw, std, floor, n):  # type: ignore[no-untyped-def]
+def squash(kind, tape, raw, std, floor, n):
     """std = softplus or sigmoid of raw, plus floor."""
     if kind == SOFTPLUS:
         for j in range(n):
@@ -170,7 +171,7 @@ def squash(kind, tape, raw, std, floor, n):  # type: ignore[no-untyped-def]
 
 
 @inner
-def squash_backward(kind, d, tape, d_raw, d_std, raw, n):  # type: ignore[no-untyped-def]
+def squash_backward(kind, d, tape, d_raw, d_std, raw, n):
     """Add to the gradient of raw what comes from that of std."""
     if kind == SOFTPLUS:
         for j in range(n):
@@ -182,14 +183,14 @@ def squash_backward(kind, d, tape, d_raw, d_std, raw, n):  # type: ignore[no-unt
 
 
 @inner
-def sample(tape, mean, std, noise, z, n):  # type: ignore[no-untyped-def]
+def sample(tape, mean, std, noise, z, n):
     """z = mean + std * noise."""
     for j in range(n):
         tape[z + j] = tape[mean + j] + tape[std + j] * tape[noise + j]
 
 
 @inner
-def sample_backward(d, tape, d_mean, d_std, d_noise, d_z, std, noise, n):  # type: ignore[no-untyped-def]
+def sample_backward(d, tape, d_mean, d_std, d_noise, d_z, std, noise, n):
     """Add to the gradients of mean, std and noise what comes from that of z."""
     for j in range(n):
         d[d_mean + j] += d[d_z + j]
@@ -200,7 +201,7 @@ def sample_backward(d, tape, d_mean, d_std, d_noise, d_z, std, noise, n):  # typ
 
 
 @inner
-def load(source, start, n, rows, tape, column, width):  # type: ignore[no-untyped-def]
+def load(source, start, n, rows, tape, column, width):
     """Copy rows of n numbers, one after another, into a column of the tape; the rest of the last vector is 0."""
     lane = VECTOR_BYTES // tape.itemsize
     zero = tape.dtype.type(0)
@@ -212,14 +213,14 @@ def load(source, start, n, rows, tape, column, width):  # type: ignore[no-untype
 
 
 @inner
-def store(tape, column, width, n, rows, target, start):  # type: ignore[no-untyped-def]
+def store(tape, column, width, n, rows, target, start):
     """The reverse: copy a column out to rows of n numbers, one after another."""
     for r in range(rows):
         fill(target, np.uintp(start + r * n), tape, np.uintp(column + r * width), np.uintp(n))
 
 
 @inner
-def load_state(memory, first, ports, states, n, batch, tape, start, width):  # type: ignore[no-untyped-def]
+def load_state(memory, first, ports, states, n, batch, tape, start, width):
     """Copy memory (…, states * h_dim), from trace `first` on, into the state's columns, each part n wide."""
     column, h_dim = ports[STATE]
     for b in range(batch):
@@ -229,7 +230,7 @@ def load_state(memory, first, ports, states, n, batch, tape, start, width):  # t
 
 
 @inner
-def store_state(tape, start, ports, states, n, batch, memory, first, width):  # type: ignore[no-untyped-def]
+def store_state(tape, start, ports, states, n, batch, memory, first, width):
     """The reverse."""
     column, h_dim = ports[STATE]
     for b in range(batch):
@@ -239,7 +240,7 @@ def store_state(tape, start, ports, states, n, batch, memory, first, width):  # 
 
 
 @inner
-def move_state(tape, start, target, width, column, size, batch):  # type: ignore[no-untyped-def]
+def move_state(tape, start, target, width, column, size, batch):
     """Copy the state's columns from one step's rows to another's."""
     for b in range(batch):
         here, there = start + b * width + column, target + b * width + column

@@ -5,7 +5,6 @@ Only modules of exactly the known classes, without hooks, are accepted: anything
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,7 +18,7 @@ from vrnn.engine.tiles import lanes
 from vrnn.objective.likelihoods import GaussianLikelihood, GaussianMixtureLikelihood, MSELikelihood
 
 if TYPE_CHECKING:
-    from vrnn.networks.feedforward import MLP, GaussianNetwork
+    from vrnn.networks.feedforward import GaussianNetwork
     from vrnn.networks.vrnn import VRNN
 
 LINEAR, SEQUENTIAL = "torch.nn.modules.linear.Linear", "torch.nn.modules.container.Sequential"
@@ -40,7 +39,7 @@ def examine(vrnn: VRNN) -> tuple[Structure, list[Tensor]]:
     known(vrnn.decoder, SEQUENTIAL)
     hidden, last = vrnn.decoder
     weights: list[Tensor] = []
-    networks = {
+    networks: dict[str, Any] = {
         "phi_x": layers(vrnn.phi_x, weights),
         "phi_z": layers(vrnn.phi_z, weights),
         "encoder": gaussian(vrnn.encoder, weights),
@@ -54,8 +53,9 @@ def examine(vrnn: VRNN) -> tuple[Structure, list[Tensor]]:
     require(first.device.type == "cpu", f"they run on the CPU, but the weights are on {first.device}")
     require(len(kinds) == 1, "they need all weights in one place and precision")
     require(first.dtype in (torch.float32, torch.float64), f"they know float32 and float64, not {first.dtype}")
-    sizes = {"features": first.shape[1], "z_dim": vrnn.z_dim, "h_dim": vrnn.h_dim, "lane": lanes(first.itemsize)}
-    return Structure(**sizes, **networks, squash=(SQUASHES[vrnn.encoder.std], SQUASHES[vrnn.prior.std])), weights
+    sizes: dict[str, Any] = {"features": first.shape[1], "z_dim": vrnn.z_dim, "h_dim": vrnn.h_dim}
+    squash = SQUASHES[vrnn.encoder.std], SQUASHES[vrnn.prior.std]
+    return Structure(lane=lanes(first.itemsize), **sizes, **networks, squash=squash), weights
 
 
 def manner(vrnn: VRNN, sample: bool) -> tuple[Manner, tuple[float, ...]]:
@@ -79,13 +79,12 @@ def manner(vrnn: VRNN, sample: bool) -> tuple[Manner, tuple[float, ...]]:
     return kinds, (frame.scale, likelihood.floor, width, frame.difference_gain)
 
 
-def require(condition: bool, what: str) -> None:
+def require(condition: object, what: str) -> None:
     """Raise UnsupportedError unless the condition holds."""
     if not condition:
         raise UnsupportedError(what)
 
 
-@cache
 def name(kind: type) -> str:
     """Where a class is defined: this room lies below the networks and cannot import their classes."""
     return f"{kind.__module__}.{kind.__qualname__}"
@@ -108,13 +107,13 @@ def linear(module: nn.Module, weights: list[Tensor]) -> int:
     return len(weights[-1])
 
 
-def layers(mlp: MLP, weights: list[Tensor]) -> Layers:
+def layers(mlp: Any, weights: list[Tensor]) -> Layers:
     """Collect an MLP's weights and return the width and activation of each layer."""
     known(mlp, "vrnn.networks.feedforward.MLP")
     modules, found = list(mlp), []
     for dense, activation in zip(modules[::2], modules[1::2], strict=True):
-        kind = ACTIVATIONS.get(type(activation))
-        require(kind is not None, f"they know no activation {name(type(activation))}")
+        require(type(activation) in ACTIVATIONS, f"they know no activation {name(type(activation))}")
+        kind = ACTIVATIONS[type(activation)]
         known(activation, name(type(activation)))
         require(kind != ELU or activation.alpha == 1.0, "they know no ELU but that of alpha = 1")
         found.append((linear(dense, weights), kind))

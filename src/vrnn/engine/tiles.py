@@ -1,16 +1,17 @@
 """The matrix product of the kernels: y = b + x w for matrices that lie anywhere inside flat arrays.
 
-A tile of y, four rows by up to four vectors or eight by one, stays in registers while the products are summed. numba's own loops cannot say
-so: `tile` writes the instructions through numba's code builder.
+A tile of y, four rows by up to four vectors or eight by one, stays in registers while the products are summed. numba's own
+loops cannot say so: `tile` writes the instructions through numba's code builder.
 """
 
+# mypy: allow-untyped-defs, no-check-untyped-defs
 from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import product as pairs
 from typing import Any
 
-import llvmlite.binding as llvm
+import llvmlite.binding as llvm  # type: ignore[import-untyped]
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -39,8 +40,8 @@ def tile(rows: int, vectors: int, chains: int = 1) -> Callable[..., Any]:
     """
 
     @intrinsic
-    def multiply(typing_context, y, y0, ys, b, b0, bs, x, x0, xs, xk, w, w0, ws, depth):  # type: ignore[no-untyped-def]
-        def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def multiply(typing_context, y, y0, ys, b, b0, bs, x, x0, xs, xk, w, w0, ws, depth):
+        def generate(context, builder, signature, arguments):
             y_, y0_, ys_, b_, b0_, bs_, x_, x0_, xs_, xk_, w_, w0_, ws_, depth_ = arguments
             number, index = context.get_value_type(y.dtype), y0_.type
             align = y.dtype.bitwidth // 8
@@ -119,7 +120,7 @@ one_by_four, one_by_two, one_by_one = tile(1, 4, chains=2), tile(1, 2, chains=4)
 
 
 @inner
-def product(y, y0, ys, b, b0, bs, x, x0, xs, xk, w, w0, ws, rows, depth, width):  # type: ignore[no-untyped-def]
+def product(y, y0, ys, b, b0, bs, x, x0, xs, xk, w, w0, ws, rows, depth, width):
     """y = b + x w: y and b (rows, width), x (rows, depth), w (depth, width); width a multiple of `lanes`.
 
     In each flat array element (i, j) stands at y0 + i ys + j, b0 + i bs + j, x0 + i xs + j xk, w0 + i ws + j.

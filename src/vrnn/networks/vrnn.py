@@ -43,8 +43,8 @@ class VRNN(nn.Module):
 
     phi_x, phi_z, prior, encoder, decoder: widths of the hidden layers. recurrence: called as recurrence(in_dim, h_dim).
     std, std_floor: how prior and encoder make their standard deviations ("softplus" or "sigmoid", plus the floor).
-    engine: "native" runs in compiled kernels, "reference" in plain torch operators, "auto" in the fastest that can; all give the
-    same numbers to rounding.
+    engine: "native" runs in compiled kernels, "reference" in plain torch operators, "auto" in the fastest that can; all give
+    the same numbers to rounding.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ class VRNN(nn.Module):
         sample: bool = True,
         generator: torch.Generator | None = None,
     ) -> Iterator[Tensor]:
-        """Yield the same points as `generate` in pieces of at most STREAMED steps, in memory that does not grow with `steps`."""
+        """Yield the same points as `generate`, in pieces of at most STREAMED steps: memory does not grow with `steps`."""
         if n < 1 or steps < 1:
             raise ValueError(f"generate needs n >= 1 traces of steps >= 1 points, but got n = {n}, steps = {steps}.")
         return self._stream(n, steps, prefix, sample, generator)
