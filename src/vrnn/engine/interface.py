@@ -10,6 +10,10 @@ from torch import Tensor
 from vrnn.objective.distributions import Gaussian
 
 
+class UnsupportedError(ValueError):
+    """An engine cannot run this VRNN; the message says why."""
+
+
 class State(NamedTuple):
     """Where a batch of B traces stands between two steps.
 
@@ -53,14 +57,16 @@ class State(NamedTuple):
 
 
 class Unrolled(NamedTuple):
-    """The recurrence run over T steps of observed points.
+    """The six networks run over T steps of observed points.
 
-    h: (T, B, h_dim), h_{t-1}: what step t sees. q: the posterior, z: its sample, both (T, B, z_dim).
-    memory: (B, state_dim) after the last step.
+    h: (T, B, h_dim), h_{t-1}: what step t sees. q, p: posterior and prior of z_t, z: the posterior's sample, (T, B, z_dim).
+    raw: (T, B, n_outputs), the decoder's raw outputs. memory: (B, state_dim) after the last step.
     """
 
     h: Tensor
     q: Gaussian
+    p: Gaussian
+    raw: Tensor
     z: Tensor
     memory: Tensor
 

@@ -14,22 +14,24 @@ if TYPE_CHECKING:
     from vrnn.networks.vrnn import VRNN
 
 
-def unroll(vrnn: VRNN, phi_x: Tensor, noise: Tensor, memory: Tensor) -> Unrolled:
-    """Run encoder -> z -> phi_z -> recurrence over time, z = mean + std * noise.
+def unroll(vrnn: VRNN, features: Tensor, noise: Tensor, memory: Tensor) -> Unrolled:
+    """Run encoder -> z -> phi_z -> recurrence over time, z = mean + std * noise, then prior and decoder on all steps at once.
 
-    phi_x: (T, B, phi_x_dim), the features of all points; noise: (T, B, z_dim); memory: (B, state_dim).
-    What does not feed the recurrence (prior, decoder) is left to be computed on all steps at once.
+    features: (T, B, n_features), what phi_x sees; noise: (T, B, z_dim); memory: (B, state_dim).
     """
-    series: list[list[Tensor]] = [[], [], [], []]  # h, q.mean, q.std, z
-    for features, eps in zip(phi_x, noise, strict=True):
+    phi_x = vrnn.phi_x(features)
+    series: list[list[Tensor]] = [[], [], [], [], []]  # h, q.mean, q.std, z, phi_z
+    for phi_x_t, eps in zip(phi_x, noise, strict=True):
         h = vrnn.recurrence.output(memory)
-        q = vrnn.encoder(torch.cat([features, h], dim=-1))
+        q = vrnn.encoder(torch.cat([phi_x_t, h], dim=-1))
         z = q.mean + q.std * eps
-        memory = vrnn.recurrence(torch.cat([features, vrnn.phi_z(z)], dim=-1), memory)
-        for values, value in zip(series, (h, q.mean, q.std, z), strict=True):
+        phi_z = vrnn.phi_z(z)
+        memory = vrnn.recurrence(torch.cat([phi_x_t, phi_z], dim=-1), memory)
+        for values, value in zip(series, (h, q.mean, q.std, z, phi_z), strict=True):
             values.append(value)
-    h, mean, std, z = (torch.stack(values) for values in series)
-    return Unrolled(h, Gaussian(mean, std), z, memory)
+    h, mean, std, z, phi_z = (torch.stack(values) for values in series)
+    raw = vrnn.decoder(torch.cat([phi_z, h], dim=-1))
+    return Unrolled(h, Gaussian(mean, std), vrnn.prior(h), raw, z, memory)
 
 
 def generate(vrnn: VRNN, noise: Noise, state: State, sample: bool) -> tuple[Tensor, State]:

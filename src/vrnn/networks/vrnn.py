@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from vrnn.engine import reference
+from vrnn.engine import choice
+from vrnn.engine.choice import ENGINES, EngineName
 from vrnn.engine.interface import Noise, State
 from vrnn.networks.feedforward import MLP, GaussianNetwork
 from vrnn.networks.frame import Frame
 from vrnn.networks.recurrence import GRU, Recurrence
 from vrnn.objective.distributions import Gaussian, where_observed
 from vrnn.objective.likelihoods import GaussianLikelihood, Likelihood, Squash
+
+STREAMED = 1024  # steps generated at a time; the noise is drawn for so many
 
 
 class Inference(NamedTuple):
@@ -40,6 +43,8 @@ class VRNN(nn.Module):
 
     phi_x, phi_z, prior, encoder, decoder: widths of the hidden layers. recurrence: called as recurrence(in_dim, h_dim).
     std, std_floor: how prior and encoder make their standard deviations ("softplus" or "sigmoid", plus the floor).
+    engine: "native" runs in compiled kernels, "reference" in plain torch operators, "auto" in the fastest that can; all give
+    the same numbers to rounding.
     """
 
     def __init__(
@@ -58,13 +63,17 @@ class VRNN(nn.Module):
         recurrence: Callable[[int, int], Recurrence] = GRU,
         frame: Frame | None = None,
         likelihood: Likelihood | None = None,
+        engine: EngineName = "auto",
     ):
         super().__init__()
         if min(x_dim, z_dim, h_dim) < 1:
             raise ValueError(f"x_dim, z_dim and h_dim must be at least 1, but are {x_dim}, {z_dim} and {h_dim}.")
         if std_floor <= 0:
             raise ValueError(f"model.std_floor must be positive, but is {std_floor}.")
+        if engine not in ENGINES:
+            raise ValueError(f"model.engine must be one of {[*ENGINES]}, but is {engine!r}.")
         self.x_dim, self.z_dim, self.h_dim = x_dim, z_dim, h_dim
+        self.engine: EngineName = engine
         self.frame = frame or Frame()
         self.likelihood = likelihood or GaussianLikelihood()
         self.phi_x = MLP(self.frame.n_features(x_dim), phi_x, activation)
@@ -104,11 +113,10 @@ class VRNN(nn.Module):
         state = state or self.initial_state(x.shape[1])
         last, before_last = state.history(x)
         noise = torch.randn(*x.shape[:2], self.z_dim, dtype=x.dtype, device=x.device, generator=generator)
-        run = reference.unroll(self, self.phi_x(self.frame.features(x, last)), noise, state.memory)
-        dist = self.decode(self.phi_z(run.z), run.h, last, before_last)
-        return Inference(run.q, self.prior(run.h), dist, run.z, run.h, state.after(x, run.memory))
+        run = choice.unroll(self, self.frame.features(x, last), noise, state.memory)
+        dist = self.likelihood.read(run.raw, self.frame.origin(last, before_last), self.frame.scale)
+        return Inference(run.q, run.p, dist, run.z, run.h, state.after(x, run.memory))
 
-    @torch.no_grad()
     def generate(
         self,
         n: int,
@@ -122,15 +130,35 @@ class VRNN(nn.Module):
         prefix: (T, x_dim) for all or (T, n, x_dim) one each; it is not repeated in the result.
         sample: draw each point from the decoder; False takes the decoder's mean (z is still drawn).
         """
+        return torch.cat(list(self.stream(n, steps, prefix, sample, generator)))
+
+    def stream(
+        self,
+        n: int,
+        steps: int,
+        prefix: Tensor | None = None,
+        sample: bool = True,
+        generator: torch.Generator | None = None,
+    ) -> Iterator[Tensor]:
+        """Yield the same points as `generate`, in pieces of at most STREAMED steps: memory does not grow with `steps`."""
         if n < 1 or steps < 1:
             raise ValueError(f"generate needs n >= 1 traces of steps >= 1 points, but got n = {n}, steps = {steps}.")
+        return self._stream(n, steps, prefix, sample, generator)
+
+    @torch.no_grad()
+    def _stream(
+        self, n: int, steps: int, prefix: Tensor | None, sample: bool, generator: torch.Generator | None
+    ) -> Iterator[Tensor]:
         state = self.initial_state(n)
         if prefix is not None:
             prefix = prefix.to(state.memory)
             shared = prefix.unsqueeze(1).expand(-1, n, -1) if prefix.dim() == 2 else prefix
             state = self.infer(shared, state, generator=generator).state
-        noise = Noise.draw(steps, n, self.z_dim, self.x_dim, like=state.memory, generator=generator)
-        return reference.generate(self, noise, state, sample)[0]
+        for start in range(0, steps, STREAMED):
+            length = min(STREAMED, steps - start)
+            noise = Noise.draw(length, n, self.z_dim, self.x_dim, like=state.memory, generator=generator)
+            points, state = choice.generate(self, noise, state, sample)
+            yield points
 
     @torch.no_grad()
     def reconstruct(self, x: Tensor, mask: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:

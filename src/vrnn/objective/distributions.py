@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -28,7 +29,9 @@ class GaussianMixture(NamedTuple):
 
 def gaussian_log_prob(x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     """Return log N(x; mean, diag(std^2)) summed over the last dimension, in nats: (…, dim) -> (…)."""
-    return (-0.5 * ((x - mean) / std).square() - std.log() - 0.5 * LOG_2PI).sum(-1)
+    if not x.shape == mean.shape == std.shape:
+        x, mean, std = torch.broadcast_tensors(x, mean, std)
+    return _GaussianLogProb.apply(x, mean, std)
 
 
 def gaussian_kl(q: Gaussian, p: Gaussian) -> Tensor:
@@ -36,8 +39,48 @@ def gaussian_kl(q: Gaussian, p: Gaussian) -> Tensor:
 
     log(s_p / s_q) + (s_q^2 + (m_q - m_p)^2) / (2 s_p^2) - 1/2 (Kingma & Welling 2014, appendix B, for two Gaussians).
     """
-    ratio = q.std / p.std
-    return 0.5 * (ratio.square() + ((q.mean - p.mean) / p.std).square() - 1) - ratio.log()
+    parts = (*q, *p)
+    if any(part.shape != q.mean.shape for part in parts):
+        parts = torch.broadcast_tensors(*parts)
+    return _GaussianKL.apply(*parts)
+
+
+# The gradients by hand: a fifth of the operators that autograd would run.
+
+
+class _GaussianLogProb(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+        distance = (x - mean).div_(std)
+        ctx.save_for_backward(distance, std)
+        constant = 0.5 * LOG_2PI * x.shape[-1]
+        return std.log().addcmul_(distance, distance, value=0.5).sum(-1).add_(constant).neg_()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        distance, std = ctx.saved_tensors
+        per_std = gradient.unsqueeze(-1) / std
+        d_mean = per_std * distance
+        d_x = -d_mean if ctx.needs_input_grad[0] else None
+        return d_x, d_mean, torch.addcmul(-per_std, d_mean, distance)
+
+
+class _GaussianKL(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, q_mean: Tensor, q_std: Tensor, p_mean: Tensor, p_std: Tensor) -> Tensor:
+        ratio, distance = q_std / p_std, (q_mean - p_mean).div_(p_std)
+        squares = (ratio * ratio).addcmul_(distance, distance).sub_(1.0)
+        ctx.save_for_backward(ratio, distance, squares, q_std, p_std)
+        return torch.sub(0.5 * squares, ratio.log())
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
+        ratio, distance, squares, q_std, p_std = ctx.saved_tensors
+        per_std = gradient / p_std
+        d_mean = per_std * distance
+        return d_mean, torch.addcdiv(per_std * ratio, gradient, q_std, value=-1), -d_mean, (per_std * squares).neg_()
 
 
 def where_observed(x: Tensor, mask: Tensor | None) -> Tensor:

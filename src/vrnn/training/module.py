@@ -106,7 +106,10 @@ class VRNNModule(LightningModule):
         nats = likelihood.nats_per_distortion(mean_per_step(distortion, mask), self.vrnn.x_dim)
         return {
             **bound("train", likelihood.log_prob(run.decoder, x), kl, mask),
-            **{f"train/{name}": float(value) for name, value in (("loss", weighted.loss.detach()), ("RE", re), ("DE", de))},
+            **{
+                f"train/{name}": float(value)
+                for name, value in (("loss", weighted.loss.detach()), ("RE", re), ("DE", de))
+            },
             "w/w": float(weighted.w),
             "w/implied_beta": float(weighted.w_per_step * nats),
             "train/mean_sigma": float(mean_per_step(moments.std.mean(-1), mask)),

@@ -1,0 +1,49 @@
+"""How this room's kernels are compiled: numba, with a disk cache that notices every edit."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numba import njit, types
+from numba.extending import overload
+
+# contract lets a product and a sum become one instruction; NaN and infinity keep their meaning, and sums their order.
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+PRECISIONS = {types.float32: np.float32, types.float64: np.float64}
+
+INNER: dict[str, Any] = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # not called by Python
+inner: Any = njit(**INNER)
+
+
+def entry(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function that Python calls, once for all processes.
+
+    numba's cache looks only at the file the function stands in; with a digest of all the room's sources in its name, an edit
+    to a file it imports counts too.
+    """
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
+    function.__qualname__ += f"_{digest}"
+    return njit(cache=True, **OPTIONS)(function)
+
+
+def by_precision(make: Callable[[type], Callable[..., Any]]) -> Callable[..., Any]:
+    """Turn make(np.float32 or np.float64) -> function of x into one function that kernels call with either.
+
+    The made function's constants have x's own type: a plain 0.5 is a float64 and would widen all that it meets.
+    """
+
+    def chosen(x: Any) -> Any:
+        raise NotImplementedError("for use inside kernels")
+
+    made = {numba_type: make(real) for numba_type, real in PRECISIONS.items()}
+
+    @overload(chosen, jit_options=OPTIONS, strict=False)  # type: ignore[arg-type]
+    def choose(x: Any) -> Any:
+        return made.get(x)
+
+    return chosen

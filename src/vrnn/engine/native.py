@@ -1,0 +1,187 @@
+"""The fast engine: the whole walk over time in compiled kernels, with the way back written by hand.
+
+The same results as `reference`, to rounding. Everything a VRNN does with a window, all six networks, is one
+torch.autograd.Function; what remains for torch is the likelihood and the KL. torch.get_num_threads() threads share the batch.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vrnn.engine import kernels
+from vrnn.engine.interface import Noise, State, Unrolled
+from vrnn.engine.plan import Plan, plan
+from vrnn.engine.structure import examine, manner, require
+from vrnn.objective.distributions import Gaussian
+
+if TYPE_CHECKING:
+    from vrnn.networks.vrnn import VRNN
+
+Flat = NDArray[Any]
+
+ROWS_AT_ONCE = 64  # of the tape, in a block of steps: enough for whole tiles, few enough to stay in the cache
+TRACES_A_THREAD = 8  # fewer are not worth a thread
+
+
+def unroll(vrnn: VRNN, features: Tensor, noise: Tensor, memory: Tensor) -> Unrolled:
+    """Run all six networks over time, as reference.unroll does.
+
+    Raises:
+        UnsupportedError: the kernels do not know one of the VRNN's parts.
+    """
+    structure, weights = examine(vrnn)
+    _check(weights, features, noise, memory)
+    run = _Unroll.apply(plan(structure), torch.is_grad_enabled(), features, noise, memory, *weights)
+    h, q_mean, q_std, z, p_mean, p_std, raw, after = run
+    return Unrolled(h, Gaussian(q_mean, q_std), Gaussian(p_mean, p_std), raw, z, after)
+
+
+def generate(vrnn: VRNN, noise: Noise, state: State, sample: bool) -> tuple[Tensor, State]:
+    """Draw points from the prior, as reference.generate does.
+
+    Raises:
+        UnsupportedError: the kernels do not know one of the VRNN's parts, its likelihood or its frame.
+    """
+    structure, weights = examine(vrnn)
+    kinds, sizes = manner(vrnn, sample)
+    _check(weights, *noise, *state[:3])
+    program, packed = plan(structure), _pack(plan(structure), weights)
+    steps, batch = noise.uniform.shape
+    points = noise.x.new_empty(steps, batch, vrnn.x_dim)
+    moved = [part.detach().clone(memory_format=torch.contiguous_format) for part in state[:3]]
+    after = State(moved[0], moved[1], moved[2], torch.zeros_like(state.fresh))
+    chance, moving, (fresh, target) = _flat(*noise), _flat(*moved), _flat(state.fresh, points)
+    tables = (program.think, program.act, program.ports, program.states, program.state_width, program.width, packed)
+
+    def run(share: tuple[int, int]) -> None:
+        tape = np.zeros(2 * share[1] * program.width, packed.dtype)
+        where = (tape, steps, *share, batch, chance, moving, fresh, target)
+        kernels.run_generate(*tables, *where, np.array(kinds), np.array(sizes, packed.dtype))
+
+    _each(run, _divide(batch))
+    return points, after
+
+
+def _check(weights: list[Tensor], *inputs: Tensor) -> None:
+    """The inputs must lie where the weights lie, in their precision."""
+    for part in inputs:
+        fits = part.dtype == weights[0].dtype and part.device == weights[0].device
+        require(fits, f"the weights are {weights[0].dtype}, but were given {part.dtype} on {part.device}")
+
+
+class Share(NamedTuple):
+    """What one thread does: traces first, …, first + batch - 1, in blocks of `block` steps, on a tape of its own."""
+
+    first: int
+    batch: int
+    block: int
+    tape: Flat
+
+
+class _Unroll(torch.autograd.Function):
+    """(features, noise, memory, weights) -> (h, q.mean, q.std, z, p.mean, p.std, raw, memory)."""
+
+    @staticmethod
+    def forward(ctx: Any, plan: Plan, keep: bool, *tensors: Tensor) -> tuple[Tensor, ...]:
+        (features, noise, memory), weights = tensors[:3], tensors[3:]
+        steps, batch = features.shape[:2]
+        outputs = [features.new_empty(steps, batch, dim) for _, dim in plan.ports[kernels.OUTPUTS :].tolist()]
+        after = features.new_empty(memory.shape)
+        inputs, targets, last = (_flat(features, noise, memory), _flat(*outputs), _flat(after)[0])
+        packed = _pack(plan, weights)
+
+        def run(share: Share) -> None:
+            where = (steps, share.block, share.first, share.batch, batch)
+            kernels.run_forward(*_program(plan), packed, share.tape, *where, inputs, targets, last, keep)
+
+        shares = []
+        for first, size in _divide(batch):
+            block = max(1, ROWS_AT_ONCE // max(1, size))
+            rows = ((steps if keep else block) + 1) * size
+            shares.append(Share(first, size, block, np.empty(rows * plan.width, packed.dtype)))
+        _each(run, shares)
+        ctx.plan, ctx.packed, ctx.shares, ctx.shape, ctx.likes = plan, packed, shares, (steps, batch), tensors
+        ctx.set_materialize_grads(False)
+        return *outputs, after
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *d_results: Tensor | None) -> tuple[Tensor | None, ...]:
+        plan, packed, (steps, batch) = ctx.plan, ctx.packed, ctx.shape
+        nothing = torch.from_numpy(packed[:0])
+        features, noise, memory, *weights = ctx.likes
+        *d_outputs, d_after = d_results
+        d_features, d_noise = (
+            torch.empty_like(part, memory_format=torch.contiguous_format) if wanted else nothing
+            for part, wanted in zip((features, noise), ctx.needs_input_grad[2:4], strict=True)
+        )
+        d_memory = features.new_zeros(memory.shape) if d_after is None else d_after.clone()
+        d_memory = d_memory.contiguous()
+        sources = _flat(*(nothing if part is None else part for part in d_outputs))
+        targets = _flat(d_features, d_noise, d_memory)
+
+        def run(share: Share) -> Flat:
+            d_packed = np.zeros(plan.packed, packed.dtype)
+            grads = np.zeros((share.block + 1) * share.batch * plan.width, packed.dtype)
+            where = (steps, share.block, share.first, share.batch, batch)
+            kernels.run_backward(*_program(plan), packed, share.tape, *where, sources, targets, d_packed, grads)
+            return d_packed
+
+        d_packed = sum(_each(run, ctx.shares))
+        d_inputs = (part if len(part) else None for part in (d_features, d_noise))
+        return None, None, *d_inputs, d_memory, *_unpack(plan, d_packed, weights)
+
+
+def _program(plan: Plan) -> tuple[Any, ...]:
+    return plan.before, plan.step, plan.after, plan.ports, plan.states, plan.state_width, plan.width
+
+
+def _flat(*tensors: Tensor) -> tuple[Flat, ...]:
+    return tuple(tensor.detach().reshape(-1).contiguous().numpy() for tensor in tensors)
+
+
+def _pack(plan: Plan, weights: tuple[Tensor, ...] | list[Tensor]) -> Flat:
+    """Put the weights where the program looks for them."""
+    flat = torch.cat([weight.reshape(-1) for weight in weights]).detach().numpy()
+    packed = np.zeros(plan.packed, flat.dtype)
+    kernels.pack(flat, plan.pieces, packed)
+    return packed
+
+
+def _unpack(plan: Plan, d_packed: Flat, weights: list[Tensor]) -> list[Tensor]:
+    """Return the weights' gradients from those of the packed ones."""
+    flat = np.empty(plan.flat, d_packed.dtype)
+    kernels.unpack(d_packed, plan.pieces, flat)
+    parts = torch.from_numpy(flat).split([weight.numel() for weight in weights])
+    return [part.view(weight.shape) for part, weight in zip(parts, weights, strict=True)]
+
+
+def _divide(batch: int) -> list[tuple[int, int]]:
+    """Divide the batch among torch's number of threads: (first trace, how many) each."""
+    threads = max(1, min(torch.get_num_threads(), batch // TRACES_A_THREAD))
+    bounds = [batch * i // threads for i in range(threads + 1)]
+    return [(first, end - first) for first, end in pairwise(bounds)]
+
+
+def _each(function: Callable[[Any], Any], shares: list[Any]) -> list[Any]:
+    """Call the function with each share, the first one here, the others in threads of their own."""
+    others = [_threads().submit(function, share) for share in shares[1:]]
+    return [function(shares[0]), *(other.result() for other in others)]
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(thread_name_prefix="vrnn-engine")
+
+
+os.register_at_fork(after_in_child=_threads.cache_clear)  # a fork takes no threads along

@@ -1,0 +1,140 @@
+"""Can the kernels run this VRNN, and if so, of what structure is it?
+
+Only modules of exactly the known classes, without hooks, are accepted: anything else may compute something else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from vrnn.engine.drawing import LAST_POINT, NOTHING, VELOCITY, Manner
+from vrnn.engine.interface import UnsupportedError
+from vrnn.engine.plan import Layers, Structure
+from vrnn.engine.program import ELU, RELU, SIGMOID, SILU, SOFTPLUS, TANH
+from vrnn.engine.tiles import lanes
+from vrnn.objective.likelihoods import GaussianLikelihood, GaussianMixtureLikelihood, MSELikelihood
+
+if TYPE_CHECKING:
+    from vrnn.networks.feedforward import GaussianNetwork
+    from vrnn.networks.vrnn import VRNN
+
+LINEAR, SEQUENTIAL = "torch.nn.modules.linear.Linear", "torch.nn.modules.container.Sequential"
+ACTIVATIONS = {nn.ReLU: RELU, nn.Tanh: TANH, nn.ELU: ELU, nn.SiLU: SILU}
+SQUASHES = {"softplus": SOFTPLUS, "sigmoid": SIGMOID}
+LIKELIHOODS = (GaussianLikelihood, MSELikelihood, GaussianMixtureLikelihood)
+ORIGINS = {"nothing": NOTHING, "last_point": LAST_POINT, "velocity": VELOCITY}
+RECURRENCES = {f"vrnn.networks.recurrence.{kind}": kind for kind in ("Elman", "GRU", "LSTM", "MTRNN")}
+
+
+def examine(vrnn: VRNN) -> tuple[Structure, list[Tensor]]:
+    """Return a VRNN's structure and its weights in the order the plan takes them.
+
+    Raises:
+        UnsupportedError: the kernels do not know one of its parts.
+    """
+    known(vrnn, "vrnn.networks.vrnn.VRNN")
+    known(vrnn.decoder, SEQUENTIAL)
+    hidden, last = vrnn.decoder
+    weights: list[Tensor] = []
+    networks: dict[str, Any] = {
+        "phi_x": layers(vrnn.phi_x, weights),
+        "phi_z": layers(vrnn.phi_z, weights),
+        "encoder": gaussian(vrnn.encoder, weights),
+        "prior": gaussian(vrnn.prior, weights),
+        "decoder": layers(hidden, weights),
+        "outputs": linear(last, weights),
+        "recurrence": recurrence(vrnn.recurrence, weights),
+    }
+    first = weights[0]
+    kinds = {(weight.dtype, weight.device) for weight in weights}
+    require(first.device.type == "cpu", f"they run on the CPU, but the weights are on {first.device}")
+    require(len(kinds) == 1, "they need all weights in one place and precision")
+    require(first.dtype in (torch.float32, torch.float64), f"they know float32 and float64, not {first.dtype}")
+    sizes: dict[str, Any] = {"features": first.shape[1], "z_dim": vrnn.z_dim, "h_dim": vrnn.h_dim}
+    squash = SQUASHES[vrnn.encoder.std], SQUASHES[vrnn.prior.std]
+    return Structure(lane=lanes(first.itemsize), **sizes, **networks, squash=squash), weights
+
+
+def manner(vrnn: VRNN, sample: bool) -> tuple[Manner, tuple[float, ...]]:
+    """Return how the VRNN draws its points, and: the frame's scale, the deviations' floor and width, the frame's gain.
+
+    Raises:
+        UnsupportedError: the kernels do not know its likelihood or its frame.
+    """
+    frame, likelihood = vrnn.frame, vrnn.likelihood
+    known(frame, "vrnn.networks.frame.Frame")
+    require(type(likelihood) in LIKELIHOODS, f"they know no likelihood {name(type(likelihood))}")
+    kinds = Manner(
+        x_dim=vrnn.x_dim,
+        components=getattr(likelihood, "components", 0),
+        squash=SOFTPLUS if likelihood.ceiling is None else SIGMOID,
+        origin=ORIGINS[frame.relative_to],
+        differences=int(frame.inputs == "position_difference"),
+        sample=int(sample),
+    )
+    width = frame.scale if likelihood.ceiling is None else likelihood.ceiling - likelihood.floor
+    return kinds, (frame.scale, likelihood.floor, width, frame.difference_gain)
+
+
+def require(condition: object, what: str) -> None:
+    """Raise UnsupportedError unless the condition holds."""
+    if not condition:
+        raise UnsupportedError(what)
+
+
+def name(kind: type) -> str:
+    """Where a class is defined: this room lies below the networks and cannot import their classes."""
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def known(module: nn.Module, *expected: str) -> str:
+    """Return the module's class if it is exactly one of the expected, and without hooks."""
+    found = name(type(module))
+    require(found in expected, f"they know no {found}")
+    hooks = module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
+    require(not hooks, f"the {found} has hooks, which they would not call")
+    return found
+
+
+def linear(module: nn.Module, weights: list[Tensor]) -> int:
+    """Collect a linear layer's weights and return its width."""
+    known(module, LINEAR)
+    weights += module._parameters.values()  # type: ignore[arg-type]
+    require(weights[-1] is not None, "they know no layer without a bias")
+    return len(weights[-1])
+
+
+def layers(mlp: Any, weights: list[Tensor]) -> Layers:
+    """Collect an MLP's weights and return the width and activation of each layer."""
+    known(mlp, "vrnn.networks.feedforward.MLP")
+    modules, found = list(mlp), []
+    for dense, activation in zip(modules[::2], modules[1::2], strict=True):
+        require(type(activation) in ACTIVATIONS, f"they know no activation {name(type(activation))}")
+        kind = ACTIVATIONS[type(activation)]
+        known(activation, name(type(activation)))
+        require(kind != ELU or activation.alpha == 1.0, "they know no ELU but that of alpha = 1")
+        found.append((linear(dense, weights), kind))
+    return tuple(found)
+
+
+def gaussian(network: GaussianNetwork, weights: list[Tensor]) -> Layers:
+    """Collect the weights and the floor of a network that ends in a Gaussian."""
+    known(network, "vrnn.networks.feedforward.GaussianNetwork")
+    found = layers(network.hidden, weights)
+    linear(network.head, weights)
+    weights.append(weights[-1].new_tensor([network.floor]))
+    return found
+
+
+def recurrence(module: Any, weights: list[Tensor]) -> str:
+    """Collect a recurrence's weights and return its name."""
+    kind = RECURRENCES[known(module, *RECURRENCES)]
+    cell = module.cell
+    known(cell, *(f"torch.nn.modules.rnn.{name}Cell" for name in ("RNN", "GRU", "LSTM")))
+    require(getattr(cell, "nonlinearity", "tanh") == "tanh", "they know no RNNCell but that of tanh")
+    weights += [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
+    weights.append(module.keep if kind == "MTRNN" else cell.bias_hh.new_zeros(cell.hidden_size))
+    return kind

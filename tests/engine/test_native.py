@@ -1,0 +1,327 @@
+"""The compiled engine against the readable one: the same numbers, forward, backward and generating."""
+
+import logging
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from vrnn.engine import choice, native, reference
+from vrnn.engine.interface import Noise, State
+from vrnn.networks import GRU, LSTM, MTRNN, VRNN, Elman, Frame
+from vrnn.networks.vrnn import STREAMED
+from vrnn.objective import GaussianLikelihood, GaussianMixtureLikelihood, MSELikelihood, gaussian_kl
+
+RECURRENCES = [Elman, GRU, LSTM, MTRNN]
+DEEP = {"phi_x": [6, 4], "phi_z": [5, 7], "prior": [9], "encoder": [8, 6, 5], "decoder": [10, 3]}
+FRAMES = [
+    Frame("position", relative_to="nothing", scale=1.0),
+    Frame("position_difference", relative_to="last_point", scale=0.3),
+    Frame("position_difference", relative_to="velocity", scale=0.1),
+]
+
+
+@pytest.fixture(autouse=True)
+def _seed_and_threads():
+    torch.manual_seed(0)
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+def model(recurrence=GRU, dtype=torch.float64, h_dim=11, **options) -> VRNN:
+    return VRNN(**{"z_dim": 3, "h_dim": h_dim, **DEEP, **options}, recurrence=recurrence).to(dtype)
+
+
+def inputs(vrnn, steps=7, batch=5, carried=True):
+    like, make = vrnn.prior.head.weight, torch.randn if carried else torch.zeros
+    memory = make(batch, vrnn.recurrence.state_dim).to(like)
+    features, noise = torch.randn(steps, batch, 4).to(like), torch.randn(steps, batch, vrnn.z_dim).to(like)
+    return [part.requires_grad_() for part in (features, noise, memory)]
+
+
+def results(engine, vrnn, given):
+    """All outputs, and the gradients of a random weighing of them to the inputs and all weights."""
+    run = engine.unroll(vrnn, *given)
+    outputs = [run.h, *run.q, *run.p, run.raw, run.z, run.memory]
+    generator = torch.Generator().manual_seed(1)
+    weighed = [(part * torch.randn(part.shape, generator=generator).to(part)).sum() for part in outputs]
+    return outputs + list(torch.autograd.grad(sum(weighed), [*given, *vrnn.parameters()]))
+
+
+def compare(vrnn, given, tolerance=1e-10):
+    for ours, theirs in zip(results(native, vrnn, given), results(reference, vrnn, given), strict=True):
+        scale = max(1.0, float(theirs.detach().abs().max())) if theirs.numel() else 1.0
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=tolerance * scale)
+
+
+@pytest.mark.parametrize("recurrence", RECURRENCES)
+@pytest.mark.parametrize("carried", [False, True], ids=["fresh", "carried"])
+def test_every_recurrence(recurrence, carried):
+    vrnn = model(recurrence)
+    compare(vrnn, inputs(vrnn, carried=carried))
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "elu", "silu"])
+@pytest.mark.parametrize("std", ["softplus", "sigmoid"])
+def test_every_activation_and_deviation(activation, std):
+    vrnn = model(activation=activation, std=std, std_floor=0.05)
+    compare(vrnn, inputs(vrnn))
+
+
+@pytest.mark.parametrize(("steps", "batch"), [(1, 1), (200, 1), (130, 3), (3, 70), (40, 33)])
+@pytest.mark.parametrize("recurrence", [GRU, LSTM])
+def test_every_length_and_batch(recurrence, steps, batch):
+    """Lengths that are and are not whole blocks of steps, batches that are and are not whole tiles."""
+    vrnn = model(recurrence)
+    compare(vrnn, inputs(vrnn, steps, batch))
+
+
+@pytest.mark.parametrize("widths", [1, 16, 17, 64])
+def test_every_width(widths):
+    """Widths below, at and just beyond a whole vector."""
+    networks = {network: [widths] for network in DEEP}
+    vrnn = VRNN(z_dim=widths, h_dim=widths, **networks).double()
+    compare(vrnn, inputs(vrnn))
+
+
+@pytest.mark.parametrize("recurrence", RECURRENCES)
+def test_float32(recurrence):
+    vrnn = model(recurrence, torch.float32)
+    compare(vrnn, inputs(vrnn, steps=60), tolerance=1e-4)
+
+
+def test_large_arguments_of_the_squashes():
+    """Beyond 20 torch's softplus is the identity; far out every squash is flat or linear, and nothing overflows."""
+    vrnn = model()
+    with torch.no_grad():
+        for network in (vrnn.encoder, vrnn.prior):
+            network.head.bias.copy_(torch.tensor([0.0, 1.0, 2.0, -800.0, 19.0, 800.0]))
+    compare(vrnn, inputs(vrnn))
+
+
+@pytest.mark.parametrize("recurrence", RECURRENCES)
+def test_gradients_against_differences(recurrence):
+    vrnn = VRNN(
+        z_dim=2, h_dim=3, **{network: [3] for network in DEEP}, activation="tanh", recurrence=recurrence
+    ).double()
+    weights = list(vrnn.parameters())
+
+    def outputs(*given):
+        run = native.unroll(vrnn, *given[:3])
+        return run.h, *run.q, *run.p, run.raw, run.z, run.memory
+
+    assert torch.autograd.gradcheck(outputs, (*inputs(vrnn, steps=3, batch=2), *weights))
+
+
+def test_only_some_outputs_are_used():
+    """The gradient of an output nobody used is not there, not zero: the kernels must not look for it."""
+    vrnn = model()
+    given = inputs(vrnn)
+    for pick in (lambda run: run.raw, lambda run: run.memory, lambda run: run.h, lambda run: run.p.std):
+        ours, theirs = (
+            torch.autograd.grad(
+                pick(engine.unroll(vrnn, *given)).sum(), given, allow_unused=True, materialize_grads=True
+            )
+            for engine in (native, reference)
+        )
+        for a, b in zip(ours, theirs, strict=True):
+            torch.testing.assert_close(a, b, rtol=0, atol=1e-10)
+
+
+def test_backward_twice_and_over_changed_weights():
+    """retain_graph gives the same gradient again; a step of the weights between forward and backward does not mix in."""
+    vrnn = model()
+    loss = native.unroll(vrnn, *inputs(vrnn)).raw.square().sum()
+    first = torch.autograd.grad(loss, list(vrnn.parameters()), retain_graph=True, allow_unused=True)
+    with torch.no_grad():
+        for weight in vrnn.parameters():
+            weight.add_(1.0)
+    second = torch.autograd.grad(loss, list(vrnn.parameters()), allow_unused=True)
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True) if a is not None)
+
+
+def test_without_gradients_the_same_bits_on_a_short_tape():
+    vrnn = model(LSTM)
+    given = inputs(vrnn, steps=300, batch=3)
+    with torch.no_grad():
+        short = native.unroll(vrnn, *given)
+    whole = native.unroll(vrnn, *given)
+    for a, b in zip(
+        [short.h, *short.q, short.raw, short.memory], [whole.h, *whole.q, whole.raw, whole.memory], strict=True
+    ):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_threads_share_the_batch_and_repeat_bit_for_bit(threads):
+    vrnn = model()
+    given = inputs(vrnn, batch=37)
+    one = results(reference, vrnn, given)
+    torch.set_num_threads(threads)
+    first, second = results(native, vrnn, given), results(native, vrnn, given)
+    for a, b, c in zip(first, second, one, strict=True):
+        assert torch.equal(a, b)
+        torch.testing.assert_close(a, c, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("engine", ["reference", "native"])
+def test_odd_inputs(engine):
+    """No traces at all, one that is not contiguous, one that wants a gradient: right answers. No steps: a clear error."""
+    vrnn = model(h_dim=1, engine=engine)
+    assert vrnn.infer(torch.zeros(4, 0, 2).double()).z.shape == (4, 0, 3)
+    with pytest.raises(ValueError, match="T >= 1"):
+        vrnn.infer(torch.zeros(0, 2, 2).double())
+    x = torch.randn(5, 4, 2).double()
+    turned = x.transpose(0, 1).contiguous().transpose(0, 1).requires_grad_()
+    straight = x.clone().requires_grad_()
+    gradients = []
+    for points in (turned, straight):
+        run = vrnn.infer(points, generator=torch.Generator().manual_seed(3))
+        loss = vrnn.likelihood.distortion(run.decoder, points).sum() + gaussian_kl(run.q, run.p).sum()
+        gradients.append(torch.autograd.grad(loss, points)[0])
+    torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize(
+    "mask", [None, torch.arange(6).unsqueeze(1) < torch.tensor([6, 3, 1])], ids=["whole", "masked"]
+)
+def test_infer_is_the_same_by_both(mask):
+    runs = []
+    for engine in ("reference", "native"):
+        torch.manual_seed(0)
+        vrnn = model(engine=engine)
+        x = torch.randn(6, 3, 2).double()
+        run = vrnn.infer(x, mask=mask, generator=torch.Generator().manual_seed(1))
+        loss = vrnn.likelihood.distortion(run.decoder, x)
+        loss = (loss if mask is None else torch.where(mask, loss, 0.0)).sum() + gaussian_kl(run.q, run.p).sum()
+        runs.append([*run.decoder, *run.state[:3], *torch.autograd.grad(loss, list(vrnn.parameters()))])
+    for ours, theirs in zip(*runs, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
+
+
+LIKELIHOODS = [GaussianLikelihood(), GaussianLikelihood(ceiling=0.04), GaussianMixtureLikelihood(3), MSELikelihood()]
+
+
+@pytest.mark.parametrize("sample", [True, False], ids=["sampled", "mean"])
+@pytest.mark.parametrize("frame", FRAMES, ids=lambda frame: frame.relative_to)
+@pytest.mark.parametrize("likelihood", LIKELIHOODS, ids=["gaussian", "ceiling", "mixture", "mse"])
+def test_generation(likelihood, frame, sample):
+    """From the start and from where a first piece ended. A choice of component could differ by rounding: about once in 1e13."""
+    vrnn = model(LSTM, likelihood=likelihood, frame=frame)
+    ends = []
+    for engine in (reference, native):
+        state, generator = vrnn.initial_state(5), torch.Generator().manual_seed(2)
+        pieces = []
+        for steps in (20, 10):
+            noise = Noise.draw(steps, 5, 3, 2, like=state.memory, generator=generator)
+            with torch.no_grad():
+                points, state = engine.generate(vrnn, noise, state, sample)
+            pieces.append(points)
+        ends.append([*pieces, *state])
+    for ours, theirs in zip(*ends, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("recurrence", RECURRENCES)
+@pytest.mark.parametrize("n", [1, 40])
+def test_generation_by_every_recurrence(recurrence, n):
+    drawn = []
+    torch.set_num_threads(2)
+    for engine in ("reference", "native"):
+        torch.manual_seed(0)
+        vrnn = model(recurrence, engine=engine)
+        drawn.append(vrnn.generate(n, 25, prefix=torch.randn(4, 2), generator=torch.Generator().manual_seed(3)))
+    torch.testing.assert_close(*drawn, rtol=1e-8, atol=1e-8)
+
+
+def test_streaming():
+    """In pieces the same bits as at once, and no piece longer than STREAMED: memory does not grow with the steps."""
+    vrnn, steps = model(dtype=torch.float32), 2 * STREAMED + 7
+    whole = vrnn.generate(2, steps, generator=torch.Generator().manual_seed(1))
+    pieces = list(vrnn.stream(2, steps, generator=torch.Generator().manual_seed(1)))
+    assert [len(piece) for piece in pieces] == [STREAMED, STREAMED, 7]
+    assert torch.equal(torch.cat(pieces), whole)
+    assert not whole.requires_grad
+
+
+def test_state_given_is_not_changed():
+    vrnn = model()
+    state = State(*(torch.randn(2, dim).double() for dim in (11, 2, 2)), torch.zeros(2, dtype=torch.bool))
+    before = [part.clone() for part in state]
+    native.generate(vrnn, Noise.draw(3, 2, 3, 2, like=state.memory), state, True)
+    assert all(torch.equal(a, b) for a, b in zip(state, before, strict=True))
+
+
+class Louder(GRU):
+    """A user's own recurrence: looks like a GRU, computes something else."""
+
+    def forward(self, inputs, state):
+        return 2 * super().forward(inputs, state)
+
+
+class Shifted(GaussianLikelihood):
+    """A user's own likelihood."""
+
+    def sample(self, dist, noise, uniform):
+        return super().sample(dist, noise, uniform) + 1
+
+
+def hooked() -> VRNN:
+    vrnn = model()
+    vrnn.encoder.hidden[0].register_forward_hook(lambda *_: None)
+    return vrnn
+
+
+def other_activation() -> VRNN:
+    vrnn = model()
+    vrnn.prior.hidden[1] = nn.Sigmoid()
+    return vrnn
+
+
+def halves() -> VRNN:
+    return model().bfloat16()
+
+
+UNKNOWN = {"recurrence": lambda: model(Louder), "hook": hooked, "activation": other_activation, "precision": halves}
+
+
+@pytest.mark.parametrize("make", UNKNOWN.values(), ids=UNKNOWN)
+def test_what_the_kernels_do_not_know_runs_by_reference(make, caplog):
+    vrnn = make()
+    choice._say.cache_clear()
+    x = torch.randn(3, 2, 2).to(vrnn.prior.head.weight)
+    with caplog.at_level(logging.INFO, logger="vrnn.engine"):
+        for _ in range(2):
+            auto = vrnn.infer(x, generator=torch.Generator().manual_seed(0))
+    assert [record.levelname for record in caplog.records] == ["INFO"]  # said once
+    assert "reference engine" in caplog.text
+    vrnn.engine = "reference"
+    assert torch.equal(auto.z, vrnn.infer(x, generator=torch.Generator().manual_seed(0)).z)
+    vrnn.engine = "native"
+    with pytest.raises(ValueError, match="engine='native' cannot run this VRNN"):
+        vrnn.infer(x)
+
+
+def test_a_users_likelihood_trains_native_and_generates_by_reference():
+    vrnn = model(likelihood=Shifted(), engine="native")
+    vrnn.infer(torch.randn(3, 2, 2).double())
+    with pytest.raises(ValueError, match="they know no likelihood"):
+        vrnn.generate(1, 3)
+    runs = []
+    for engine in ("auto", "reference"):
+        vrnn.engine = engine
+        runs.append(vrnn.generate(2, 3, generator=torch.Generator().manual_seed(0)))
+    assert torch.equal(*runs)
+
+
+def test_unknown_engine():
+    with pytest.raises(ValueError, match=r"model\.engine must be one of"):
+        VRNN(engine="fast")
+
+
+def test_importing_the_networks_does_not_wait_for_numba():
+    code = "import sys, vrnn.networks; sys.exit('numba' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
