@@ -5,11 +5,11 @@ import shlex
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from conftest import ROOT
 from vrnn.config import ConfigError, build, check, differences, flat, register, run_name
 from vrnn.training.assembly import assemble
 
@@ -100,9 +100,9 @@ def test_objects_that_cannot_be(composed, override, message):
 
 
 def test_a_missing_file_of_traces_is_named(composed):
-    with pytest.raises((ConfigError, OmegaConfBaseException), match="dataset.files"):
+    with pytest.raises((ConfigError, OmegaConfBaseException), match=r"dataset\.files"):
         check(composed("dataset=traces"))
-    with pytest.raises(ConfigError, match="nowhere.npy"):
+    with pytest.raises(ConfigError, match=r"nowhere\.npy"):
         assemble(check(composed("dataset=traces", "dataset.files=[nowhere.npy]")))
 
 

@@ -79,6 +79,7 @@ class Config:
     seed: int = 0
     fresh: bool = False
     threads: int = 1
+    engine: str = "auto"
     allow: list[str] = field(default_factory=lambda: ["vrnn"])
     model: Model = field(default_factory=Model)
     recurrence: Any = MISSING

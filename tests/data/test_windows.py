@@ -82,7 +82,9 @@ class Walk:
 
 def test_splits_have_seeds_of_their_own():
     def module(seed):
-        return TraceDataModule(Walk(), total=3, seed=seed, traces=4, steps=20, val_traces=4, test_traces=4, eval_steps=20)
+        return TraceDataModule(
+            Walk(), total=3, seed=seed, traces=4, steps=20, val_traces=4, test_traces=4, eval_steps=20
+        )
 
     one, same, other = module(0), module(0), module(1)
     first = {split: one.traces(split)[0].points for split in ("train", "val", "test")}

@@ -49,7 +49,9 @@ def test_mtrnn_is_leaky_at_its_own_taus(inputs):
     x, h, _ = inputs
     mtrnn = MTRNN(D, H, taus=[2.0, 10.0], shares=[2, 1])
     tau = torch.tensor([2.0] * 4 + [10.0] * 2)
-    driven = torch.tanh(x @ mtrnn.cell.weight_ih.T + mtrnn.cell.bias_ih + h @ mtrnn.cell.weight_hh.T + mtrnn.cell.bias_hh)
+    driven = torch.tanh(
+        x @ mtrnn.cell.weight_ih.T + mtrnn.cell.bias_ih + h @ mtrnn.cell.weight_hh.T + mtrnn.cell.bias_hh
+    )
     torch.testing.assert_close(mtrnn(x, h), (1 - 1 / tau) * h + driven / tau)
 
 

@@ -155,7 +155,8 @@ def test_generation_samples_the_decoder():
     """
     vrnn = small(frame=FRAMES[0])
     sampled, mean = (
-        vrnn.generate(20_000, 1, sample=sample, generator=torch.Generator().manual_seed(5))[0] for sample in (True, False)
+        vrnn.generate(20_000, 1, sample=sample, generator=torch.Generator().manual_seed(5))[0]
+        for sample in (True, False)
     )
     eps = torch.Generator().manual_seed(5)
     z_noise = torch.randn(1, 20_000, 3, dtype=torch.float64, generator=eps)[0]
@@ -169,9 +170,7 @@ def test_generation_samples_the_decoder():
 def test_a_prefix_is_continued():
     vrnn, prefix = small(), walk(8, 1)[:, 0]
     shared = vrnn.generate(3, 4, prefix=prefix, generator=torch.Generator().manual_seed(6))
-    each = vrnn.generate(
-        3, 4, prefix=prefix[:, None].expand(-1, 3, -1), generator=torch.Generator().manual_seed(6)
-    )
+    each = vrnn.generate(3, 4, prefix=prefix[:, None].expand(-1, 3, -1), generator=torch.Generator().manual_seed(6))
     assert torch.equal(shared, each)
     assert torch.all((shared[0] - prefix[-1]).norm(dim=-1) < (prefix[-1]).norm() + 1)
 
@@ -200,7 +199,7 @@ def test_wrong_shapes_are_refused(call):
     "options", [{"z_dim": 0}, {"std_floor": 0.0}, {"activation": "sine"}, {"phi_x": []}, {"h_dim": 0}]
 )
 def test_wrong_sizes_are_refused(options):
-    with pytest.raises(ValueError, match="must be|at least"):
+    with pytest.raises(ValueError, match=r"must be|at least"):
         VRNN(**options)
 
 

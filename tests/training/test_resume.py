@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import ROOT, SMALL
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from conftest import ROOT, SMALL
 
 PACE = "training={steps: 400, log_every: 5, val_every: 60, checkpoint_every: 20, figure_every: 120}"
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from conftest import SMALL
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 
+from conftest import SMALL
 from vrnn.config import ConfigError
 from vrnn.training.again import evaluate_again, generate_again
 from vrnn.training.module import NonFiniteError
@@ -87,7 +87,9 @@ def test_checkpoints_load_with_weights_only_and_hold_all_state(finished):
         state = next(value for key, value in checkpoint["callbacks"].items() if key.startswith("RunCheckpoints"))
         assert {"torch", "numpy", "python"} <= state["rng"].keys()
         assert checkpoint["state_dict"]["w_schedule.n"] > 0
-        assert checkpoint["loops"]["fit_loop"]["state_dict"]["combined_loader"][0]["position"] == checkpoint["global_step"]
+        assert (
+            checkpoint["loops"]["fit_loop"]["state_dict"]["combined_loader"][0]["position"] == checkpoint["global_step"]
+        )
     assert checkpoint["global_step"] in (6, 12)
 
 

@@ -33,7 +33,7 @@ def assemble(settings: Settings) -> tuple[Pattern, VRNNModule, TraceDataModule]:
 def build_vrnn(settings: Settings) -> VRNN:
     """Build the VRNN alone."""
     parts = {name: build(settings[name], settings["allow"]) for name in ("recurrence", "frame", "likelihood")}
-    return VRNN(**settings["model"], **parts)
+    return VRNN(**settings["model"], **parts, engine=settings["engine"])
 
 
 def stored_settings(directory: Path) -> Settings:
