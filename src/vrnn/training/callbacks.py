@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import TQDMProgressBar
+from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 
@@ -78,7 +79,13 @@ class HyperParameters(Callback):
 
 
 class ProgressBar(TQDMProgressBar):
-    """Lightning's bar over all steps, showing the bound and the KL in nats per step."""
+    """Lightning's bar over all steps, showing the bound and the KL in nats per step; validation, a second long, has none."""
+
+    def init_validation_tqdm(self) -> Tqdm:
+        """A bar that is not shown."""
+        bar = super().init_validation_tqdm()
+        bar.disable = True
+        return bar
 
     def get_metrics(
         self, trainer: Trainer, pl_module: LightningModule
