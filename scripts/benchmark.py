@@ -2,7 +2,7 @@
 
     python scripts/benchmark.py                 every workload, about five minutes
     python scripts/benchmark.py --only W2 G1    those whose name begins so
-    python scripts/benchmark.py --threads 1 2   with one thread, then with two
+    python scripts/benchmark.py --threads 1 2   with one thread, then with two, in the native engine (torch keeps to one)
     python scripts/benchmark.py --curves        cost and memory over T, B and h, too, with plots
 
 Writes outputs/benchmark.json, a list of objects, and prints it as a table. A training step is forward, loss, backward and fused
@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from vrnn.engine.threads import set_threads
 from vrnn.networks import GRU, LSTM, MTRNN, VRNN, Elman
 from vrnn.objective import LinearW, gaussian_kl
 
@@ -90,7 +91,8 @@ def task(workload: Workload, candidate: str) -> Callable[[], object]:
 
 def compare(name: str, workload: Workload, threads: int, seconds: float) -> list[dict[str, Any]]:
     """Time the candidates in turn, at least five rounds, for about so many seconds."""
-    torch.set_num_threads(threads)
+    set_threads(threads)
+    torch.set_num_threads(1)
     candidates = ["reference", "native"] if workload.generate else ["reference", "native", "nn.GRU"]
     tasks = {candidate: task(workload, candidate) for candidate in candidates}
     times: dict[str, list[float]] = {candidate: [] for candidate in candidates}
@@ -135,7 +137,8 @@ def peak_mb(workload: Workload, candidate: str, threads: int) -> float:
 
 def measure_peak(workload: Workload, candidate: str, threads: int) -> float:
     """In that process: libraries and kernels are loaded before it counts."""
-    torch.set_num_threads(threads)
+    set_threads(threads)
+    torch.set_num_threads(1)
     task(workload._replace(steps=2, batch=1), candidate)()
     before = resident_peak_mb()
     run = task(workload, candidate)
@@ -157,7 +160,8 @@ def machine() -> str:
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     cores = multiprocessing.cpu_count()
-    return f"{(names or [platform.processor()])[0]}, {cores} cores, torch {torch.__version__}, Python {platform.python_version()}"
+    processor = (names or [platform.processor()])[0]
+    return f"{processor}, {cores} cores, torch {torch.__version__}, Python {platform.python_version()}"
 
 
 def curves(seconds: float) -> list[dict[str, Any]]:
