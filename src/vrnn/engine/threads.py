@@ -13,7 +13,8 @@ from functools import cache
 from itertools import pairwise
 from typing import TypeVar
 
-Share, Result = TypeVar("Share"), TypeVar("Result")
+Share = TypeVar("Share")
+Result = TypeVar("Result")
 
 LEAST_TRACES = 8  # a share of fewer is not worth a thread
 
