@@ -10,6 +10,7 @@ from torch import nn
 
 from vrnn.engine import choice, native, reference
 from vrnn.engine.interface import Noise, State
+from vrnn.engine.threads import set_threads
 from vrnn.networks import GRU, LSTM, MTRNN, VRNN, Elman, Frame
 from vrnn.networks.vrnn import STREAMED
 from vrnn.objective import GaussianLikelihood, GaussianMixtureLikelihood, MSELikelihood, gaussian_kl
@@ -26,9 +27,8 @@ FRAMES = [
 @pytest.fixture(autouse=True)
 def _seed_and_threads():
     torch.manual_seed(0)
-    threads = torch.get_num_threads()
     yield
-    torch.set_num_threads(threads)
+    set_threads(1)
 
 
 def model(recurrence=GRU, dtype=torch.float64, h_dim=11, **options) -> VRNN:
@@ -160,7 +160,7 @@ def test_threads_share_the_batch_and_repeat_bit_for_bit(threads):
     vrnn = model()
     given = inputs(vrnn, batch=37)
     one = results(reference, vrnn, given)
-    torch.set_num_threads(threads)
+    set_threads(threads)
     first, second = results(native, vrnn, given), results(native, vrnn, given)
     for a, b, c in zip(first, second, one, strict=True):
         assert torch.equal(a, b)
@@ -229,7 +229,7 @@ def test_generation(likelihood, frame, sample):
 @pytest.mark.parametrize("n", [1, 40])
 def test_generation_by_every_recurrence(recurrence, n):
     drawn = []
-    torch.set_num_threads(2)
+    set_threads(2)
     for engine in ("reference", "native"):
         torch.manual_seed(0)
         vrnn = model(recurrence, engine=engine)
@@ -315,6 +315,11 @@ def test_a_users_likelihood_trains_native_and_generates_by_reference():
         vrnn.engine = engine
         runs.append(vrnn.generate(2, 3, generator=torch.Generator().manual_seed(0)))
     assert torch.equal(*runs)
+
+
+def test_no_threads():
+    with pytest.raises(ValueError, match="at least 1"):
+        set_threads(0)
 
 
 def test_unknown_engine():

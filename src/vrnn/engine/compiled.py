@@ -28,7 +28,10 @@ def entry(function: Callable[..., Any]) -> Callable[..., Any]:
     sources = sorted(Path(__file__).parent.glob("*.py"))
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
     function.__qualname__ += f"_{digest}"
-    return njit(cache=True, **OPTIONS)(function)
+    try:
+        return njit(cache=True, **OPTIONS)(function)
+    except RuntimeError:  # there is no directory it may write a cache to
+        return njit(**OPTIONS)(function)
 
 
 def by_precision(make: Callable[[type], Callable[..., Any]]) -> Callable[..., Any]:

@@ -1,16 +1,12 @@
 """The fast engine: the whole walk over time in compiled kernels, with the way back written by hand.
 
 The same results as `reference`, to rounding. Everything a VRNN does with a window, all six networks, is one
-torch.autograd.Function; what remains for torch is the likelihood and the KL. torch.get_num_threads() threads share the batch.
+torch.autograd.Function; what remains for torch is the likelihood and the KL. `threads.set_threads` lets threads share the
+batch.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -22,6 +18,7 @@ from vrnn.engine import kernels
 from vrnn.engine.interface import Noise, State, Unrolled
 from vrnn.engine.plan import Plan, plan
 from vrnn.engine.structure import examine, manner, require
+from vrnn.engine.threads import divide, each
 from vrnn.objective.distributions import Gaussian
 
 if TYPE_CHECKING:
@@ -30,7 +27,6 @@ if TYPE_CHECKING:
 Flat = NDArray[Any]
 
 ROWS_AT_ONCE = 64  # of the tape, in a block of steps: enough for whole tiles, few enough to stay in the cache
-TRACES_A_THREAD = 8  # fewer are not worth a thread
 
 
 def unroll(vrnn: VRNN, features: Tensor, noise: Tensor, memory: Tensor) -> Unrolled:
@@ -68,7 +64,7 @@ def generate(vrnn: VRNN, noise: Noise, state: State, sample: bool) -> tuple[Tens
         where = (tape, steps, *share, batch, chance, moving, fresh, target)
         kernels.run_generate(*tables, *where, np.array(kinds), np.array(sizes, packed.dtype))
 
-    _each(run, _divide(batch))
+    each(run, divide(batch))
     return points, after
 
 
@@ -105,11 +101,11 @@ class _Unroll(torch.autograd.Function):
             kernels.run_forward(*_program(plan), packed, share.tape, *where, inputs, targets, last, keep)
 
         shares = []
-        for first, size in _divide(batch):
+        for first, size in divide(batch):
             block = max(1, ROWS_AT_ONCE // max(1, size))
             rows = ((steps if keep else block) + 1) * size
             shares.append(Share(first, size, block, np.empty(rows * plan.width, packed.dtype)))
-        _each(run, shares)
+        each(run, shares)
         ctx.plan, ctx.packed, ctx.shares, ctx.shape, ctx.likes = plan, packed, shares, (steps, batch), tensors
         ctx.set_materialize_grads(False)
         return *outputs, after
@@ -137,7 +133,7 @@ class _Unroll(torch.autograd.Function):
             kernels.run_backward(*_program(plan), packed, share.tape, *where, sources, targets, d_packed, grads)
             return d_packed
 
-        d_packed = sum(_each(run, ctx.shares))
+        d_packed = np.sum(each(run, ctx.shares), axis=0)
         d_inputs = (part if len(part) else None for part in (d_features, d_noise))
         return None, None, *d_inputs, d_memory, *_unpack(plan, d_packed, weights)
 
@@ -164,24 +160,3 @@ def _unpack(plan: Plan, d_packed: Flat, weights: list[Tensor]) -> list[Tensor]:
     kernels.unpack(d_packed, plan.pieces, flat)
     parts = torch.from_numpy(flat).split([weight.numel() for weight in weights])
     return [part.view(weight.shape) for part, weight in zip(parts, weights, strict=True)]
-
-
-def _divide(batch: int) -> list[tuple[int, int]]:
-    """Divide the batch among torch's number of threads: (first trace, how many) each."""
-    threads = max(1, min(torch.get_num_threads(), batch // TRACES_A_THREAD))
-    bounds = [batch * i // threads for i in range(threads + 1)]
-    return [(first, end - first) for first, end in pairwise(bounds)]
-
-
-def _each(function: Callable[[Any], Any], shares: list[Any]) -> list[Any]:
-    """Call the function with each share, the first one here, the others in threads of their own."""
-    others = [_threads().submit(function, share) for share in shares[1:]]
-    return [function(shares[0]), *(other.result() for other in others)]
-
-
-@cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(thread_name_prefix="vrnn-engine")
-
-
-os.register_at_fork(after_in_child=_threads.cache_clear)  # a fork takes no threads along

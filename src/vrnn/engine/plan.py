@@ -147,17 +147,18 @@ class _Builder:
         deviate = instruction(STD, mean.column + width, width, squash, std.column, self.constant(1))
         return mean, std, [*program, *head, deviate]
 
-    def recurrence(self, name: str, h: Port, inputs: list[Port]) -> Program:
-        """[bias, a product for each input, the product with h, the cell]."""
+    def recurrence(self, name: str, h: Port, inputs: list[Port]) -> tuple[Program, Program]:
+        """What needs the first input alone: its product, the biases; and the rest: the other products, the cell."""
         wiring, n, width = WIRINGS[name], h.dim, self.padded(h.dim)
         gates, bias = self.column(n, wiring.gates), self.place(wiring.gates * width)
-        from_inputs = self.products(gates, n, inputs, wiring.blocks, wiring.turn)
-        from_h = self.products(gates + wiring.skip * width, n, [h], wiring.blocks)
+        first, *others = self.products(gates, n, inputs, wiring.blocks, wiring.turn, bias)
+        others += self.products(gates + wiring.skip * width, n, [h], wiring.blocks)
         self.vector(bias, n, wiring.blocks, wiring.turn)
         self.vector(bias + wiring.skip * width, n, wiring.blocks)
         cell = (wiring.kind, h.column, wiring.gates, wiring.states, self.constant(n))
-        fill = instruction(BIAS, gates, wiring.gates * width, bias)
-        return [fill, *from_inputs, *from_h, instruction(CELL, gates, width, *cell)]
+        fed = wiring.blocks * width  # the gates beyond are fed by h alone: the inputs' product does not set their bias
+        alone = [instruction(BIAS, gates + fed, wiring.skip * width, bias + fed)] if wiring.skip else []
+        return [first, *alone], [*others, instruction(CELL, gates, width, *cell)]
 
 
 @lru_cache(maxsize=64)
@@ -179,16 +180,16 @@ def plan(structure: Structure) -> Plan:
     p_mean, p_std, expect = build.gaussian(s.prior, [h], z_dim, s.squash[1])
     hidden, decode = build.mlp(s.decoder, [phi_z, h])
     raw, last = build.linear(s.outputs, [hidden])
-    recur = build.recurrence(s.recurrence, h, [phi_x, phi_z])
+    recur_ahead, recur = build.recurrence(s.recurrence, h, [phi_x, phi_z])
     decode += last
 
-    # The encoder's first instruction and the recurrence's first two, bias and product with phi_x, need no earlier step.
+    # The encoder's first instruction, the product with phi_x, needs no earlier step either.
     parts = {
-        "before": [*see, *encode[:1], *recur[:2]],
-        "step": [*encode[1:], draw(q_mean, q_std), *read_z, *recur[2:]],
+        "before": [*see, *encode[:1], *recur_ahead],
+        "step": [*encode[1:], draw(q_mean, q_std), *read_z, *recur],
         "after": [*expect, *decode],
         "think": [*expect, draw(p_mean, p_std), *read_z, *decode],
-        "act": [*see, *recur],
+        "act": [*see, *recur_ahead, *recur],
     }
     ports = np.array([features, noise, h, q_mean, q_std, z, p_mean, p_std, raw], dtype=np.int64)
     return Plan(

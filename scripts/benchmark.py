@@ -1,0 +1,235 @@
+"""How fast are the engines? Training steps and generation, both engines and torch's nn.GRU in turn, in this one process.
+
+    python scripts/benchmark.py                 every workload, about five minutes
+    python scripts/benchmark.py --only W2 G1    those whose name begins so
+    python scripts/benchmark.py --threads 1 2   with one thread, then with two, in the native engine (torch keeps to one)
+    python scripts/benchmark.py --curves        cost and memory over T, B and h, too, with plots
+
+Writes outputs/benchmark.json, a list of objects, and prints it as a table. A training step is forward, loss, backward and fused
+Adam. `reference_over_this` is the median of the ratios of neighbours in time: what disturbs one disturbs the other. `nn.GRU` is
+a forward and backward pass of the recurrence alone, with no VAE around it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from vrnn.engine.threads import set_threads
+from vrnn.networks import GRU, LSTM, MTRNN, VRNN, Elman
+from vrnn.objective import LinearW, gaussian_kl
+
+OUTPUTS = Path(__file__).resolve().parent.parent / "outputs"
+TURN = 0.05
+RECURRENCES = {"gru": GRU, "lstm": LSTM, "elman": Elman, "mtrnn": MTRNN}
+BLOG = {"z_dim": 10, "h_dim": 60, "phi_x": [10], "phi_z": [16], "prior": [30], "encoder": [30], "decoder": [40]}
+LARGE = {"z_dim": 32, "h_dim": 256, "phi_x": [64], "phi_z": [64], "prior": [128], "encoder": [128], "decoder": [128]}
+ROWS = {
+    "x_dim": 28,
+    "z_dim": 16,
+    "h_dim": 100,
+    **{name: [64] for name in ("phi_x", "phi_z", "prior", "encoder", "decoder")},
+}
+
+
+class Workload(NamedTuple):
+    """T and B of a training step, or of traces to generate; the VRNN's sizes; the recurrence's name."""
+
+    steps: int
+    batch: int
+    sizes: dict[str, Any]
+    recurrence: str = "gru"
+    generate: bool = False
+
+
+WORKLOADS = {
+    "W1": Workload(1000, 1, {**BLOG, "std": "sigmoid"}),
+    "W2": Workload(250, 32, {**BLOG, "std": "sigmoid"}),
+    "W3": Workload(200, 64, LARGE),
+    "W4": Workload(
+        28, 128, ROWS
+    ),  # rows of 28 x 28 images; with a Gaussian likelihood where binary pixels want a Bernoulli one
+    "G1_B1": Workload(1000, 1, BLOG, generate=True),
+    "G1_B64": Workload(1000, 64, BLOG, generate=True),
+}
+
+
+def task(workload: Workload, candidate: str) -> Callable[[], object]:
+    """Return what is timed: one training step, or one generation."""
+    torch.manual_seed(0)
+    w = workload
+    vrnn = VRNN(**w.sizes, recurrence=RECURRENCES[w.recurrence])
+    if candidate == "nn.GRU":
+        gru = nn.GRU(vrnn.recurrence.in_dim, vrnn.h_dim)
+        series = torch.randn(w.steps, w.batch, vrnn.recurrence.in_dim, requires_grad=True)
+        return lambda: gru(series)[0].sum().backward()
+    vrnn.engine = candidate  # type: ignore[assignment]
+    if w.generate:
+        return lambda: vrnn.generate(w.batch, w.steps)
+    x = 0.1 * torch.randn(w.steps, w.batch, vrnn.x_dim).cumsum(0)
+    schedule, optimizer = LinearW(), torch.optim.Adam(vrnn.parameters(), lr=1e-3, fused=True)
+
+    def step() -> None:
+        run = vrnn.infer(x)
+        loss = schedule.weigh(vrnn.likelihood.distortion(run.decoder, x), gaussian_kl(run.q, run.p), None).loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    return step
+
+
+def compare(name: str, workload: Workload, threads: int, seconds: float) -> list[dict[str, Any]]:
+    """Time the candidates in turn, at least five rounds, for about so many seconds."""
+    set_threads(threads)
+    torch.set_num_threads(1)
+    candidates = ["reference", "native"] if workload.generate else ["reference", "native", "nn.GRU"]
+    tasks = {candidate: task(workload, candidate) for candidate in candidates}
+    times: dict[str, list[float]] = {candidate: [] for candidate in candidates}
+    for run in tasks.values():
+        run()
+        run()
+    end = time.perf_counter() + seconds
+    while len(times["native"]) < 5 or time.perf_counter() < end:
+        for candidate, run in tasks.items():
+            times[candidate].append(milliseconds(run))
+    ratios = {c: [r / t for r, t in zip(times["reference"], times[c], strict=True)] for c in candidates}
+    return [
+        {
+            "workload": name,
+            "recurrence": workload.recurrence,
+            "candidate": candidate,
+            "threads": threads,
+            "ms_median": round(statistics.median(times[candidate]), 3),
+            "ms_min": round(min(times[candidate]), 3),
+            "reference_over_this": round(statistics.median(ratios[candidate]), 3),
+            "peak_mb": peak_mb(workload, candidate, threads),
+            "machine": machine(),
+        }
+        for candidate in candidates
+    ]
+
+
+def milliseconds(run: Callable[[], object]) -> float:
+    """How long a call takes: the mean over TURN seconds of calls, as in training, where one follows another."""
+    calls, start, now = 0, time.perf_counter(), 0.0
+    while now < TURN:
+        run()
+        calls, now = calls + 1, time.perf_counter() - start
+    return 1e3 * now / calls
+
+
+def peak_mb(workload: Workload, candidate: str, threads: int) -> float:
+    """The memory that steps of this workload add to a fresh process that has made one tiny step, in MB."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(measure_peak, (workload, candidate, threads))
+
+
+def measure_peak(workload: Workload, candidate: str, threads: int) -> float:
+    """In that process: libraries and kernels are loaded before it counts."""
+    set_threads(threads)
+    torch.set_num_threads(1)
+    task(workload._replace(steps=2, batch=1), candidate)()
+    before = resident_peak_mb()
+    run = task(workload, candidate)
+    run()
+    run()
+    return round(resident_peak_mb() - before, 1)
+
+
+def resident_peak_mb() -> float:
+    """The most memory this process has held. (getrusage would count what its parent held, too.)"""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return max((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), default=float("nan"))
+
+
+def machine() -> str:
+    """The processor, its cores and the versions that matter."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    cores = multiprocessing.cpu_count()
+    processor = (names or [platform.processor()])[0]
+    return f"{processor}, {cores} cores, torch {torch.__version__}, Python {platform.python_version()}"
+
+
+def curves(seconds: float) -> list[dict[str, Any]]:
+    """W2's step with one size changed at a time."""
+    base = WORKLOADS["W2"]
+    points = {
+        **{f"T={n}": base._replace(steps=n) for n in (62, 125, 250, 500, 1000)},
+        **{f"B={n}": base._replace(batch=n) for n in (1, 4, 16, 32, 64, 128)},
+        **{f"h={n}": base._replace(sizes={**base.sizes, "h_dim": n}) for n in (15, 30, 60, 120, 240)},
+    }
+    rows = []
+    for name, workload in points.items():
+        rows += show(compare(f"curve {name}", workload, 1, seconds))
+    return rows
+
+
+def plot(rows: list[dict[str, Any]], path: Path) -> None:
+    """Time and peak memory over T, B and h, both axes logarithmic: a slope of 1 is linear growth."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 6), layout="constrained")
+    axes = figure.subplots(2, 3)
+    for column, size in enumerate("TBh"):
+        for candidate in ("reference", "native", "nn.GRU"):
+            mine = [
+                row for row in rows if row["workload"].startswith(f"curve {size}=") and row["candidate"] == candidate
+            ]
+            at = [int(row["workload"].split("=")[1]) for row in mine]
+            for axis, key in zip(axes[:, column], ("ms_median", "peak_mb"), strict=True):
+                axis.loglog(at, [row[key] for row in mine], "o-", label=candidate)
+                axis.set(xlabel=size, ylabel={"ms_median": "ms a step", "peak_mb": "peak memory, MB"}[key])
+    axes[0, 0].legend()
+    figure.savefig(path, dpi=120)
+
+
+def show(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Print rows of the table, and hand them on."""
+    for row in rows:
+        print("{workload:12} {recurrence:6} {candidate:10} {threads:7} {ms_median:10.2f} {ms_min:10.2f} "
+              "{reference_over_this:10.2f} {peak_mb:9.1f}".format(**row), flush=True)  # fmt: skip
+    return rows
+
+
+def main() -> None:
+    """Measure what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="*", default=[""], help="beginnings of the workloads' names")
+    parser.add_argument("--threads", nargs="*", type=int, default=[1])
+    parser.add_argument("--seconds", type=float, default=5.0, help="for each workload")
+    parser.add_argument("--curves", action="store_true")
+    options = parser.parse_args()
+    work = [(name, workload) for name, workload in WORKLOADS.items()]
+    work += [(name, WORKLOADS[name]._replace(recurrence=r)) for name in ("W1", "W2") for r in RECURRENCES if r != "gru"]
+    print(machine())
+    print(f"{'workload':12} {'':6} {'candidate':10} {'threads':>7} {'median ms':>10} {'least ms':>10} "
+          f"{'ref / this':>10} {'peak MB':>9}")  # fmt: skip
+    rows = []
+    for threads in options.threads:
+        for name, workload in work:
+            if name.startswith(tuple(options.only)):
+                rows += show(compare(name, workload, threads, options.seconds))
+    OUTPUTS.mkdir(exist_ok=True)
+    if options.curves:
+        rows += curves(options.seconds / 5)
+        plot(rows, OUTPUTS / "benchmark.png")
+    (OUTPUTS / "benchmark.json").write_text(json.dumps(rows, indent=1))
+    print(f"\n{OUTPUTS / 'benchmark.json'}")
+
+
+if __name__ == "__main__":
+    main()
