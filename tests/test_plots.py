@@ -169,12 +169,12 @@ def test_bad_transitions():
 
 def test_laps_lie_in_their_labels_panel_with_count_and_share():
     points = np.concatenate([oval(60), oval(60) * [0.3, 1.0], oval(60) * 9.0])
-    laps = [Lap("wide", 0, 20), Lap("wide", 20, 60), Lap("thin", 60, 120), Lap("invalid", 120, 180)]
+    laps = [Lap("wide", 0, 19), Lap("wide", 20, 59), Lap("thin", 60, 119), Lap("invalid", 120, 179)]
     figure = plots.laps_figure(points, laps)
     assert [ax.get_title() for ax in figure.axes] == ["thin: 25.0 % (1)", "wide: 50.0 % (2)", "invalid: 25.0 % (1)"]
     thin, wide, invalid = map(lines_of, figure.axes)
-    np.testing.assert_allclose(thin.get_segments()[0], points[60:121])
-    np.testing.assert_allclose(wide.get_segments()[1], points[20:61])
+    np.testing.assert_allclose(thin.get_segments()[0], points[60:120])
+    np.testing.assert_allclose(wide.get_segments()[1], points[20:60])
     assert {to_hex(colour) for colour in invalid.get_colors()} == {plots.WRONG.lower()}
     assert figure.axes[0].get_xlim() == pytest.approx((-2.48, 2.48), abs=0.03)  # the valid laps' box and 12 %
     pixels(figure)

@@ -11,6 +11,7 @@ from pytorch_lightning import seed_everything
 
 from vrnn.config import ConfigError, build
 from vrnn.data.module import TraceDataModule
+from vrnn.engine.threads import set_threads
 from vrnn.networks.vrnn import VRNN
 from vrnn.patterns import Pattern
 from vrnn.training.module import VRNNModule
@@ -21,7 +22,8 @@ Settings = dict[str, Any]
 def assemble(settings: Settings) -> tuple[Pattern, VRNNModule, TraceDataModule]:
     """Build the pattern, the model and the data; the weights are a function of the seed."""
     seed_everything(settings["seed"], verbose=False)
-    torch.set_num_threads(settings["threads"])
+    torch.set_num_threads(1)  # its threads spin: beside a busy core they cost more than they give
+    set_threads(settings["threads"])
     pattern: Pattern = build(settings["dataset"], settings["allow"])
     data = TraceDataModule(pattern, settings["training"]["steps"], settings["seed"], **settings["data"])
     schedule = build(settings["w_schedule"], settings["allow"])
