@@ -14,7 +14,7 @@ COLUMNS = ("invalid_fraction", "transition_tv", "laps_right_fraction")
 def estimate(scores: dict[str, Any], key: str) -> str:
     """A score with its standard error."""
     value, error = scores[key], scores[f"{key}_se"]
-    return "–" if value is None else f"{value:.3f} ± {error:.3f}"  # noqa: RUF001
+    return "-" if value is None else f"{value:.3f}" + ("" if error is None else f" ± {error:.3f}")
 
 
 def row(run: Path) -> str:

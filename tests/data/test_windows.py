@@ -20,8 +20,7 @@ def loader(total: int, seed: int = 0, lengths=(10,) * 5, batch_size: int = 2, wi
 
 
 def test_an_epoch_holds_every_point_once_and_windows_in_order():
-    one = loader(total=9)
-    assert one.batches_per_epoch == 9  # 3 groups of traces x 3 windows
+    one = loader(total=9)  # 3 groups of traces x 3 windows
     seen = []
     following: dict[int, int] = {}
     for batch in one:
@@ -60,6 +59,13 @@ def test_traces_of_unequal_length_are_masked():
     batch = next(iter(loader(total=1, lengths=(3, 6), window=None)))
     assert batch.mask.sum(0).tolist() == [3, 6] or batch.mask.sum(0).tolist() == [6, 3]
     assert torch.equal(torch.isnan(batch.x).any(-1), ~batch.mask)
+
+
+def test_a_group_ends_with_its_own_longest_trace():
+    """Traces of 3 and 10 points, one at a time: 1 and 3 windows, none of them empty."""
+    batches = list(loader(total=8, lengths=(3, 10), batch_size=1))
+    assert all(batch.mask.any() for batch in batches)
+    assert [sum(int(batch.mask.sum()) for batch in batches[first : first + 4]) for first in (0, 4)] == [13, 13]
 
 
 def test_a_finished_stream_begins_anew():

@@ -46,6 +46,19 @@ def test_log_prob(generator):
     torch.testing.assert_close(gaussian_log_prob(x, mean, std), Independent(Normal(mean, std), 1).log_prob(x))
 
 
+def test_gradients_written_by_hand(generator):
+    """Against finite differences, broadcasting included."""
+    leaves = [randn(3, 2, generator=generator), randn(2, generator=generator), randn(3, 2, generator=generator)]
+    x, mean, raw = (leaf.requires_grad_() for leaf in leaves)
+    assert torch.autograd.gradcheck(lambda x, mean, raw: gaussian_log_prob(x, mean, raw.exp()), (x, mean, raw))
+
+    def kl(a, b, c, d):
+        return gaussian_kl(Gaussian(a, b.exp()), Gaussian(c, d.exp()))
+
+    parts = [randn(3, 2, generator=generator).requires_grad_() for _ in range(3)]
+    assert torch.autograd.gradcheck(kl, (*parts, randn(2, generator=generator).requires_grad_()))
+
+
 def test_mixture_log_prob_and_moments(generator):
     likelihood = GaussianMixtureLikelihood(components=3, floor=1e-2)
     raw = randn(7, likelihood.n_outputs(2), generator=generator)
@@ -108,15 +121,20 @@ def test_mse_distortion_has_the_blog_s_expectation(generator):
     assert float(drawn.mean()) == pytest.approx(float(expected), rel=0.02)
 
 
-def test_mse_is_a_gaussian_elbo_with_the_stated_beta():
-    """At noise variance D the negative log-likelihood grows by x_dim / (2 D) for each unit of distortion."""
-    distortion = torch.tensor(0.02, dtype=torch.float64)
-
-    def nats(d):
-        return 2 * d / (2 * distortion)  # x_dim squared errors of mean d, each over twice the variance
-
-    slope = (nats(distortion + 1e-4) - nats(distortion)) / 1e-4
-    assert float(MSELikelihood().nats_per_distortion(distortion, 2)) == pytest.approx(float(slope), rel=1e-6)
+def test_mse_is_a_gaussian_elbo_with_the_stated_beta(generator):
+    """D + w KL and -log N(x; mean, D) + beta KL have the same direction of descent, beta = w x_dim / (2 D)."""
+    x, mean, kl = (randn(50, 2, generator=generator) for _ in range(3))
+    mean.requires_grad_()
+    kl = kl.abs().requires_grad_()
+    distortion = (x - mean).square().mean(-1)
+    d, w = distortion.mean().detach(), 0.3
+    ours = torch.autograd.grad(distortion.mean() + w * kl.sum(-1).mean(), (mean, kl))
+    beta = w * MSELikelihood().nats_per_distortion(d, 2)
+    nll = -gaussian_log_prob(x, mean, d.sqrt().expand(2)).mean()
+    theirs = torch.autograd.grad(nll + beta * kl.sum(-1).mean(), (mean, kl))
+    scale = theirs[0][0, 0] / ours[0][0, 0]
+    for a, b in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(scale * a, b)
 
 
 @pytest.mark.parametrize(

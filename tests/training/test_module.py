@@ -4,10 +4,18 @@ import math
 
 import pytest
 import torch
+from torch.distributions import Normal, kl_divergence
 
 from vrnn.data import Batch
 from vrnn.networks import VRNN
-from vrnn.objective import ConstantW
+from vrnn.objective import (
+    AdaptiveW,
+    ConstantW,
+    GaussianLikelihood,
+    GaussianMixtureLikelihood,
+    MSELikelihood,
+    gaussian_kl,
+)
 from vrnn.training.module import NonFiniteError, VRNNModule
 
 
@@ -73,3 +81,47 @@ def test_a_smaller_group_starts_from_its_own_beginning(module):
     module.training_step(batch(size=3), 0)
     module.training_step(batch(size=2), 1)
     assert module.carried.memory.shape[0] == 2
+    smaller = batch(size=2)._replace(start=torch.zeros(2, dtype=torch.bool))
+    ends = []
+    for carried in (module.vrnn.infer(batch(size=3).x).state.detach(), None):
+        module.carried = carried
+        torch.manual_seed(1)
+        module.training_step(smaller, 1)
+        ends.append(module.carried.memory)
+    assert torch.equal(*ends)
+
+
+@pytest.mark.parametrize("likelihood", [GaussianLikelihood, GaussianMixtureLikelihood, MSELikelihood])
+@pytest.mark.parametrize("engine", ["native", "reference"])
+def test_nan_past_a_trace_s_end_reaches_no_gradient(likelihood, engine):
+    module = VRNNModule(VRNN(likelihood=likelihood(), engine=engine), ConstantW(), steps=10)
+    padded = batch(steps=6)
+    padded.x[3:, 1], padded.mask[3:, 1] = math.nan, False
+    module.training_step(padded, 0).backward()
+    assert all(torch.isfinite(p.grad).all() for p in module.vrnn.parameters())
+
+
+def test_scalars_mean_what_their_names_say():
+    """RE, DE, the ELBO and the implied beta of one step, from its distributions."""
+    torch.manual_seed(0)
+    vrnn = VRNN(likelihood=MSELikelihood())
+    module = VRNNModule(vrnn, AdaptiveW(w_0=0.01), steps=100, log_every=1)
+    x = batch(steps=7, size=3).x
+    run = vrnn.infer(x)
+    kl = kl_divergence(Normal(*run.q), Normal(*run.p))
+    mean, std = run.decoder
+    distortion = torch.full((7, 3), 0.02)
+    weighted = module.w_schedule.weigh(distortion, gaussian_kl(run.q, run.p), None)
+    scalars = module.summary(x, None, run, distortion, gaussian_kl(run.q, run.p), weighted)
+    log_likelihood = Normal(mean, std).log_prob(x).sum(-1).mean()
+    expected = {
+        "train/RE": ((x - mean) ** 2 + std**2).mean(),
+        "train/DE": kl.sum() / 3 + 7 * 8 / 2,
+        "train/kl": kl.sum(-1).mean(),
+        "train/elbo": log_likelihood - kl.sum(-1).mean(),
+        "w/implied_beta": torch.tensor(0.01 * 7 * 2 / (2 * 0.02)),
+        "train/mean_sigma": std.mean(),
+    }
+    assert {name: scalars[name] for name in expected} == pytest.approx(
+        {name: float(value.detach()) for name, value in expected.items()}, rel=1e-4
+    )

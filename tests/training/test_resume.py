@@ -53,7 +53,7 @@ def interrupt(directory: Path, number: signal.Signals, delay: float) -> int:
 
 def scalars(directory: Path) -> dict[tuple[str, int], float]:
     """The last value of each (tag, step), but for speeds, which are the clock's."""
-    events = EventAccumulator(str(directory), size_guidance={"scalars": 0}, purge_orphaned_data=False)
+    events = EventAccumulator(str(directory), size_guidance={"scalars": 0})
     events.Reload()
     tags = [tag for tag in events.Tags()["scalars"] if not tag.startswith("speed/")]
     return {(tag, event.step): event.value for tag in tags for event in events.Scalars(tag)}

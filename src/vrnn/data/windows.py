@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import count, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -29,8 +30,8 @@ class TraceSet:
             raise ValueError("A data set needs at least one trace, but got none.")
         points = [torch.as_tensor(trace.points, dtype=torch.float32) for trace in traces]
         self.x = torch.nn.utils.rnn.pad_sequence(points, padding_value=torch.nan)
-        lengths = torch.tensor([len(p) for p in points])
-        self.mask = torch.arange(len(self.x)).unsqueeze(1) < lengths
+        self.lengths = torch.tensor([len(p) for p in points])
+        self.mask = torch.arange(len(self.x)).unsqueeze(1) < self.lengths
 
     def __len__(self) -> int:
         return self.x.shape[1]
@@ -57,13 +58,6 @@ class TraceLoader:
         self.traces, self.batch_size, self.seed, self.total = traces, batch_size, seed, total
         self.window = window or len(traces.x)
         self.position = 0
-        self.groups = -(-len(traces) // batch_size)
-        self.windows = -(-len(traces.x) // self.window)
-
-    @property
-    def batches_per_epoch(self) -> int:
-        """Batches until every window of every trace was seen once."""
-        return self.groups * self.windows
 
     def __len__(self) -> int:
         return self.total
@@ -71,15 +65,18 @@ class TraceLoader:
     def __iter__(self) -> Iterator[Batch]:
         if self.position >= self.total:  # a stream that came to its end begins anew, as validation does every time
             self.position = 0
-        epoch, order = -1, np.empty(0, dtype=np.int64)
-        while self.position < self.total:
-            if self.position // self.batches_per_epoch != epoch:
-                epoch = self.position // self.batches_per_epoch
-                order = np.random.default_rng([self.seed, epoch]).permutation(len(self.traces))
-            group, window = divmod(self.position % self.batches_per_epoch, self.windows)
-            members = order[group * self.batch_size : (group + 1) * self.batch_size]
+        for members, begin in islice(self._windows(), self.position, self.total):
             self.position += 1
-            yield self.traces.batch(members, window * self.window, (window + 1) * self.window)
+            yield self.traces.batch(members, begin, begin + self.window)
+
+    def _windows(self) -> Iterator[tuple[NDArray[np.int64], int]]:
+        """The endless stream: a group of traces, and where its next window begins, up to the group's longest trace."""
+        for epoch in count():
+            order = np.random.default_rng([self.seed, epoch]).permutation(len(self.traces))
+            for first in range(0, len(order), self.batch_size):
+                members = order[first : first + self.batch_size]
+                for begin in range(0, int(self.traces.lengths[members].max()), self.window):
+                    yield members, begin
 
     def state_dict(self) -> dict[str, int]:
         """The position: how many batches have been handed out."""

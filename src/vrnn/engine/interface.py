@@ -38,6 +38,10 @@ class State(NamedTuple):
         memory, last, before_last = (part.masked_fill(column, 0.0) for part in self[:3])
         return State(memory, last, before_last, self.fresh | where)
 
+    def to(self, device: torch.device) -> State:
+        """Return the state on a device: checkpoints come back on the CPU."""
+        return State(*(part.to(device) for part in self))
+
     def detach(self) -> State:
         """Return the state cut off from the graph that made it."""
         return State(*(part.detach() for part in self))

@@ -30,12 +30,13 @@ def held_out_scores(vrnn: VRNN, x: Tensor, mask: Tensor, generator: torch.Genera
     steps = mask.sum(0)
     scores: dict[str, float | int | None] = {}
     for name, total in (("elbo", log_likelihood - kl), ("kl", kl), ("log_likelihood", log_likelihood)):
-        for unit, values, mean in (
-            ("step", total / steps, total.sum() / steps.sum()),
-            ("sequence", total, total.mean()),
-        ):
-            scores[f"{name}_nats_per_{unit}"] = float(mean)
-            scores[f"{name}_nats_per_{unit}_se"] = standard_error(values)
+        a_step = total.sum() / steps.sum()
+        scores[f"{name}_nats_per_step"] = float(a_step)
+        scores[f"{name}_nats_per_step_se"] = standard_error(
+            (total - a_step * steps) / steps.double().mean()
+        )  # of a ratio
+        scores[f"{name}_nats_per_sequence"] = float(total.mean())
+        scores[f"{name}_nats_per_sequence_se"] = standard_error(total)
     scores["active_dims"] = int((kl_dims.sum((0, 1)) / steps.sum() > ACTIVE_NATS).sum())
     return scores
 

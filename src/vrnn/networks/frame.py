@@ -13,7 +13,8 @@ class Frame(nn.Module):
 
     inputs: "position" shows x_t; "position_difference" shows x_t and difference_gain * (x_t - x_{t-1}).
     relative_to: the decoder's mean is origin + scale * output, where origin is 0 ("nothing"), x_{t-1} ("last_point") or the
-      constant-velocity extrapolation 2 x_{t-1} - x_{t-2} ("velocity"). Its deviations are in units of `scale` too.
+      constant-velocity extrapolation 2 x_{t-1} - x_{t-2} ("velocity"). Its deviations are in
+      units of `scale` too, unless they have a ceiling.
     Before its first point the pen is at 0 and at rest: x_{-1} = 0, and x_{-2} = x_{-1}; after the first point x_0 it is at
     rest there, so no velocity is made up from the jump to it.
     """

@@ -1,7 +1,8 @@
 """How likely a point is under the decoder: one class a likelihood.
 
 A likelihood turns the decoder's raw outputs into a distribution over the next point. The outputs are read in the frame's
-units: a raw mean of 1 lies `scale` away from the frame's origin, and deviations are in units of `scale` too.
+units: a raw mean of 1 lies `scale` away from the frame's origin, and deviations without a ceiling
+are in units of `scale` too.
 """
 
 from __future__ import annotations

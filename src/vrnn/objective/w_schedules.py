@@ -38,7 +38,7 @@ class LinearW(WSchedule):
 
     Bowman et al. 2016 (linear warm-up): w = min(1, n / steps) with start 0, end 1. n counts optimiser steps from 0.
     free_nats: nats per step that cost nothing (Hafner et al. 2021, after the mean), so that z cannot be given up altogether;
-        reported figures hold the KL as it is.
+        reported figures hold the KL as it is, and w as it would weigh it.
     """
 
     n: Tensor
@@ -77,6 +77,7 @@ class AdaptiveW(WSchedule):
     RE is the mean distortion over steps; DE is the KL summed over time and z_dim, mean over traces (`reduction: sum`), or per
     step (`mean`: then w and alpha are T times those of `sum`). `kl_offset: blog` adds the blog's missing -1/2 a dimension to
     DE (q = p gives T z_dim / 2, not 0); `exact` leaves the KL as it is, and w runs away once the posterior collapses.
+    With a log-likelihood as distortion RE is negative once the density exceeds 1, and w stays at w_min: the rule is for `mse`.
     The rule is positive feedback: where a fixed point w DE = r RE holds, its time constant is 1 / (alpha DE) steps.
     w_min, w_max: clamps; the first time one binds, a warning says so.
     """

@@ -44,18 +44,21 @@ class Scalars(Callback):
 
 
 class Figures(Callback):
-    """Every `every` steps: a held-out trace, its reconstruction, and one generated from the prior, to TensorBoard and disk.
+    """A held-out trace, its reconstruction, and one generated from the prior, to TensorBoard and disk.
+
+    Drawn at the first validation (each `val_every` steps) after every `every` steps.
 
     shown: (T, x_dim), the held-out trace.
     """
 
-    def __init__(self, directory: Path, every: int, shown: Tensor):
-        self.directory, self.every, self.shown = directory, every, shown
+    def __init__(self, directory: Path, every: int, val_every: int, shown: Tensor):
+        self.directory, self.every, self.val_every, self.shown = directory, every, val_every, shown
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Drawn with noise of its own, so that looking does not change the run."""
         assert isinstance(pl_module, VRNNModule)
-        if trainer.global_step % self.every:
+        step = trainer.global_step
+        if step // self.every == (step - self.val_every) // self.every:
             return
         generator, shown = pl_module.noise_generator(), self.shown.to(pl_module.device).unsqueeze(1)
         with torch.no_grad():

@@ -13,7 +13,7 @@ from torch import Tensor
 from vrnn.data.windows import Batch
 from vrnn.engine.interface import State
 from vrnn.networks.vrnn import VRNN, Inference
-from vrnn.objective.distributions import gaussian_kl
+from vrnn.objective.distributions import gaussian_kl, where_observed
 from vrnn.objective.reduction import mean_per_step, mean_per_trace
 from vrnn.objective.w_schedules import Weighted, WSchedule
 
@@ -65,19 +65,22 @@ class VRNNModule(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Infer along a window, weigh, and remember where the window ended."""
-        state = self.vrnn.initial_state(batch.x.shape[1]) if self.carried is None else self.carried
-        if len(state.fresh) != len(batch.start):  # the last, smaller group of an epoch, or the first after it
+        state = self.carried
+        if state is None or len(state.fresh) != len(
+            batch.start
+        ):  # the last, smaller group of an epoch, or the first after it
             state = self.vrnn.initial_state(len(batch.start))
         mask = None if batch.mask.all() else batch.mask
-        run = self.vrnn.infer(batch.x, state.reset(batch.start), mask)
+        run = self.vrnn.infer(batch.x, state.to(batch.x.device).reset(batch.start), mask)
         self.carried = run.state.detach()
-        distortion = self.vrnn.likelihood.distortion(run.decoder, batch.x)
+        x = where_observed(batch.x, mask)  # a NaN in the padding would come back through the gradient
+        distortion = self.vrnn.likelihood.distortion(run.decoder, x)
         kl = gaussian_kl(run.q, run.p)
         weighted = self.w_schedule.weigh(distortion, kl, mask)
         if not torch.isfinite(weighted.loss):
             raise NonFiniteError(self._diagnosis("loss", weighted.loss.detach()))
         if self.log_due:
-            self.scalars = self.summary(batch.x, mask, run, distortion, kl, weighted)
+            self.scalars = self.summary(x, mask, run, distortion, kl, weighted)
         return weighted.loss
 
     @property

@@ -83,11 +83,8 @@ def claim(directory: Path, settings: Tree, fresh: bool) -> None:
 
 def discard(directory: Path) -> None:
     """Remove what a run leaves in its directory, and nothing else that may lie there."""
-    for name in (
-        "done",
-        "scores.json",
-        "config.yaml",
-    ):  # `done` first: killed in between, the run is not taken for finished
+    # `done` first: killed in between, the run is not taken for finished
+    for name in ("done", "scores.json", "config.yaml", "hparams.yaml"):
         (directory / name).unlink(missing_ok=True)
     for name in ("checkpoints", "figures"):
         shutil.rmtree(directory / name, ignore_errors=True)
@@ -99,9 +96,10 @@ def train(
     settings: Tree, directory: Path, module: VRNNModule, data: TraceDataModule, interruption: Interruption
 ) -> TensorBoardLogger:
     """Fit to the last step, from the last checkpoint if there is one; return the logger for what comes after."""
-    pace, last = settings["training"], directory / "checkpoints" / LAST
+    pace = settings["training"] | {"val_every": min(settings["training"]["val_every"], settings["training"]["steps"])}
+    last = directory / "checkpoints" / LAST
     resume = torch.load(last, map_location="cpu", weights_only=True)["global_step"] if last.exists() else None
-    board = TensorBoardLogger(directory, name="", version="", default_hp_metric=False, purge_step=resume)
+    board = TensorBoardLogger(directory, name="", version="", default_hp_metric=False, purge_step=resume and resume + 1)
     shown = torch.as_tensor(data.traces("val")[0].points, dtype=torch.float32)
     trainer = Trainer(
         **settings["trainer"],
@@ -117,7 +115,7 @@ def train(
         callbacks=[
             HyperParameters(flat(settings), list(SCALARS)),
             Scalars(),
-            Figures(directory / "figures", pace["figure_every"], shown),
+            Figures(directory / "figures", pace["figure_every"], pace["val_every"], shown),
             ProgressBar(refresh_rate=pace["log_every"]),
             RunCheckpoints(directory / "checkpoints", pace["checkpoint_every"], pace["val_every"], interruption),
         ],

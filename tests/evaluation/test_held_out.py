@@ -1,0 +1,52 @@
+"""Held-out figures against torch.distributions and the definition of a mean."""
+
+import math
+
+import pytest
+import torch
+from torch.distributions import Normal, kl_divergence
+
+from vrnn.evaluation import held_out_scores
+from vrnn.networks import VRNN
+
+
+def traces(lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Random walks (T, B, 2), NaN past their ends, and the mask."""
+    steps = int(lengths.max())
+    x = 0.1 * torch.randn(steps, len(lengths), 2, generator=torch.Generator().manual_seed(0)).cumsum(0)
+    mask = torch.arange(steps).unsqueeze(1) < lengths
+    return torch.where(mask.unsqueeze(-1), x, torch.nan), mask
+
+
+def totals(vrnn, x, mask) -> tuple[torch.Tensor, torch.Tensor]:
+    """KL and log-likelihood of each trace."""
+    run = vrnn.infer(x, mask=mask, generator=torch.Generator().manual_seed(1))
+    kl = kl_divergence(Normal(*run.q), Normal(*run.p)).sum(-1)
+    log_likelihood = Normal(*run.decoder).log_prob(torch.nan_to_num(x)).sum(-1)
+    return tuple(torch.where(mask, part, 0.0).sum(0).detach().double() for part in (kl, log_likelihood))
+
+
+def test_per_step_and_per_sequence():
+    torch.manual_seed(0)
+    vrnn, (x, mask) = VRNN(), traces(torch.tensor([9, 9, 5, 2]))
+    scores = held_out_scores(vrnn, x, mask, torch.Generator().manual_seed(1))
+    kl, log_likelihood = totals(vrnn, x, mask)
+    elbo = log_likelihood - kl
+    assert scores["elbo_nats_per_sequence"] == pytest.approx(float(elbo.sum()) / 4, rel=1e-5)
+    assert scores["elbo_nats_per_step"] == pytest.approx(float(elbo.sum()) / 25, rel=1e-5)
+    assert scores["kl_nats_per_step"] == pytest.approx(float(kl.sum()) / 25, rel=1e-5)
+    spread = math.sqrt(sum((value - float(kl.mean())) ** 2 for value in kl.tolist()) / 3)
+    assert scores["kl_nats_per_sequence_se"] == pytest.approx(spread / math.sqrt(4), rel=1e-4)
+
+
+def test_error_per_step_is_the_ratio_s():
+    """Against the jackknife of sum / steps, which it equals to first order: within a quarter for 40 traces."""
+    torch.manual_seed(0)
+    vrnn = VRNN()
+    steps = torch.randint(3, 31, (40,), generator=torch.Generator().manual_seed(2))
+    x, mask = traces(steps)
+    scores = held_out_scores(vrnn, x, mask, torch.Generator().manual_seed(1))
+    kl, _ = totals(vrnn, x, mask)
+    left_out = (kl.sum() - kl) / (steps.sum() - steps)
+    jackknife = math.sqrt(39 / 40 * float((left_out - left_out.mean()).square().sum()))
+    assert scores["kl_nats_per_step_se"] == pytest.approx(jackknife, rel=0.25)
