@@ -4,6 +4,7 @@ from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from vrnn.config import register
@@ -14,9 +15,17 @@ register()
 @hydra.main(version_base="1.3", config_path="../conf", config_name="train")
 def main(config: DictConfig) -> None:
     """Hydra names the run's directory after what was asked."""
-    from vrnn.training.run import run  # after Hydra has read the command line: --help must not wait for torch
+    from vrnn.training import (  # after Hydra has read the command line: --help must not wait for torch
+        report,
+        run,
+        sweep,
+    )
 
-    run(config, Path(HydraConfig.get().runtime.output_dir))
+    directory, asked = Path(HydraConfig.get().runtime.output_dir), list(HydraConfig.get().overrides.task)
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        sweep.job(config, directory, asked)
+    else:
+        report.print_scores(run.run(config, directory, asked), directory)
 
 
 if __name__ == "__main__":

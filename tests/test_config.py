@@ -14,6 +14,7 @@ from vrnn.config import ConfigError, build, check, differences, flat, register, 
 from vrnn.training.assembly import assemble
 
 GROUP_FILES = sorted(path.relative_to(ROOT / "conf") for path in (ROOT / "conf").glob("*/*.yaml"))
+GROUP_FILES = [file for file in GROUP_FILES if file.parts[0] != "search"]  # of scripts/search.py, not of a run
 ALL_FILES = sorted((ROOT / "conf").rglob("*.yaml"))
 
 
@@ -114,11 +115,15 @@ def test_build_takes_a_user_s_package_once_it_is_allowed():
 
 
 def test_run_names():
-    assert run_name("eye", "eye", "") == run_name("eye", "eye", "")
-    assert re.fullmatch(r"eye/defaults-[0-9a-f]{8}", run_name("eye", "eye", ""))
-    assert re.fullmatch(r"circle/seed-1-[0-9a-f]{8}", run_name(None, "circle", "seed=1"))
-    assert run_name(None, "circle", "a=1") != run_name(None, "circle", "a=2")
-    odd = run_name(None, "traces", "dataset.files=[../a b/x.npy]," + "k=" + "v" * 300)
+    assert run_name(None, "eye", "eye", []) == "eye/defaults-e3b0c442"
+    assert run_name(None, "eye", "circle", ["experiment=eye", "fresh=true"]) == "eye/defaults-e3b0c442"
+    assert re.fullmatch(r"circle/seed-1-[0-9a-f]{8}", run_name(None, None, "circle", ["seed=1"]))
+    assert run_name(None, None, "circle", ["a=1"]) != run_name(None, None, "circle", ["a=2"])
+    assert run_name(None, None, "circle", ["a=1", "b={c: 2}"]) == run_name(None, None, "circle", ["b={c:2}", "a=1"])
+    in_sweep = [run_name("mine", name, "eye", ["sweep=mine", f"experiment={name}"]) for name in ("eye", "quick")]
+    assert in_sweep[0] != in_sweep[1]
+    assert {name.split("/")[0] for name in in_sweep} == {"mine"}
+    odd = run_name(None, None, "traces", ["dataset.files=[../a b/x.npy]", "k=" + "v" * 300])
     task, directory = odd.split("/")
     assert task == "traces"
     assert len(directory) <= 120 + 1 + 8

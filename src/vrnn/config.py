@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import hydra
 from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 
@@ -78,6 +79,7 @@ class Config:
 
     seed: int = 0
     fresh: bool = False
+    sweep: str | None = None
     threads: int = 1
     engine: str = "auto"
     allow: list[str] = field(default_factory=lambda: ["vrnn"])
@@ -120,6 +122,31 @@ class GenerateConfig:
     seed: int = 0
 
 
+@dataclass
+class CompareConfig:
+    """scripts/compare.py: a directory of runs, the score to sort by, where to write, how many traces to show."""
+
+    runs: str = MISSING
+    sort: str = "elbo_nats_per_step"
+    out: str | None = None
+    traces: int = 24
+
+
+@dataclass
+class SearchConfig:
+    """scripts/search.py: a study, its space, and how many trials; see vrnn.training.search."""
+
+    sweep: str = MISSING
+    trials: int = 20
+    score: str = "elbo_nats_per_step"
+    prune: bool = True
+    storage: str | None = None
+    root: str = "outputs"
+    seed: int = 0
+    base: list[str] = field(default_factory=list)
+    space: dict[str, Any] = field(default_factory=dict)
+
+
 class ConfigError(ValueError):
     """A configuration that cannot be run, and how to mend it."""
 
@@ -148,17 +175,27 @@ MINIMA = {
 def register() -> None:
     """Make the schema and the resolvers known to Hydra; call it before `hydra.main` or `compose`."""
     store = ConfigStore.instance()
-    for name, node in (("schema", Config), ("evaluate_schema", EvaluateConfig), ("generate_schema", GenerateConfig)):
-        store.store(name=name, node=node)
+    store.store(name="schema", node=Config)
+    store.store(name="evaluate_schema", node=EvaluateConfig)
+    store.store(name="generate_schema", node=GenerateConfig)
+    store.store(name="compare_schema", node=CompareConfig)
+    store.store(name="search_schema", node=SearchConfig)
     OmegaConf.register_new_resolver("run_name", run_name, replace=True)
     OmegaConf.register_new_resolver("percent", lambda share, of: round(share * of / 100), replace=True)
 
 
-def run_name(experiment: str | None, dataset: str, overrides: str) -> str:
-    """Return <task>/<slug>-<hash>: the same request gives the same directory, whatever the order of its overrides."""
-    task = experiment if experiment not in (None, "None", "null") else dataset
-    slug = re.sub(r"[^A-Za-z0-9._]+", "-", overrides.replace(",", "_")).strip("-._")[:120] or "defaults"
-    return f"{task}/{slug}-{hashlib.sha256(overrides.encode()).hexdigest()[:8]}"
+def run_name(sweep: str | None, experiment: str | None, dataset: str, overrides: Sequence[str]) -> str:
+    """Return <task>/<slug>-<hash>: the same request gives the same directory, whatever the order of its overrides.
+
+    The task is the sweep's name, else the experiment, else the dataset; in a sweep the experiment is part of the slug.
+    overrides: as on the command line, `key=value`; how they are quoted and spaced makes no difference.
+    """
+    experiment = None if experiment in (None, "None", "null") else experiment
+    unnamed = ("sweep", "fresh") if sweep else ("sweep", "fresh", "experiment")
+    parsed = [o for o in OverridesParser.create().parse_overrides(list(overrides)) if o.key_or_group not in unnamed]
+    asked = ",".join(sorted(f"{o.get_key_element()}={o.get_value_element_as_str()}" for o in parsed))
+    slug = re.sub(r"[^A-Za-z0-9._]+", "-", asked.replace(",", "_")).strip("-._")[:120] or "defaults"
+    return f"{sweep or experiment or dataset}/{slug}-{hashlib.sha256(asked.encode()).hexdigest()[:8]}"
 
 
 def check(config: DictConfig) -> dict[str, Any]:
@@ -176,6 +213,8 @@ def check(config: DictConfig) -> dict[str, Any]:
             raise ConfigError(f"{key} must be positive, but is {positive}.")
     if not 0 <= config.optim.final_fraction <= 1:
         raise ConfigError(f"optim.final_fraction must be in [0, 1], but is {config.optim.final_fraction}.")
+    if config.sweep is not None and not re.fullmatch(r"\w[\w.-]*", config.sweep):
+        raise ConfigError(f"sweep must be a name for a directory, of letters, digits and _.-, but is {config.sweep!r}.")
     check_choice("evaluation.checkpoint", config.evaluation.checkpoint, ("last", "best"))
     resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     assert isinstance(resolved, dict)

@@ -6,6 +6,7 @@ caller saves or logs it. Colours are safe for colour-blind eyes; time runs from 
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -102,7 +103,8 @@ def sheet_figure(traces: Array, titles: Sequence[str] | None = None) -> Figure:
     columns = int(np.ceil(np.sqrt(len(traces))))
     rows = int(np.ceil(len(traces) / columns))
     width, height = _panel_size(limits, max(1.4, 3.2 - 0.4 * columns))
-    gap = 0.0 if titles is None else 0.25
+    titles = None if titles is None else [textwrap.fill(title, max(8, int(11 * width))) for title in titles]
+    gap = 0.0 if titles is None else 0.08 + 0.17 * max(title.count("\n") + 1 for title in titles)
     figure = Figure(figsize=(width * columns + 0.4, (height + gap) * rows + 0.4), dpi=110, layout="compressed")
     axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for i, ax in enumerate(axes):
@@ -311,3 +313,89 @@ def _frame(ax: Axes, limits: Array, title: str, ticks: bool = True) -> None:
 def _bright(values: Array) -> float:
     """Return the value to draw darkest: the 99th percentile, so that one peak does not pale the rest."""
     return float(max(np.quantile(values, 0.99), ACTIVE))
+
+
+def sweep_figure(scores: Array, parameters: Mapping[str, Sequence[object]], name: str) -> Figure:
+    """Draw a score against each swept parameter, one panel each: every run as a dot, and the mean of each value.
+
+    scores: (n,). parameters: {its name: its value in each of the n runs}; numbers are placed by size, on a logarithmic axis
+    where they span more than a factor of 30, anything else side by side. name: the score's.
+
+    Raises:
+        ValueError: no parameters, or a parameter without a value for each run.
+    """
+    if not parameters or any(len(values) != len(scores) for values in parameters.values()):
+        counts = {key: len(values) for key, values in parameters.items()}
+        raise ValueError(f"expected a value of each parameter for each of {len(scores)} runs, got {counts}")
+    columns = min(4, len(parameters))
+    height = int(np.ceil(len(parameters) / columns))
+    figure = Figure(figsize=(3.2 * columns + 0.6, 2.8 * height + 0.3), dpi=110, layout=_roomy())
+    axes = figure.subplots(height, columns, sharey=True, squeeze=False).ravel()
+    for ax, (key, values) in zip(axes, parameters.items(), strict=False):
+        places = _places(ax, values)
+        ax.plot(places, scores, "o", markersize=4, alpha=0.5, color=HUES[0], markeredgewidth=0)
+        at = np.unique(places)
+        ax.plot(at, [np.nanmean(scores[places == x]) for x in at], "_-", markersize=14, linewidth=0.8, color=INK)
+        ax.set_title(key, fontsize=10, color=INK)
+        _plain_axes(ax)
+    for ax in axes[len(parameters) :]:
+        ax.set_visible(False)
+    figure.supylabel(name, fontsize=9, color=INK)
+    return figure
+
+
+def _places(ax: Axes, values: Sequence[object]) -> Array:
+    """Say where a parameter's values lie on the x axis, and set it up."""
+    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    if len(numbers) == len(values):
+        if min(numbers) > 0 and max(numbers) > 30 * min(numbers):
+            ax.set_xscale("log")
+        return np.array(numbers, dtype=np.float64)
+    names = sorted({str(value) for value in values})
+    ax.set_xticks(range(len(names)), labels=names, rotation=20 if max(map(len, names)) > 8 else 0)
+    ax.set_xlim(-0.5, len(names) - 0.5)
+    return np.array([names.index(str(value)) for value in values], dtype=np.float64)
+
+
+def curves_figure(curves: Mapping[str, tuple[NDArray[np.int64], Array]], name: str) -> Figure:
+    """Draw learning curves: the first six in colour as mean and range over runs, the others' means in grey.
+
+    curves: {label: (steps (T,), values (n, T))}, NaN where a run has no value. name: of the values. The axis is cut at
+    the lowest tenth of all values, since a start from chance would flatten everything that matters.
+
+    Raises:
+        ValueError: no curves.
+    """
+    if not curves:
+        raise ValueError("expected at least one curve to draw, got none")
+    figure = Figure(figsize=(8.4, 4.4), dpi=110, layout=_roomy())
+    ax = figure.subplots()
+    for i, (label, (steps, values)) in enumerate(curves.items()):
+        counts = np.isfinite(values).sum(axis=0)
+        mean = np.nansum(values, axis=0) / np.where(counts, counts, np.nan)
+        if i >= len(HUES):
+            ax.plot(steps, mean, color=QUIET, linewidth=0.7, zorder=1)
+            continue
+        ax.plot(steps, mean, color=HUES[i], linewidth=1.4, label=label, marker="o" if len(steps) == 1 else None)
+        there = counts > 0
+        low, high = np.nanmin(values[:, there], axis=0), np.nanmax(values[:, there], axis=0)
+        ax.fill_between(steps[there], low, high, color=HUES[i], alpha=0.18, linewidth=0)
+    known = np.concatenate([values[np.isfinite(values)] for _, values in curves.values()])
+    if len(known):
+        low, high = np.quantile(known, [0.1, 1.0])
+        margin = 0.05 * (high - low) or 1.0
+        ax.set_ylim(low - margin, high + margin)
+    ax.set_xlabel("step", fontsize=9, color=INK)
+    ax.set_ylabel(name, fontsize=9, color=INK)
+    ax.legend(fontsize=7, frameon=False, labelcolor=INK)
+    _plain_axes(ax)
+    return figure
+
+
+def _plain_axes(ax: Axes) -> None:
+    """Quiet ticks, frame and grid for charts."""
+    ax.tick_params(labelsize=8, length=0, colors=INK)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.spines[:].set_color(QUIET)
+    ax.grid(color=QUIET, linewidth=0.4, alpha=0.5)
+    ax.set_axisbelow(True)

@@ -43,7 +43,7 @@ def evaluate_again(
     _check_least(traces=(asked["traces"], 1), steps=(asked["steps"], 2), seed=(asked["seed"], 0))
     pattern, module, data = assemble(settings)
     load_weights(module, run / "checkpoints" / f"{asked['checkpoint']}.ckpt")
-    scores, figures = measure(module.vrnn, pattern, data, asked, asked["seed"])
+    scores, figures, _ = measure(module.vrnn, pattern, data, asked, asked["seed"])
     suffix = "" if asked == own else "-{checkpoint}-{traces}x{steps}-seed{seed}".format(**asked)
     save_figures(figures, run / f"figures{suffix}")
     write_scores(scores, run / f"scores{suffix}.json")

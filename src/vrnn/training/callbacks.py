@@ -15,6 +15,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 
 from vrnn import plots
+from vrnn.training.board import LAYOUT
 from vrnn.training.module import VRNNModule
 
 
@@ -71,7 +72,7 @@ class Figures(Callback):
 
 
 class HyperParameters(Callback):
-    """Puts the run into TensorBoard's HPARAMS with a column for each final score, empty until the run ends."""
+    """Puts the run into TensorBoard's HPARAMS with a column for each final score, empty until the run ends; lays out charts."""
 
     def __init__(self, parameters: Mapping[str, Any], scores: list[str]):
         self.parameters, self.scores = dict(parameters), scores
@@ -79,6 +80,7 @@ class HyperParameters(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """TensorBoard takes the columns from any one run, so all register the same."""
         board(trainer).log_hyperparams(self.parameters, dict.fromkeys(self.scores, float("nan")))
+        board(trainer).experiment.add_custom_scalars(LAYOUT)
 
 
 class ProgressBar(TQDMProgressBar):

@@ -80,7 +80,7 @@ class RunCheckpoints(Checkpoint):
         """Scalars reach the disk before the checkpoint that will not write them again."""
         for logger in trainer.loggers:
             logger.experiment.flush()  # type: ignore[attr-defined]
-        trainer.save_checkpoint(self.directory / name)
+        trainer.save_checkpoint(self.directory / name, weights_only=False)
 
     def state_dict(self) -> dict[str, Any]:
         """The best bound so far and the states of all random generators."""

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C: finish the step, keep a checkpoint, exit with the code the sender expects."""
+"""SIGTERM, Ctrl-C and a cluster's warning: finish the step, keep a checkpoint, exit with the code the sender expects."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import sys
 from types import FrameType, TracebackType
 from typing import Any
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+WARNINGS = (signal.SIGUSR1, signal.SIGUSR2)  # what clusters send ahead of a time limit or a preemption
+SIGNALS = (signal.SIGTERM, signal.SIGINT, *WARNINGS)
 
 
 class Interruption:
-    """A context in which SIGTERM and SIGINT end the process with 128 + signal: at once, or after the step in `training`.
+    """A context in which SIGNALS end the process with 128 + signal: at once, or after the step in `training`.
 
-    A second signal while the first is pending ends the process at once.
+    A second signal while the first is pending ends the process at once. A cluster's warning that somebody else handled
+    before, as submitit does, is theirs again once the checkpoint is kept: they have the job requeued, and end it.
     """
 
     def __init__(self) -> None:
@@ -43,4 +45,7 @@ class Interruption:
     def exit_if_pending(self) -> None:
         """Leave by SystemExit(128 + signal) if a signal came."""
         if self.pending is not None:
+            previous = self._previous[self.pending]
+            if self.pending in WARNINGS and callable(previous):
+                previous(self.pending, None)
             sys.exit(128 + self.pending)

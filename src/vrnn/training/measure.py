@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from vrnn import plots
 from vrnn.data.module import TraceDataModule
@@ -19,12 +20,13 @@ SHEET_TRACES, SHEET_STEPS = 12, 512  # how much the sheet of generated traces sh
 
 Scores = dict[str, Any]
 Figures = dict[str, Figure]
+Array = NDArray[np.float64]
 
 
 def measure(
     vrnn: VRNN, pattern: Pattern, data: TraceDataModule, options: dict[str, Any], seed: int
-) -> tuple[Scores, Figures]:
-    """Return the scores, ready for JSON, and the figures that show what they were measured on.
+) -> tuple[Scores, Figures, Array]:
+    """Return the scores, ready for JSON, the figures that show what they were measured on, and one generated trace (T, 2).
 
     options: `traces` to generate, `steps` in each. `generated` and `truth` are there where an automaton says what is true;
     `judge` is the same score on as many fresh true traces: what a perfect model would get.
@@ -50,7 +52,7 @@ def measure(
         laps = [lap for lap in judge.judge(drawn[0]) if lap.piece != UNFINISHED]
         figures["laps"] = plots.laps_figure(drawn[0], laps)
         figures["transitions"] = _transitions(pattern, scores["generated"])
-    return scores, figures
+    return scores, figures, drawn[0, :SHEET_STEPS]
 
 
 def _transitions(pattern: AutomatonPattern, generated: Scores) -> Figure:

@@ -12,17 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 from vrnn import plots
+from vrnn.evaluation.comparison import SCORE
+from vrnn.rundir import write_atomically
 
 # The columns of TensorBoard's HPARAMS: every run registers them all, whether its pattern can fill them or not.
-SCALARS = {
-    "score/elbo_nats_per_step": ("elbo_nats_per_step",),
-    "score/kl_nats_per_step": ("kl_nats_per_step",),
-    "score/log_likelihood_nats_per_step": ("log_likelihood_nats_per_step",),
-    "score/invalid_fraction": ("generated", "invalid_fraction"),
-    "score/transition_tv": ("generated", "transition_tv"),
-    "score/laps_right_fraction": ("generated", "laps_right_fraction"),
-    "score/laps": ("generated", "laps"),
-}
+SCALARS = {f"score/{name}": score.path for name, score in SCORE.items()} | {"score/laps": ("generated", "laps")}
 
 
 def scalar_scores(scores: dict[str, Any]) -> dict[str, float]:
@@ -41,13 +35,6 @@ def save_figures(figures: dict[str, Figure], directory: Path) -> None:
     """Write each figure as <name>.png."""
     for name, figure in figures.items():
         plots.save(figure, directory / f"{name}.png")
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a small file so that it is there whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text)
-    part.replace(path)
 
 
 def write_scores(scores: dict[str, Any], path: Path) -> None:

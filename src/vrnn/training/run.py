@@ -4,29 +4,37 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import yaml
+from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
-from pytorch_lightning import Trainer
+from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from vrnn.config import ConfigError, check, differences, flat
 from vrnn.data.module import TraceDataModule
+from vrnn.rundir import CONFIG, DONE, SAMPLE, SCORES, holding, recording_failure, write_atomically
 from vrnn.training.assembly import assemble
+from vrnn.training.board import project
 from vrnn.training.callbacks import Figures, HyperParameters, ProgressBar, Scalars
 from vrnn.training.checkpoints import LAST, AtomicCheckpointIO, RunCheckpoints, load_weights
 from vrnn.training.interruption import Interruption
 from vrnn.training.measure import measure
 from vrnn.training.module import VRNNModule
-from vrnn.training.report import SCALARS, print_scores, save_figures, scalar_scores, write_atomically, write_scores
+from vrnn.training.report import SCALARS, save_figures, scalar_scores, write_scores
 
 logger = logging.getLogger(__name__)
 
@@ -37,36 +45,44 @@ logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # its hints an
 Tree = dict[str, Any]
 
 
-def run(config: DictConfig, directory: Path) -> Tree:
+def run(
+    config: DictConfig, directory: Path, asked: Sequence[str] = (), bar: bool = True, more: Sequence[Callback] = ()
+) -> Tree:
     """Train, evaluate and score one configuration in `directory`; go on where an earlier call was interrupted.
 
-    Returns the scores. A finished run is only reported again.
+    Returns the scores. A finished run is not run again. asked: the command line's overrides, TensorBoard's first columns.
+    bar: show a progress bar. more: callbacks of the caller's own.
 
     Raises:
         ConfigError: the configuration cannot be run, or the directory holds a run of another one.
+        BusyError: another process is at work in this directory.
         NonFiniteError: the loss or a gradient became NaN or infinite.
     """
-    settings = check(config)
-    fresh = settings.pop("fresh")
-    with Interruption() as interruption:
+    with holding(directory), recording_failure(directory), Interruption() as interruption:
+        settings = check(config)
+        del settings["sweep"]  # where the run lies, not what it is
+        fresh = settings.pop("fresh")
         pattern, module, data = assemble(settings)
         claim(directory, settings, fresh)
-        if (directory / "done").exists():
+        if (directory / DONE).exists():
             logger.info("Already finished; fresh=true would start it over.")
-            scores: Tree = json.loads((directory / "scores.json").read_text())
+            scores: Tree = json.loads((directory / SCORES).read_text())
         else:
-            board = train(settings, directory, module, data, interruption)
+            callbacks: list[Callback] = [HyperParameters(columns(asked, settings), list(SCALARS)), *more]
+            callbacks += [ProgressBar(refresh_rate=settings["training"]["log_every"])] if bar else []
+            board = train(settings, directory, module, data, interruption, callbacks)
             load_weights(module, directory / "checkpoints" / f"{settings['evaluation']['checkpoint']}.ckpt")
-            scores, figures = measure(module.vrnn, pattern, data, settings["evaluation"], settings["seed"])
+            scores, figures, sample = measure(module.vrnn, pattern, data, settings["evaluation"], settings["seed"])
+            np.save(directory / SAMPLE, sample.astype(np.float32))
+            project(module.vrnn, pattern, data.traces("test"), directory)
             publish(scores, figures, directory, board, settings["training"]["steps"])
-            write_atomically(directory / "done", "")
-    print_scores(scores, directory)
+            write_atomically(directory / DONE, "")
     return scores
 
 
 def claim(directory: Path, settings: Tree, fresh: bool) -> None:
     """Make the directory this configuration's: write config.yaml, or compare with the one that is there."""
-    path = directory / "config.yaml"
+    path = directory / CONFIG
     if fresh:
         discard(directory)
     if path.exists():
@@ -84,16 +100,21 @@ def claim(directory: Path, settings: Tree, fresh: bool) -> None:
 def discard(directory: Path) -> None:
     """Remove what a run leaves in its directory, and nothing else that may lie there."""
     # `done` first: killed in between, the run is not taken for finished
-    for name in ("done", "scores.json", "config.yaml", "hparams.yaml"):
+    for name in (DONE, SCORES, CONFIG, SAMPLE, "hparams.yaml", "projector_config.pbtxt"):
         (directory / name).unlink(missing_ok=True)
-    for name in ("checkpoints", "figures"):
+    for name in ("checkpoints", "figures", "projector"):
         shutil.rmtree(directory / name, ignore_errors=True)
     for events in directory.glob("events.out.tfevents.*"):
         events.unlink()
 
 
 def train(
-    settings: Tree, directory: Path, module: VRNNModule, data: TraceDataModule, interruption: Interruption
+    settings: Tree,
+    directory: Path,
+    module: VRNNModule,
+    data: TraceDataModule,
+    interruption: Interruption,
+    more: Sequence[Callback],
 ) -> TensorBoardLogger:
     """Fit to the last step, from the last checkpoint if there is one; return the logger for what comes after."""
     pace = settings["training"] | {"val_every": min(settings["training"]["val_every"], settings["training"]["steps"])}
@@ -110,14 +131,14 @@ def train(
         num_sanity_val_steps=0,
         log_every_n_steps=pace["log_every"],
         logger=board,
-        plugins=[AtomicCheckpointIO()],
+        plugins=[AtomicCheckpointIO(), cluster()],
         enable_model_summary=False,
+        enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in more),
         callbacks=[
-            HyperParameters(flat(settings), list(SCALARS)),
             Scalars(),
             Figures(directory / "figures", pace["figure_every"], pace["val_every"], shown),
-            ProgressBar(refresh_rate=pace["log_every"]),
             RunCheckpoints(directory / "checkpoints", pace["checkpoint_every"], pace["val_every"], interruption),
+            *more,
         ],
     )
     with training(interruption):
@@ -125,11 +146,35 @@ def train(
     return board
 
 
+def columns(asked: Sequence[str], settings: Tree) -> Tree:
+    """The run's columns in TensorBoard's HPARAMS: what was asked comes first in the alphabet, since five are shown."""
+    named = dict(override.split("=", 1) for override in asked if "=" in override)
+    first = {
+        f"asked.{key.lstrip('+')}": yaml.safe_load(value)
+        for key, value in named.items()
+        if key not in ("sweep", "fresh")
+    }
+    plain = {key: value for key, value in settings.items() if key not in ("allow", "trainer")}
+    return {
+        key: str(value) if isinstance(value, list | dict) else value for key, value in (first | flat(plain)).items()
+    }
+
+
+def cluster() -> ClusterEnvironment:
+    """Who started the processes: torchrun, Slurm, or nobody. Under Slurm submitit requeues the job, not Lightning."""
+    if TorchElasticEnvironment.detect():
+        return TorchElasticEnvironment()
+    return SLURMEnvironment(auto_requeue=False) if "SLURM_NTASKS" in os.environ else LightningEnvironment()
+
+
 @contextmanager
 def training(interruption: Interruption) -> Iterator[None]:
     """Within it, a signal waits for the step's end."""
     interruption.training = True
-    yield
+    with warnings.catch_warnings():
+        # Where Slurm is installed, Lightning wants everything started by srun; a run here is one process anywhere.
+        warnings.filterwarnings("ignore", message="The `srun` command is available")
+        yield
     interruption.training = False
     interruption.exit_if_pending()
 

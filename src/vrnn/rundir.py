@@ -1,0 +1,89 @@
+"""How a run's directory stands, as anybody can read it: whose turn it is, whether it finished, why it failed."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock, Timeout
+
+CONFIG, SCORES, DONE, FAILED, LOCK = "config.yaml", "scores.json", "done", "failed", ".lock"
+SAMPLE = "sample.npy"  # one generated trace (T, 2) of a finished run
+PATIENCE = 2.0  # seconds to wait for a lock: longer than somebody who only looks whether it is held
+
+State = Literal["finished", "running", "failed", "interrupted", "left"]
+
+
+class BusyError(RuntimeError):
+    """Another process is at work on this run."""
+
+
+@contextmanager
+def holding(directory: Path) -> Iterator[None]:
+    """Hold a run's directory for this process alone.
+
+    The lock is the kernel's (flock), so it ends with the process, however that ends; the file that stays means nothing.
+
+    Raises:
+        BusyError: another process holds it.
+        NotImplementedError, OSError: the file system has no locks.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(directory / LOCK, timeout=PATIENCE, fallback_to_soft=False):
+            yield
+    except Timeout:
+        raise BusyError(
+            f"{directory} is being worked on by another process; wait for it, or give this run a setting of its own."
+        ) from None
+
+
+@contextmanager
+def recording_failure(directory: Path) -> Iterator[None]:
+    """Leave a file `failed` with the error if one ends what is done within; an earlier one is removed."""
+    path = directory / FAILED
+    path.unlink(missing_ok=True)
+    try:
+        yield
+    except Exception as error:
+        message = "".join(traceback.format_exception_only(error))
+        write_atomically(path, message + "\n" + "".join(traceback.format_exception(error)))
+        raise
+
+
+def state(directory: Path) -> State:
+    """Tell how a run stands: `interrupted` has begun and can go on, `left` has not begun."""
+    if (directory / DONE).exists():
+        return "finished"
+    if _is_held(directory / LOCK):
+        return "running"
+    if (directory / FAILED).exists():
+        return "failed"
+    return "interrupted" if (directory / CONFIG).exists() else "left"
+
+
+def failure(directory: Path) -> str | None:
+    """Return the message of a run's last error, without its traceback; None if there was none."""
+    path = directory / FAILED
+    return path.read_text().partition("\n\nTraceback")[0].strip() if path.exists() else None
+
+
+def _is_held(lock: Path) -> bool:
+    """Try the lock, and give it back at once."""
+    if not lock.exists():
+        return False
+    try:
+        with FileLock(lock, blocking=False, fallback_to_soft=False):
+            return False
+    except Timeout:
+        return True
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a small file so that it is there whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text)
+    part.replace(path)

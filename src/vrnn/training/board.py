@@ -1,0 +1,62 @@
+"""What a run gives TensorBoard beside its scalars: charts that belong together, and its latent codes for the projector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from vrnn.data.windows import TraceSet
+from vrnn.networks.vrnn import VRNN
+from vrnn.patterns import AutomatonPattern, Pattern, Trace
+
+# The tab CUSTOM SCALARS: {category: {chart: [kind, tags]}}
+LAYOUT = {
+    "bound, nats per step": {
+        split: ["Multiline", [f"{split}/{part}" for part in ("elbo", "log_likelihood", "kl")]]
+        for split in ("val", "train")
+    },
+    "weight of the KL": {"w": ["Multiline", ["w/w"]], "implied beta": ["Multiline", ["w/implied_beta"]]},
+    "against the automaton": {
+        "errors": ["Multiline", ["score/invalid_fraction", "score/transition_tv"]],
+        "right": ["Multiline", ["score/laps_right_fraction"]],
+    },
+}
+
+CODES = 2000  # points in the projector
+
+PROJECTOR = """embeddings {
+  tensor_name: "z"
+  tensor_path: "projector/codes.tsv"
+  metadata_path: "projector/states.tsv"
+}
+"""
+
+
+@torch.no_grad()
+def project(vrnn: VRNN, pattern: Pattern, traces: Sequence[Trace], directory: Path) -> None:
+    """Write the means of q(z_t | ...) along held-out traces where TensorBoard's projector finds them.
+
+    Each comes with the automaton's state (its name, or "unknown" in drawings), the lap and the step, to colour by. At most
+    CODES of them, evenly chosen: the projector's browser does the arithmetic.
+    """
+    held_out = TraceSet(traces)
+    device = vrnn.prior.head.weight.device
+    generator = torch.Generator(device=device).manual_seed(0)
+    run = vrnn.infer(held_out.x.to(device), mask=held_out.mask.to(device), generator=generator)
+    known = held_out.mask.T.cpu()
+    codes = run.q.mean.transpose(0, 1).cpu()[known].numpy()
+    names = pattern.automaton.names if isinstance(pattern, AutomatonPattern) else []
+    rows = [
+        f"{names[state] if 0 <= state < len(names) else 'unknown'}\t{lap}\t{step}"
+        for trace in traces
+        for step, (state, lap) in enumerate(zip(trace.state, trace.lap, strict=True))
+    ]
+    chosen = np.linspace(0, len(codes) - 1, min(CODES, len(codes))).round().astype(int)
+    folder = directory / "projector"
+    folder.mkdir(exist_ok=True)
+    np.savetxt(folder / "codes.tsv", codes[chosen], delimiter="\t", fmt="%.5g")
+    (folder / "states.tsv").write_text("\n".join(["state\tlap\tstep", *(rows[i] for i in chosen)]) + "\n")
+    (directory / "projector_config.pbtxt").write_text(PROJECTOR)

@@ -1,0 +1,175 @@
+"""A search: Optuna proposes settings, each trial is a run like any other, and the study's storage is shared by its workers."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import optuna
+from filelock import FileLock
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, OmegaConf
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.pruners import MedianPruner, NopPruner
+from optuna.trial import FrozenTrial, TrialState
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from vrnn.config import ConfigError, check_choice, run_name
+from vrnn.evaluation.comparison import SCORE, read_run
+from vrnn.rundir import BusyError, state
+from vrnn.training.run import run
+
+logger = logging.getLogger(__name__)
+
+STILLBORN = timedelta(minutes=1)  # a trial without all its settings after this long was killed while it was being made
+
+Space = dict[str, BaseDistribution]
+
+
+class Pruned(Exception):  # noqa: N818 - no error: it is what the search wanted
+    """The trial has fallen behind the others."""
+
+
+class Pruning(Callback):
+    """Reports val/elbo to the study, and ends the run where Optuna says so. reported: steps an earlier process reported."""
+
+    def __init__(self, trial: optuna.Trial, reported: Collection[int]):
+        self.trial, self.reported = trial, reported
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Whether a trial is worth going on with is known once it has been validated."""
+        if trainer.global_step not in self.reported:
+            self.trial.report(float(trainer.callback_metrics["val/elbo"]), trainer.global_step)
+        if self.trial.should_prune():
+            raise Pruned(f"val/elbo fell behind the other trials' median at step {trainer.global_step}.")
+
+
+class Search:
+    """One worker of a study. config: of scripts/search.py. conf: the directory of Hydra's config groups.
+
+    Whether a trial is being worked on is told by the lock of its run's directory, so one whose worker died is found at once,
+    and goes on from its last checkpoint.
+
+    Raises:
+        ConfigError: a space that is none, or a score that does not exist.
+    """
+
+    def __init__(self, config: DictConfig, conf: str):
+        check_choice("score", config.score, tuple(SCORE))
+        if config.prune and config.score != "elbo_nats_per_step":
+            raise ConfigError(f"prune=true judges by val/elbo, but score={config.score}; use prune=false.")
+        space = OmegaConf.to_container(config.space)
+        assert isinstance(space, dict)
+        self.space: Space = {str(key): distribution(str(key), node) for key, node in space.items()}
+        self.config, self.conf = config, conf
+        self.directory = Path(config.root) / config.sweep
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.lock = FileLock(self.directory / ".study.lock", fallback_to_soft=False)
+        with self.lock:
+            self.study = self._open()
+
+    def _open(self) -> optuna.Study:
+        """Open the study, or make it."""
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        url = self.config.storage or f"sqlite:///{(self.directory / 'study.db').absolute()}"
+        patient = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else None
+        study = optuna.create_study(
+            storage=optuna.storages.RDBStorage(url, engine_kwargs=patient),
+            study_name=self.config.sweep,
+            load_if_exists=True,
+            direction="maximize" if SCORE[self.config.score].higher_is_better else "minimize",
+            pruner=MedianPruner(n_startup_trials=5) if self.config.prune else NopPruner(),
+        )
+        # Two workers with one seed would propose the same; what is proposed depends on when each asks anyway.
+        study.sampler = optuna.samplers.TPESampler(seed=self.config.seed + len(study.trials), constant_liar=True)
+        return study
+
+    def work(self) -> optuna.Study:
+        """Take up trials until there are as many as asked for; those of other workers may then still be running."""
+        while (trial := self._next()) is not None:
+            self._attempt(trial)
+            self._say(trial)
+        return self.study
+
+    def _next(self) -> optuna.Trial | None:
+        """A trial whose worker has gone, or a new one, or None if there are enough."""
+        with self.lock:
+            for frozen in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+                if frozen.params.keys() == self.space.keys():
+                    if state(self.run_directory(frozen.params)) != "running":
+                        return optuna.Trial(self.study, frozen._trial_id)
+                elif frozen.datetime_start and datetime.now() - frozen.datetime_start > STILLBORN:
+                    self.study.tell(frozen.number, state=TrialState.FAIL)
+            return self.study.ask(self.space) if len(self.study.trials) < self.config.trials else None
+
+    def _attempt(self, trial: optuna.Trial) -> None:
+        """Run one trial and tell the study what came of it. Nothing but a signal ends the search."""
+        directory, overrides = self.run_directory(trial.params), self.overrides(trial.params)
+        trial.set_user_attr("directory", str(directory))
+        try:
+            pruning = Pruning(trial, self._frozen(trial).intermediate_values)
+            run(self._compose(overrides), directory, overrides, bar=False, more=[pruning])
+            value = read_run(directory).scores[self.config.score]
+            outcome = TrialState.FAIL if math.isnan(value) else TrialState.COMPLETE
+        except BusyError:
+            return  # another worker was quicker; the trial is its own to tell about
+        except Pruned:
+            outcome = TrialState.PRUNED
+        except Exception as error:
+            logger.error("trial %d failed: %s", trial.number, error)
+            outcome = TrialState.FAIL
+        told = value if outcome == TrialState.COMPLETE else None
+        self.study.tell(trial.number, told, state=outcome, skip_if_finished=True)
+
+    def overrides(self, params: Mapping[str, Any]) -> list[str]:
+        """What a trial adds to the defaults, as on the command line."""
+        chosen = [f"{key}={value}" for key, value in params.items()]
+        return [f"sweep={self.config.sweep}", *self.config.base, *chosen]
+
+    def run_directory(self, params: Mapping[str, Any]) -> Path:
+        """Where a trial runs: named by what is asked, as every run is."""
+        overrides = self.overrides(params)
+        experiment = dict(override.split("=", 1) for override in overrides).get("experiment")
+        return Path(self.config.root) / run_name(self.config.sweep, experiment, "", overrides)
+
+    def _compose(self, overrides: list[str]) -> DictConfig:
+        GlobalHydra.instance().clear()  # of the search's own configuration
+        with initialize_config_dir(self.conf, version_base="1.3"):
+            return compose("train", overrides=overrides)
+
+    def _frozen(self, trial: optuna.Trial) -> FrozenTrial:
+        return self.study.trials[trial.number]
+
+    def _say(self, trial: optuna.Trial) -> None:
+        """One line after each trial."""
+        frozen = self._frozen(trial)
+        ended = [t for t in self.study.trials if t.state.is_finished()]
+        completed = [t for t in ended if t.state == TrialState.COMPLETE]
+        best = f", best {self.study.best_value:.4f} (trial {self.study.best_trial.number})" if completed else ""
+        value = "" if frozen.value is None else f" {frozen.value:.4f}"
+        counts = f"{len(ended)} of {self.config.trials} trials ended{best}"
+        logger.info("trial %d %s%s: %s", frozen.number, frozen.state.name.lower(), value, counts)
+
+
+def distribution(key: str, node: Any) -> BaseDistribution:
+    """Make a choice of a list, a range of {low, high, log}.
+
+    Raises:
+        ConfigError: anything else.
+    """
+    if isinstance(node, list) and node:
+        return CategoricalDistribution(node)
+    if (
+        isinstance(node, Mapping)
+        and {"low", "high"} <= node.keys() <= {"low", "high", "log"}
+        and node["low"] < node["high"]
+    ):
+        if isinstance(node["low"], int) and isinstance(node["high"], int):
+            return IntDistribution(node["low"], node["high"], log=node.get("log", False))
+        return FloatDistribution(node["low"], node["high"], log=node.get("log", False))
+    raise ConfigError(f"space.{key} must be a list of choices or {{low, high[, log]}} with low < high, but is {node}.")

@@ -1,0 +1,155 @@
+"""Runs side by side: grouping, intervals, what is shown, and a thousand of them in bounded time and memory."""
+
+import csv
+import json
+import math
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from torch.utils.tensorboard import SummaryWriter
+
+from conftest import ROOT
+from vrnn import plots
+from vrnn.evaluation import comparison
+from vrnn.rundir import holding
+
+
+def make_run(root: Path, settings: dict, elbo: float | None = None, curve: tuple[float, ...] = ()) -> Path:
+    """A run's directory as training leaves it; without a score, as one that was interrupted."""
+    directory = root / "-".join(f"{key}-{value}" for key, value in settings.items())
+    directory.mkdir(parents=True)
+    model = {"h_dim": settings.get("h", 8), "z_dim": settings.get("h", 8) // 2, "phi_x": [32, 32]}
+    recurrence = {"_target_": f"vrnn.networks.{settings.get('recurrence', 'GRU')}", "_partial_": True}
+    tree = {"seed": settings["seed"], "model": model, "recurrence": recurrence, "data": {"steps": 256}}
+    (directory / "config.yaml").write_text(yaml.safe_dump(tree))
+    if curve:
+        writer = SummaryWriter(directory)
+        for i, value in enumerate(curve):
+            writer.add_scalar("val/elbo", value, 10 * (i + 1))
+            writer.add_scalar("train/loss", -value, 10 * (i + 1))
+        writer.close()
+    if elbo is not None:
+        np.save(directory / "sample.npy", np.cumsum(np.ones((50, 2), dtype=np.float32), axis=0))
+        (directory / "scores.json").write_text(
+            json.dumps({"elbo_nats_per_step": elbo, "generated": {"transition_tv": 0.1}})
+        )
+        (directory / "done").touch()
+    return directory
+
+
+def test_groups_over_seeds_sorted_and_only_what_differs(tmp_path):
+    for h, elbos in ((8, (1.0, 2.0, 3.0)), (16, (4.0, 5.0, 6.0))):
+        for seed, elbo in enumerate(elbos):
+            make_run(tmp_path, {"h": h, "seed": seed}, elbo)
+    groups = comparison.group_runs(comparison.collect(tmp_path), "elbo_nats_per_step")
+    assert [group.parameters for group in groups] == [
+        {"model.h_dim": 16},
+        {"model.h_dim": 8},
+    ]  # z_dim follows from h_dim
+    best = groups[0]
+    assert best.mean["elbo_nats_per_step"] == pytest.approx(5.0)
+    assert best.n == dict.fromkeys(comparison.SCORE, 0) | {"elbo_nats_per_step": 3, "transition_tv": 3}
+    assert 4.0 <= best.low["elbo_nats_per_step"] < 5.0 < best.high["elbo_nats_per_step"] <= 6.0
+    assert math.isnan(best.mean["kl_nats_per_step"])
+
+
+def test_lower_is_better_where_it_is(tmp_path):
+    for seed, tv in ((0, 0.3), (1, 0.1)):
+        path = make_run(tmp_path, {"recurrence": f"R{seed}", "seed": seed}, 1.0) / "scores.json"
+        path.write_text(json.dumps({"generated": {"transition_tv": tv}}))
+    groups = comparison.group_runs(comparison.collect(tmp_path), "transition_tv")
+    assert [group.parameters["recurrence"] for group in groups] == ["R1", "R0"]
+    with pytest.raises(ValueError, match=r"sort must be one of elbo_nats_per_step, .*, but is 'beauty'"):
+        comparison.group_runs([], "beauty")
+
+
+def test_interval_covers_the_mean():
+    """Of 400 intervals from 20 normal values each the true mean is in 93 % (the bootstrap's are a little narrow)."""
+    rng = np.random.default_rng(3)
+    intervals = [comparison.interval(rng.normal(size=20), rng) for _ in range(400)]
+    assert 0.89 < np.mean([low < 0.0 < high for low, high in intervals]) < 0.97
+    assert all(math.isnan(bound) for bound in comparison.interval(np.array([1.0]), rng))
+
+
+def test_every_state_is_told(tmp_path):
+    finished, running, interrupted, failed = (
+        make_run(tmp_path, {"seed": seed}, 1.0 if seed == 0 else None) for seed in range(4)
+    )
+    (failed / "failed").write_text("ValueError: wrong\n\nTraceback (most recent call last):\n  lines")
+    (tmp_path / "never").mkdir()
+    (tmp_path / "never" / "failed").write_text("ConfigError: no such thing")
+    with holding(running):
+        runs = comparison.collect(tmp_path)
+    assert {run.directory.name: run.state for run in runs} == {
+        finished.name: "finished",
+        running.name: "running",
+        interrupted.name: "interrupted",
+        failed.name: "failed",
+        "never": "failed",
+    }
+    groups = comparison.group_runs(runs, "elbo_nats_per_step")
+    table = comparison.rows(groups, "elbo_nats_per_step")
+    assert table[1][0] == "1, 1 running, 1 failed, 1 interrupted"
+    failures = comparison.failures(runs)
+    assert failures == {failed.name: "ValueError: wrong", "never": "ConfigError: no such thing"}
+    page = comparison.to_markdown("title", table, failures, ["compare/curves.png"])
+    assert "ConfigError: no such thing" in page
+    assert "![curves](compare/curves.png)" in page
+    with pytest.raises(ValueError, match="found none"):
+        comparison.collect(tmp_path / "nowhere")
+
+
+def test_a_resumed_run_is_one_curve(tmp_path):
+    directory = make_run(tmp_path, {"seed": 0}, curve=(1.0, 2.0, 3.0))
+    time.sleep(1.1)  # event files are named by the second
+    writer = SummaryWriter(directory, purge_step=20)
+    for step, value in ((20, 2.5), (30, 3.5), (40, 4.5)):
+        writer.add_scalar("val/elbo", value, step)
+    writer.close()
+    steps, values = comparison.curve(directory, "val/elbo")
+    assert steps.tolist() == [10, 20, 30, 40]
+    assert values.tolist() == [1.0, 2.5, 3.5, 4.5]
+
+
+def test_figures_of_odd_comparisons():
+    """One value, one run, one step, numbers over decades: all are drawn, none warns."""
+    scores = np.array([1.0, 2.0, np.nan])
+    parameters = {"rate": [1e-4, 1e-2, 1.0], "flag": [True, False, None], "name": ["a", "b", "a"]}
+    figure = plots.sweep_figure(scores[:2], {key: values[:2] for key, values in parameters.items()}, "score")
+    assert figure.axes[0].get_xscale() == "log"
+    assert [label.get_text() for label in figure.axes[1].get_xticklabels()] == ["False", "True"]
+    curves = {f"run {i}": (np.array([10, 20]), np.array([[i, np.nan], [i + 1.0, np.nan]])) for i in range(8)}
+    assert len(plots.curves_figure(curves, "score").axes[0].get_legend().get_texts()) == len(plots.HUES)
+    plots.curves_figure({"one": (np.array([10]), np.array([[1.0]]))}, "score")
+    with pytest.raises(ValueError, match=r"a value of each parameter for each of 2 runs, got \{'rate': 1\}"):
+        plots.sweep_figure(scores[:2], {"rate": [1]}, "score")
+    with pytest.raises(ValueError, match="at least one curve"):
+        plots.curves_figure({}, "score")
+
+
+def test_a_thousand_runs_within_20_s_and_1_gb(tmp_path):
+    """100 settings of 10 seeds with events: the script as a process of its own, its time and peak memory taken."""
+    rng = np.random.default_rng(0)
+    for i in range(1000):
+        settings = {"h": 2 ** (i % 10 + 1), "recurrence": f"R{i // 10 % 10}", "seed": i // 100}
+        make_run(tmp_path, settings, float(rng.normal()), tuple(np.log(np.arange(1, 21))))
+    began = time.monotonic()
+    process = subprocess.Popen([sys.executable, "scripts/compare.py", f"runs={tmp_path}"], cwd=ROOT)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    seconds, peak = time.monotonic() - began, used.ru_maxrss / 1024**2
+    print(f"1000 runs: {seconds:.1f} s, {peak:.2f} GB")
+    assert process.returncode == 0
+    assert seconds < 20
+    assert peak < 1.0
+    rows = list(csv.DictReader((tmp_path / "compare.csv").read_text().splitlines()))
+    assert len(rows) == 100
+    assert {row["elbo_nats_per_step.n"] for row in rows} == {"10"}
+    for name in ("parameters", "curves", "traces"):
+        assert (tmp_path / "compare" / f"{name}.png").stat().st_size > 5000

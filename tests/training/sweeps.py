@@ -1,0 +1,42 @@
+"""What the tests of sweeps share: a grid of runs of about a second, and what came of it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import ROOT, SMALL
+
+PACE = "training={steps: 60, log_every: 5, val_every: 20, checkpoint_every: 5, figure_every: 60}"
+
+
+def command(root: Path, *overrides: str) -> list[str]:
+    """A sweep named `s` whose jobs lie under root/s."""
+    return [sys.executable, "scripts/train.py", "-m", f"hydra.sweep.dir={root}", "sweep=s", *SMALL, PACE, *overrides]
+
+
+def start(root: Path, *overrides: str, **environment: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        command(root, *overrides),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+def sweep(root: Path, *overrides: str, code: int = 0) -> str:
+    process = start(root, *overrides)
+    output, _ = process.communicate(timeout=240)
+    assert process.returncode == code, output
+    return output
+
+
+def runs(root: Path) -> list[Path]:
+    return sorted(path.parent for path in root.glob("s/*/config.yaml"))
+
+
+def finished(root: Path) -> dict[str, bytes]:
+    """The scores of every finished run, byte for byte."""
+    return {path.parent.name: (path.parent / "scores.json").read_bytes() for path in sorted(root.glob("s/*/done"))}

@@ -1,0 +1,128 @@
+"""Sweeps of real processes: resumed, shared, extended, refused, failed."""
+
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from sweeps import finished, runs, start, sweep
+
+from vrnn.rundir import BusyError, failure, holding, recording_failure, state
+from vrnn.training.sweep import duration
+
+GRID = ("recurrence=elman,gru", "seed=0,1")
+CORES = ("hydra/launcher=cores", "hydra.launcher.n_jobs=2")
+
+
+def begun(root: Path) -> int:
+    """How often a run was begun in all: each time opens one file of events."""
+    return len(list(root.glob("s/*/events.out.tfevents.*")))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("undisturbed")
+    output = sweep(root, *GRID, *CORES)
+    assert "sweep: 4 done, 0 running, 0 failed, 0 left" in output
+    return root
+
+
+def test_killed_at_random_moments_the_same_command_finishes_everything(undisturbed, tmp_path):
+    moments = random.Random(time.time_ns())  # truly random: the result must not depend on them
+    for _ in range(2):
+        before = begun(tmp_path)
+        process = start(tmp_path, *GRID, *CORES)
+        while begun(tmp_path) == before:
+            assert process.poll() is None, process.communicate()[0]
+            time.sleep(0.02)
+        time.sleep(moments.uniform(0.0, 2.5))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    stamps = {path: path.stat().st_mtime_ns for path in tmp_path.glob("s/*/done")}
+    sweep(tmp_path, *GRID, *CORES)
+    assert len(runs(tmp_path)) == 4
+    assert finished(tmp_path) == finished(undisturbed)
+    assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
+
+
+def test_two_processes_share_a_sweep_and_run_nothing_twice(undisturbed, tmp_path):
+    processes = [start(tmp_path, *GRID) for _ in range(2)]
+    outputs = [process.communicate(timeout=240)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    both = "".join(outputs)
+    assert both.count("finished: ELBO") - both.count("Already finished") == 4
+    assert finished(tmp_path) == finished(undisturbed)
+    assert begun(tmp_path) == begun(undisturbed)
+
+
+def test_a_run_somebody_else_holds_is_skipped_and_said_so(undisturbed):
+    with holding(runs(undisturbed)[0]):
+        output = sweep(undisturbed, *GRID)
+    assert output.count("is being worked on by another process: skipped") == 1
+    assert output.count("Already finished") == 3
+
+
+def test_a_grid_reordered_and_extended_runs_only_what_is_new(undisturbed):
+    before = {path: path.stat().st_mtime_ns for path in undisturbed.glob("s/*/*") if path.is_file()}
+    output = sweep(undisturbed, "seed=1,0", "recurrence=lstm,gru,elman", "hydra.sweeper.max_batch_size=4", *CORES)
+    assert output.count("Already finished") == 4
+    assert len(finished(undisturbed)) == 6
+    assert {path: path.stat().st_mtime_ns for path in before if path.name != ".lock"} == {
+        path: stamp for path, stamp in before.items() if path.name != ".lock"
+    }
+
+
+def test_a_changed_default_is_refused_and_a_bad_job_fails_while_the_others_go_on(tmp_path):
+    sweep(tmp_path, "seed=0")
+    config = runs(tmp_path)[0] / "config.yaml"
+    settings = yaml.safe_load(config.read_text())
+    settings["frame"]["_target_"] = "vrnn.networks.frame.Other"  # as if the default had been another one when it ran
+    config.write_text(yaml.safe_dump(settings))
+    output = sweep(tmp_path, "seed=0,1,-1", code=1)
+    assert "sweep: 2 done, 0 running, 1 failed, 0 left" in output
+    assert "frame._target_: vrnn.networks.frame.Other -> " in output
+    assert "seed must be at least 0, but is -1" in output
+    assert len(finished(tmp_path)) == 2
+    failures = [failure(path.parent) for path in tmp_path.glob("s/*/failed")]
+    assert len(failures) == 2
+    config.write_text(
+        yaml.safe_dump(settings | {"frame": yaml.safe_load((runs(tmp_path)[1] / "config.yaml").read_text())["frame"]})
+    )
+    assert "failed: " not in sweep(tmp_path, "seed=0,1")
+    assert not (config.parent / "failed").exists()
+
+
+def test_sigterm_ends_the_sweep_with_a_checkpoint_and_the_sender_s_code(tmp_path):
+    process = start(tmp_path, "seed=0,1")
+    while not list(tmp_path.glob("s/*/checkpoints/last.ckpt")):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "The same command again goes on with what is left." in output
+    assert [state(run) for run in runs(tmp_path)] == ["interrupted"]
+
+
+def test_a_run_s_directory_tells_how_it_stands(tmp_path):
+    assert state(tmp_path) == "left"
+    with holding(tmp_path):
+        assert state(tmp_path) == "running"
+        with pytest.raises(BusyError, match="worked on by another process"), holding(tmp_path):
+            pass
+    with pytest.raises(ValueError, match="broken"), recording_failure(tmp_path):
+        raise ValueError("broken\nin two lines")
+    assert state(tmp_path) == "failed"
+    assert failure(tmp_path) == "ValueError: broken\nin two lines"
+    with recording_failure(tmp_path):
+        pass
+    (tmp_path / "config.yaml").touch()
+    assert state(tmp_path) == "interrupted"
+    (tmp_path / "done").touch()
+    assert state(tmp_path) == "finished"
+
+
+def test_durations():
+    assert [duration(s) for s in (5, 99.6, 600, 7200)] == ["5 s", "100 s", "10 min", "2.0 h"]
