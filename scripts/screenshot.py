@@ -1,0 +1,153 @@
+"""TensorBoard's HPARAMS table over a directory of runs, as a picture and as text, from a headless Chromium.
+
+python scripts/screenshot.py outputs/mine docs/hparams.png
+"""
+
+import argparse
+import base64
+import itertools
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --remote-debugging-pipe --window-size=1600,{height}"
+)
+
+# The page's text, through shadow roots, one row of the table a line.
+READ = """(() => {
+  const cells = root => [...root.querySelectorAll('*')].flatMap(
+    e => [...(e.tagName === 'VAADIN-GRID-CELL-CONTENT' ? [e] : []), ...(e.shadowRoot ? cells(e.shadowRoot) : [])]);
+  return JSON.stringify(cells(document).filter(e => e.offsetParent !== null).map(
+    e => { const at = e.getBoundingClientRect(); return [Math.round(at.top), Math.round(at.left), e.innerText.trim()]; }));
+})()"""
+
+
+class Browser:
+    """Chromium over its debugging pipe: file descriptors 3 and 4, JSON messages that end with a zero byte."""
+
+    def __init__(self, executable: str, height: int):
+        to_browser, self.send_fd = os.pipe()
+        self.receive_fd, from_browser = os.pipe()
+        self.profile = tempfile.TemporaryDirectory()
+        command = [executable, *FLAGS.format(height=height).split(), f"--user-data-dir={self.profile.name}"]
+        shell = ["sh", "-c", f'exec "$@" 3<&{to_browser} 4>&{from_browser}', "sh"]
+        self.process = subprocess.Popen(
+            [*shell, *command], pass_fds=(to_browser, from_browser), stderr=subprocess.DEVNULL
+        )
+        os.close(to_browser)
+        os.close(from_browser)
+        self.numbers, self.buffer, self.session = itertools.count(1), b"", ""
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+
+    def call(self, method: str, **params: Any) -> Any:
+        """Send one command and return its result.
+
+        Raises:
+            RuntimeError: the browser refuses it, or has gone.
+        """
+        number = next(self.numbers)
+        session = {"sessionId": self.session} if self.session else {}
+        os.write(
+            self.send_fd, json.dumps({"id": number, "method": method, "params": params} | session).encode() + b"\0"
+        )
+        while True:
+            while b"\0" not in self.buffer:
+                part = os.read(self.receive_fd, 1 << 20)
+                if not part:
+                    raise RuntimeError("Chromium ended early; start it by hand to see why.")
+                self.buffer += part
+            line, _, self.buffer = self.buffer.partition(b"\0")
+            message = json.loads(line)
+            if message.get("id") == number:
+                if "error" in message:
+                    raise RuntimeError(f"{method}: {message['error']}")
+                return message["result"]
+
+    def close(self) -> None:
+        """End it, and remove its profile."""
+        self.process.terminate()
+        self.process.wait()
+        os.close(self.send_fd)
+        os.close(self.receive_fd)
+        shutil.rmtree(self.profile.name, ignore_errors=True)
+        self.profile.cleanup()
+
+
+@contextmanager
+def tensorboard(logdir: Path) -> Iterator[str]:
+    """TensorBoard over a directory; yields its address once it answers."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(logdir), "--host", "127.0.0.1"]
+    process = subprocess.Popen([*command, "--port", str(port), "--load_fast", "false"], stderr=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                with urllib.request.urlopen(f"{address}/data/environment"):
+                    break
+            except OSError:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError("TensorBoard did not start; run it by hand to see why.") from None
+                time.sleep(0.3)
+        yield address
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def table(browser: Browser) -> list[list[str]]:
+    """The table's rows as the page shows them, headings first."""
+    rows: dict[int, dict[int, str]] = {}
+    for top, left, text in json.loads(browser.call("Runtime.evaluate", expression=READ)["result"]["value"]):
+        if text:
+            rows.setdefault(top, {})[left] = text
+    return [[row[left] for left in sorted(row)] for _, row in sorted(rows.items())]
+
+
+def main() -> None:
+    """Waits until the table is the same twice, then prints and takes it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("logdir", type=Path)
+    parser.add_argument("picture", type=Path)
+    parser.add_argument("--chromium", default=shutil.which("chromium") or "chromium")
+    parser.add_argument("--height", type=int, default=900)
+    options = parser.parse_args()
+    with tensorboard(options.logdir) as address:
+        browser = Browser(options.chromium, options.height)
+        try:
+            browser.call("Page.navigate", url=f"{address}/#hparams")
+            deadline, seen = time.monotonic() + 60, [[""]]
+            while (now := table(browser)) != seen or len(now) < 2:
+                if time.monotonic() > deadline:
+                    raise RuntimeError(
+                        f"No table of runs appeared within a minute; is {options.logdir} a directory of runs?"
+                    )
+                seen = now
+                time.sleep(2.0)
+            picture = browser.call("Page.captureScreenshot", format="png")["data"]
+        finally:
+            browser.close()
+    options.picture.parent.mkdir(parents=True, exist_ok=True)
+    options.picture.write_bytes(base64.b64decode(picture))
+    for row in seen:
+        print("\t".join(row))
+
+
+if __name__ == "__main__":
+    main()
