@@ -5,7 +5,7 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from vrnn.config import register
+from vrnn.config import in_one_line, register
 
 register()
 
@@ -17,7 +17,8 @@ def main(config: DictConfig) -> None:
         evaluate_again,  # after Hydra has read the command line: --help must not wait for torch
     )
 
-    evaluate_again(Path(config.run), config.traces, config.steps, config.checkpoint, config.seed)
+    with in_one_line():
+        evaluate_again(Path(config.run), config.traces, config.steps, config.checkpoint, config.seed)
 
 
 if __name__ == "__main__":

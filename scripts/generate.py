@@ -5,7 +5,7 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from vrnn.config import register
+from vrnn.config import in_one_line, register
 
 register()
 
@@ -18,7 +18,8 @@ def main(config: DictConfig) -> None:
     )
 
     options = {key: config[key] for key in ("n", "steps", "prefix", "format", "out", "sample", "checkpoint", "seed")}
-    print(generate_again(Path(config.run), **options))
+    with in_one_line(ValueError):
+        print(generate_again(Path(config.run), **options))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -149,6 +151,16 @@ class SearchConfig:
 
 class ConfigError(ValueError):
     """A configuration that cannot be run, and how to mend it."""
+
+
+@contextmanager
+def in_one_line(*more: type[Exception]) -> Iterator[None]:
+    """End the process with the message alone, without a traceback, for errors whose cure the message tells."""
+    mendable: tuple[type[Exception], ...] = (ConfigError, FileNotFoundError, *more)
+    try:
+        yield
+    except mendable as error:
+        sys.exit(f"error: {error}")
 
 
 MINIMA = {
