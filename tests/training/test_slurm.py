@@ -9,7 +9,7 @@ from sweeps import command, finished, runs, sweep
 from conftest import ROOT
 from vrnn.rundir import state
 
-pytestmark = pytest.mark.skipif(slurm.missing() is not None, reason=str(slurm.missing()))
+pytestmark = [pytest.mark.slurm, pytest.mark.skipif(slurm.missing() is not None, reason=str(slurm.missing()))]
 
 GRID = ("recurrence=elman,gru", "seed=0")
 SLURM = ("hydra/launcher=slurm", "hydra.launcher.timeout_min=10")
