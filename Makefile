@@ -10,7 +10,7 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $@
 
-.PHONY: help setup train quick results benchmark test test-slurm lint format tensorboard lock clean
+.PHONY: help setup train quick results benchmark test test-sweeps test-slurm lint format tensorboard lock clean
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
 
@@ -33,6 +33,9 @@ benchmark: $(STAMP)  ## how fast the engines are, next to each other (leave the 
 
 test: $(STAMP)  ## every test
 	$(BIN)/pytest $(ARGS)
+
+test-sweeps: $(STAMP)  ## the long tests of sweeps and searches, with many processes
+	$(BIN)/pytest -m sweeps
 
 test-slurm: $(STAMP)  ## the tests on a real Slurm (Debian: apt install slurm-wlm munge; as root)
 	$(BIN)/pytest -m slurm

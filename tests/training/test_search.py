@@ -17,6 +17,8 @@ from conftest import ROOT, SMALL
 from vrnn.config import ConfigError
 from vrnn.training.search import distribution
 
+pytestmark = pytest.mark.sweeps
+
 PACE = "training={steps: 40, log_every: 10, val_every: 10, checkpoint_every: 5, figure_every: 40}"
 SPACE = {
     "optim.learning_rate": {"low": 1e-3, "high": 1e-1, "log": True},

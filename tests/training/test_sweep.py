@@ -12,6 +12,8 @@ from sweeps import finished, runs, start, sweep
 from vrnn.rundir import BusyError, failure, holding, recording_failure, state
 from vrnn.training.sweep import duration
 
+pytestmark = pytest.mark.sweeps
+
 GRID = ("recurrence=elman,gru", "seed=0,1")
 CORES = ("hydra/launcher=cores", "hydra.launcher.n_jobs=2")
 
