@@ -27,7 +27,8 @@ from torch import nn
 
 from vrnn.engine.threads import set_threads
 from vrnn.networks import GRU, LSTM, MTRNN, VRNN, Elman
-from vrnn.objective import LinearW, gaussian_kl
+from vrnn.objective import LinearW, Terms, gaussian_kl
+from vrnn.objective.distributions import kl_sides
 
 OUTPUTS = Path(__file__).resolve().parent.parent / "outputs"
 TURN = 0.05
@@ -81,7 +82,10 @@ def task(workload: Workload, candidate: str) -> Callable[[], object]:
 
     def step() -> None:
         run = vrnn.infer(x)
-        loss = schedule.weigh(vrnn.likelihood.distortion(run.decoder, x), gaussian_kl(run.q, run.p), None).loss
+        terms = Terms(
+            vrnn.likelihood.distortion(run.decoder, x), gaussian_kl(run.q, run.p), lambda: kl_sides(run.q, run.p)
+        )
+        loss = schedule.weigh(terms).loss
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

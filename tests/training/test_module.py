@@ -14,8 +14,10 @@ from vrnn.objective import (
     GaussianLikelihood,
     GaussianMixtureLikelihood,
     MSELikelihood,
+    Terms,
     gaussian_kl,
 )
+from vrnn.objective.distributions import kl_sides
 from vrnn.training.module import NonFiniteError, VRNNModule
 
 
@@ -111,7 +113,8 @@ def test_scalars_mean_what_their_names_say():
     kl = kl_divergence(Normal(*run.q), Normal(*run.p))
     mean, std = run.decoder
     distortion = torch.full((7, 3), 0.02)
-    weighted = module.w_schedule.weigh(distortion, gaussian_kl(run.q, run.p), None)
+    terms = Terms(distortion, gaussian_kl(run.q, run.p), lambda: kl_sides(run.q, run.p))
+    weighted = module.w_schedule.weigh(terms)
     scalars = module.summary(x, None, run, distortion, gaussian_kl(run.q, run.p), weighted)
     log_likelihood = Normal(mean, std).log_prob(x).sum(-1).mean()
     expected = {

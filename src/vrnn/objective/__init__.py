@@ -1,7 +1,7 @@
 from vrnn.objective.distributions import Gaussian, GaussianMixture, gaussian_kl, gaussian_log_prob
 from vrnn.objective.likelihoods import GaussianLikelihood, GaussianMixtureLikelihood, Likelihood, MSELikelihood
 from vrnn.objective.reduction import mean_per_step, mean_per_trace
-from vrnn.objective.w_schedules import AdaptiveW, ConstantW, LinearW, Weighted, WSchedule
+from vrnn.objective.w_schedules import AdaptiveW, ConstantW, LinearW, Terms, Weighted, WSchedule
 
 __all__ = [
     "AdaptiveW",
@@ -13,6 +13,7 @@ __all__ = [
     "Likelihood",
     "LinearW",
     "MSELikelihood",
+    "Terms",
     "WSchedule",
     "Weighted",
     "gaussian_kl",

@@ -13,9 +13,9 @@ from torch import Tensor
 from vrnn.data.windows import Batch
 from vrnn.engine.interface import State
 from vrnn.networks.vrnn import VRNN, Inference
-from vrnn.objective.distributions import gaussian_kl, where_observed
+from vrnn.objective.distributions import gaussian_kl, kl_sides, where_observed
 from vrnn.objective.reduction import mean_per_step, mean_per_trace
-from vrnn.objective.w_schedules import Weighted, WSchedule
+from vrnn.objective.w_schedules import Terms, Weighted, WSchedule
 
 ACTIVE_NATS = 0.01  # a latent dimension whose KL exceeds this, in nats per step, counts as active
 
@@ -76,7 +76,7 @@ class VRNNModule(LightningModule):
         x = where_observed(batch.x, mask)  # a NaN in the padding would come back through the gradient
         distortion = self.vrnn.likelihood.distortion(run.decoder, x)
         kl = gaussian_kl(run.q, run.p)
-        weighted = self.w_schedule.weigh(distortion, kl, mask)
+        weighted = self.w_schedule.weigh(Terms(distortion, kl, lambda: kl_sides(run.q, run.p), mask))
         if not torch.isfinite(weighted.loss):
             raise NonFiniteError(self._diagnosis("loss", weighted.loss.detach()))
         if self.log_due:
@@ -115,6 +115,7 @@ class VRNNModule(LightningModule):
             },
             "w/w": float(weighted.w),
             "w/implied_beta": float(weighted.w_per_step * nats),
+            **{f"w/{name}": float(value) for name, value in weighted.log.items()},
             "train/mean_sigma": float(mean_per_step(moments.std.mean(-1), mask)),
         }
 
