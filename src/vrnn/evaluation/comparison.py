@@ -43,6 +43,9 @@ SCORE = {
     "invalid_fraction": Score(("generated", "invalid_fraction"), higher_is_better=False),
     "transition_tv": Score(("generated", "transition_tv"), higher_is_better=False),
     "laps_right_fraction": Score(("generated", "laps_right_fraction")),
+    "kl_at_junctions_share": Score(("kl_at_junctions_share",)),
+    "kl_per_choice_nats": Score(("kl_per_choice_nats",)),
+    "active_dims": Score(("active_dims",)),
 }
 
 

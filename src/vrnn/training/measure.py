@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from vrnn import plots
 from vrnn.data.module import TraceDataModule
 from vrnn.data.windows import TraceSet
-from vrnn.evaluation import UNFINISHED, LapJudge, held_out_scores, score, truth
+from vrnn.evaluation import UNFINISHED, LapJudge, held_out_scores, junction_scores, junctions, score, truth
 from vrnn.networks.vrnn import VRNN
 from vrnn.patterns import AutomatonPattern, Pattern
+from vrnn.training.latent import held_out_kl, latent_figure
 
 SHEET_TRACES, SHEET_STEPS = 12, 512  # how much the sheet of generated traces shows
 
@@ -43,6 +44,10 @@ def measure(
         "true_and_generated": plots.traces_figure({"true": test[0].points, "generated from the prior": drawn[0]}),
         "sheet": plots.sheet_figure(drawn[:SHEET_TRACES, :SHEET_STEPS]),
     }
+    automaton = pattern.automaton if isinstance(pattern, AutomatonPattern) else None
+    kl, mask = held_out_kl(vrnn, held_out, seed)
+    scores |= junction_scores(kl, mask, test, automaton)
+    begun: plots.Marks = []
     if isinstance(pattern, AutomatonPattern):
         judge = LapJudge.calibrate(pattern, seed=seed)
         true = pattern.draw("test", n, steps, np.random.default_rng([seed, n, steps]))
@@ -50,8 +55,12 @@ def measure(
         scores["truth"] = truth(pattern.automaton)
         scores["judge"] = score([trace.points for trace in true], judge)
         laps = [lap for lap in judge.judge(drawn[0]) if lap.piece != UNFINISHED]
+        begun = [(lap.start, lap.label) for lap in laps]
         figures["laps"] = plots.laps_figure(drawn[0], laps)
         figures["transitions"] = _transitions(pattern, scores["generated"])
+    if vrnn.latent.groups:
+        true_laps = [(step, automaton.names[test[0].state[step]]) for step in junctions(test[0])] if automaton else []
+        figures["latent"] = latent_figure(vrnn, kl[:, 0], true_laps, drawn[0], begun, seed)
     return scores, figures, drawn[0, :SHEET_STEPS]
 
 
