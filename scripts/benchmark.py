@@ -27,8 +27,7 @@ from torch import nn
 
 from vrnn.engine.threads import set_threads
 from vrnn.networks import GRU, LSTM, MTRNN, VRNN, Elman
-from vrnn.objective import LinearW, Terms, gaussian_kl
-from vrnn.objective.distributions import kl_sides
+from vrnn.objective import LinearW, Terms
 
 OUTPUTS = Path(__file__).resolve().parent.parent / "outputs"
 TURN = 0.05
@@ -83,7 +82,9 @@ def task(workload: Workload, candidate: str) -> Callable[[], object]:
     def step() -> None:
         run = vrnn.infer(x)
         terms = Terms(
-            vrnn.likelihood.distortion(run.decoder, x), gaussian_kl(run.q, run.p), lambda: kl_sides(run.q, run.p)
+            vrnn.likelihood.distortion(run.decoder, x),
+            vrnn.latent.kl(run.q, run.p),
+            lambda: vrnn.latent.kl_sides(run.q, run.p),
         )
         loss = schedule.weigh(terms).loss
         optimizer.zero_grad()

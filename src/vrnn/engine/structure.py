@@ -5,7 +5,7 @@ Only modules of exactly the known classes, without hooks, are accepted: anything
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,16 +15,24 @@ from vrnn.engine.interface import UnsupportedError
 from vrnn.engine.plan import Layers, Structure
 from vrnn.engine.program import ELU, RELU, SIGMOID, SILU, SOFTPLUS, TANH
 from vrnn.engine.tiles import lanes
-from vrnn.objective.likelihoods import GaussianLikelihood, GaussianMixtureLikelihood, MSELikelihood
+from vrnn.objective.likelihoods import (
+    FixedGaussianLikelihood,
+    GaussianLikelihood,
+    GaussianMixtureLikelihood,
+    MSELikelihood,
+    MSEMeanLikelihood,
+    SharedGaussianLikelihood,
+)
 
 if TYPE_CHECKING:
-    from vrnn.networks.feedforward import GaussianNetwork
     from vrnn.networks.vrnn import VRNN
+    from vrnn.objective.latents import GaussianLatent
 
 LINEAR, SEQUENTIAL = "torch.nn.modules.linear.Linear", "torch.nn.modules.container.Sequential"
 ACTIVATIONS = {nn.ReLU: RELU, nn.Tanh: TANH, nn.ELU: ELU, nn.SiLU: SILU}
 SQUASHES = {"softplus": SOFTPLUS, "sigmoid": SIGMOID}
 LIKELIHOODS = (GaussianLikelihood, MSELikelihood, GaussianMixtureLikelihood)
+OF_ONE_SIGMA = (FixedGaussianLikelihood, SharedGaussianLikelihood, MSEMeanLikelihood)
 ORIGINS = {"nothing": NOTHING, "last_point": LAST_POINT, "velocity": VELOCITY}
 RECURRENCES = {f"vrnn.networks.recurrence.{kind}": kind for kind in ("Elman", "GRU", "LSTM", "MTRNN")}
 
@@ -36,6 +44,7 @@ def examine(vrnn: VRNN) -> tuple[Structure, list[Tensor]]:
         UnsupportedError: the kernels do not know one of its parts.
     """
     known(vrnn, "vrnn.networks.vrnn.VRNN")
+    known(vrnn.latent, "vrnn.objective.latents.GaussianLatent")
     known(vrnn.decoder, SEQUENTIAL)
     hidden, last = vrnn.decoder
     weights: list[Tensor] = []
@@ -54,29 +63,36 @@ def examine(vrnn: VRNN) -> tuple[Structure, list[Tensor]]:
     require(len(kinds) == 1, "they need all weights in one place and precision")
     require(first.dtype in (torch.float32, torch.float64), f"they know float32 and float64, not {first.dtype}")
     sizes: dict[str, Any] = {"features": first.shape[1], "z_dim": vrnn.z_dim, "h_dim": vrnn.h_dim}
-    squash = SQUASHES[vrnn.encoder.std], SQUASHES[vrnn.prior.std]
+    squash = SQUASHES[cast("GaussianLatent", vrnn.latent).std]
     return Structure(lane=lanes(first.itemsize), **sizes, **networks, squash=squash), weights
 
 
 def manner(vrnn: VRNN, sample: bool) -> tuple[Manner, tuple[float, ...]]:
     """Return how the VRNN draws its points, and: the frame's scale, the deviations' floor and width, the frame's gain.
 
+    A width of 0 means that there are no raw deviations: all are the floor.
+
     Raises:
         UnsupportedError: the kernels do not know its likelihood or its frame.
     """
-    frame, likelihood = vrnn.frame, vrnn.likelihood
+    frame, likelihood = vrnn.frame, cast(Any, vrnn.likelihood)
     known(frame, "vrnn.networks.frame.Frame")
-    require(type(likelihood) in LIKELIHOODS, f"they know no likelihood {name(type(likelihood))}")
+    require(type(likelihood) in LIKELIHOODS + OF_ONE_SIGMA, f"they know no likelihood {name(type(likelihood))}")
+    if type(likelihood) in OF_ONE_SIGMA:
+        squash, floor, width = SOFTPLUS, float(likelihood.sigma()), 0.0
+    elif likelihood.ceiling is None:
+        squash, floor, width = SOFTPLUS, likelihood.floor, frame.scale
+    else:
+        squash, floor, width = SIGMOID, likelihood.floor, likelihood.ceiling - likelihood.floor
     kinds = Manner(
         x_dim=vrnn.x_dim,
         components=getattr(likelihood, "components", 0),
-        squash=SOFTPLUS if likelihood.ceiling is None else SIGMOID,
+        squash=squash,
         origin=ORIGINS[frame.relative_to],
         differences=int(frame.inputs == "position_difference"),
         sample=int(sample),
     )
-    width = frame.scale if likelihood.ceiling is None else likelihood.ceiling - likelihood.floor
-    return kinds, (frame.scale, likelihood.floor, width, frame.difference_gain)
+    return kinds, (frame.scale, floor, width, frame.difference_gain)
 
 
 def require(condition: object, what: str) -> None:
@@ -120,12 +136,12 @@ def layers(mlp: Any, weights: list[Tensor]) -> Layers:
     return tuple(found)
 
 
-def gaussian(network: GaussianNetwork, weights: list[Tensor]) -> Layers:
+def gaussian(network: Any, weights: list[Tensor]) -> Layers:
     """Collect the weights and the floor of a network that ends in a Gaussian."""
-    known(network, "vrnn.networks.feedforward.GaussianNetwork")
+    known(network, "vrnn.networks.feedforward.LatentNetwork")
     found = layers(network.hidden, weights)
     linear(network.head, weights)
-    weights.append(weights[-1].new_tensor([network.floor]))
+    weights.append(weights[-1].new_tensor([network.latent.floor]))
     return found
 
 

@@ -45,12 +45,6 @@ def gaussian_kl(q: Gaussian, p: Gaussian) -> Tensor:
     return _GaussianKL.apply(*parts)
 
 
-def kl_sides(q: Gaussian, p: Gaussian) -> tuple[Tensor, Tensor]:
-    """Return KL(sg q || p) and KL(q || sg p), each as gaussian_kl; sg stops the gradient."""
-    still_q, still_p = (Gaussian(g.mean.detach(), g.std.detach()) for g in (q, p))
-    return gaussian_kl(still_q, p), gaussian_kl(q, still_p)
-
-
 # The gradients by hand: a fifth of the operators that autograd would run.
 
 

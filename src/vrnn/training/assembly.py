@@ -28,15 +28,17 @@ def assemble(settings: Settings) -> tuple[Pattern, VRNNModule, TraceDataModule]:
     data = TraceDataModule(pattern, settings["training"]["steps"], settings["seed"], **settings["data"])
     schedule = build(settings["w_schedule"], settings["allow"])
     pace = {key: settings["training"][key] for key in ("steps", "log_every")}
-    module = VRNNModule(build_vrnn(settings), schedule, seed=settings["seed"], **pace, **settings["optim"])
+    options = {"gaps": data.gaps.share > 0, "seed": settings["seed"], **pace, **settings["optim"]}
+    module = VRNNModule(build_vrnn(settings), schedule, **options)
     return pattern, module, data
 
 
 def build_vrnn(settings: Settings) -> VRNN:
     """Build the VRNN alone."""
     pattern = pattern_class(settings)
-    parts = {name: build(settings[name], settings["allow"]) for name in ("recurrence", "frame", "likelihood")}
-    return VRNN(x_dim=pattern.x_dim, **settings["model"], **parts, engine=settings["engine"])
+    parts = {name: build(settings[name], settings["allow"]) for name in ("recurrence", "latent", "frame", "likelihood")}
+    prior = build(settings["prior"], settings["allow"])
+    return VRNN(x_dim=pattern.x_dim, **settings["model"], **parts, prior_network=prior, engine=settings["engine"])
 
 
 def pattern_class(settings: Settings) -> type[Pattern]:

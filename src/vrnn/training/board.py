@@ -18,7 +18,7 @@ LAYOUT = {
         split: ["Multiline", [f"{split}/{part}" for part in ("elbo", "log_likelihood", "kl")]]
         for split in ("val", "train")
     },
-    "weight of the KL": {"w": ["Multiline", ["w/w"]], "implied beta": ["Multiline", ["w/implied_beta"]]},
+    "weight of the KL": {name: ["Multiline", [f"w/{name}"]] for name in ("w", "implied_beta", "implied_sigma")},
     "against the automaton": {
         "errors": ["Multiline", ["score/invalid_fraction", "score/transition_tv"]],
         "right": ["Multiline", ["score/laps_right_fraction"]],
@@ -43,11 +43,10 @@ def project(vrnn: VRNN, pattern: Pattern, traces: Sequence[Trace], directory: Pa
     evenly chosen among the observed: the projector's browser does the arithmetic.
     """
     held_out = TraceSet(traces)
-    device = vrnn.prior.head.weight.device
-    generator = torch.Generator(device=device).manual_seed(0)
-    run = vrnn.infer(held_out.x.to(device), mask=held_out.mask.to(device), generator=generator)
+    generator = torch.Generator(device=vrnn.device).manual_seed(0)
+    run = vrnn.infer(held_out.x.to(vrnn.device), mask=held_out.mask.to(vrnn.device), generator=generator)
     known = held_out.mask.T.cpu()
-    codes = run.q.mean.transpose(0, 1).cpu()[known].numpy()
+    codes = vrnn.latent.code(run.q).transpose(0, 1).cpu()[known].numpy()
     names = pattern.names
     rows = [
         f"{names[state] if 0 <= state < len(names) else 'unknown'}\t{lap}\t{step}"
