@@ -10,7 +10,8 @@ import torch
 from vrnn import plots
 from vrnn.config import ConfigError, check_choice
 from vrnn.patterns import read_drawings, write_traces
-from vrnn.training.assembly import assemble, build_vrnn, stored_settings
+from vrnn.pictures import PICTURES
+from vrnn.training.assembly import assemble, build_vrnn, pattern_class, stored_settings
 from vrnn.training.checkpoints import load_weights
 from vrnn.training.measure import measure
 from vrnn.training.report import print_scores, save_figures, write_scores
@@ -68,7 +69,13 @@ def generate_again(
     check_choice("format", format, FORMATS)
     check_choice("checkpoint", checkpoint, CHECKPOINTS)
     _check_least(n=(n, 1), steps=(steps, 1), seed=(seed, 0))
-    vrnn = build_vrnn(stored_settings(run))
+    settings = stored_settings(run)
+    form = pattern_class(settings).form
+    if prefix is not None and form != "plane":
+        raise ConfigError(
+            f"prefix={prefix} is a drawing of points (x, y), but this run's sequences are of the form {form}."
+        )
+    vrnn = build_vrnn(settings)
     load_weights(vrnn, run / "checkpoints" / f"{checkpoint}.ckpt", prefix="vrnn.")
     begun = None if prefix is None else _one_drawing(prefix)
     generator = torch.Generator().manual_seed(seed)
@@ -76,9 +83,9 @@ def generate_again(
     traces = drawn.transpose(0, 1).double().numpy()
     path = Path(out) if out is not None else run / f"generated.{format}"
     if format == "png":
-        plots.save(plots.sheet_figure(traces), path)
+        plots.save(PICTURES[form].sheet(traces), path)
     else:
-        write_traces(path, traces, format)
+        write_traces(path, traces, format, form)
     return path
 
 

@@ -26,6 +26,8 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 from vrnn.config import ConfigError, check, differences, flat
 from vrnn.data.module import TraceDataModule
+from vrnn.data.windows import TraceSet
+from vrnn.pictures import PICTURES
 from vrnn.rundir import CONFIG, DONE, SAMPLE, SCORES, holding, recording_failure, write_atomically
 from vrnn.training.assembly import assemble
 from vrnn.training.board import project
@@ -121,7 +123,8 @@ def train(
     last = directory / "checkpoints" / LAST
     resume = torch.load(last, map_location="cpu", weights_only=True)["global_step"] if last.exists() else None
     board = TensorBoardLogger(directory, name="", version="", default_hp_metric=False, purge_step=resume and resume + 1)
-    shown = torch.as_tensor(data.traces("val")[0].points, dtype=torch.float32)
+    picture = PICTURES[data.pattern.form]
+    shown = TraceSet(data.traces("val")[: picture.together])
     trainer = Trainer(
         **settings["trainer"],
         default_root_dir=directory,
@@ -136,7 +139,7 @@ def train(
         enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in more),
         callbacks=[
             Scalars(),
-            Figures(directory / "figures", pace["figure_every"], pace["val_every"], shown),
+            Figures(directory / "figures", pace["figure_every"], pace["val_every"], shown, picture),
             RunCheckpoints(directory / "checkpoints", pace["checkpoint_every"], pace["val_every"], interruption),
             *more,
         ],
