@@ -26,7 +26,7 @@ import torch
 from torch import nn
 
 from vrnn.engine.threads import set_threads
-from vrnn.networks import GRU, LSTM, MTRNN, VRNN, Elman
+from vrnn.networks import GRU, LSTM, MTRNN, VRNN, Elman, flatten
 from vrnn.objective import LinearW, gaussian_kl
 
 OUTPUTS = Path(__file__).resolve().parent.parent / "outputs"
@@ -77,12 +77,12 @@ def task(workload: Workload, candidate: str) -> Callable[[], object]:
     if w.generate:
         return lambda: vrnn.generate(w.batch, w.steps)
     x = 0.1 * torch.randn(w.steps, w.batch, vrnn.x_dim).cumsum(0)
-    schedule, optimizer = LinearW(), torch.optim.Adam(vrnn.parameters(), lr=1e-3, fused=True)
+    schedule, optimizer = LinearW(), torch.optim.Adam([flatten(vrnn)], lr=1e-3, fused=True)
 
     def step() -> None:
         run = vrnn.infer(x)
         loss = schedule.weigh(vrnn.likelihood.distortion(run.decoder, x), gaussian_kl(run.q, run.p), None).loss
-        optimizer.zero_grad()
+        optimizer.zero_grad(set_to_none=False)
         loss.backward()
         optimizer.step()
 

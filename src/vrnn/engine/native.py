@@ -133,7 +133,9 @@ class _Unroll(torch.autograd.Function):
             kernels.run_backward(*_program(plan), packed, share.tape, *where, sources, targets, d_packed, grads)
             return d_packed
 
-        d_packed = np.sum(each(run, ctx.shares), axis=0)
+        d_packed, *others = each(run, ctx.shares)
+        for other in others:
+            d_packed += other
         d_inputs = (part if len(part) else None for part in (d_features, d_noise))
         return None, None, *d_inputs, d_memory, *_unpack(plan, d_packed, weights)
 

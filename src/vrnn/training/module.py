@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vrnn.data.windows import Batch
 from vrnn.engine.interface import State
+from vrnn.networks.flat import flatten
 from vrnn.networks.vrnn import VRNN, Inference
 from vrnn.objective.distributions import gaussian_kl, where_observed
 from vrnn.objective.reduction import mean_per_step, mean_per_trace
@@ -52,8 +53,8 @@ class VRNNModule(LightningModule):
         self.scalars: dict[str, float] = {}
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """Adam with warm-up and cosine decay, stepped every batch."""
-        optimizer = torch.optim.Adam(self.vrnn.parameters(), lr=self.learning_rate, fused=True)
+        """Adam over all weights as one, with warm-up and cosine decay, stepped every batch."""
+        optimizer = torch.optim.Adam([flatten(self.vrnn)], lr=self.learning_rate, fused=True)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.learning_rate_factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
@@ -88,9 +89,13 @@ class VRNNModule(LightningModule):
         """Whether this training step writes its scalars."""
         return (self.global_step + 1) % self.log_every == 0
 
+    def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: Any) -> None:
+        """In place: see flatten."""
+        optimizer.zero_grad(set_to_none=False)
+
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
         """Clip the global norm, before the step; a norm that is not finite stops the run before it can spoil the weights."""
-        norm = torch.nn.utils.clip_grad_norm_(self.vrnn.parameters(), self.clip or math.inf)
+        norm = torch.nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], self.clip or math.inf)
         if not torch.isfinite(norm):
             raise NonFiniteError(self._diagnosis("gradient norm", norm))
         if self.log_due:
