@@ -27,7 +27,7 @@ from torch import nn
 
 from vrnn.engine.threads import set_threads
 from vrnn.networks import GRU, LSTM, MTRNN, VRNN, Elman, flatten
-from vrnn.objective import LinearW, gaussian_kl
+from vrnn.objective import LinearW, Terms
 
 OUTPUTS = Path(__file__).resolve().parent.parent / "outputs"
 TURN = 0.05
@@ -81,7 +81,12 @@ def task(workload: Workload, candidate: str) -> Callable[[], object]:
 
     def step() -> None:
         run = vrnn.infer(x)
-        loss = schedule.weigh(vrnn.likelihood.distortion(run.decoder, x), gaussian_kl(run.q, run.p), None).loss
+        terms = Terms(
+            vrnn.likelihood.distortion(run.decoder, x),
+            vrnn.latent.kl(run.q, run.p),
+            lambda: vrnn.latent.kl_sides(run.q, run.p),
+        )
+        loss = schedule.weigh(terms).loss
         optimizer.zero_grad(set_to_none=False)
         loss.backward()
         optimizer.step()

@@ -18,6 +18,12 @@ GROUP_FILES = [file for file in GROUP_FILES if file.parts[0] != "search"]  # of 
 ALL_FILES = sorted((ROOT / "conf").rglob("*.yaml"))
 
 
+COMPANIONS = {  # what a choice wants beside it
+    ("latent", "none"): ["w_schedule=constant"],
+    ("recurrence", "none"): ["prior=standard", "model.h_dim=0"],
+}
+
+
 @pytest.fixture
 def drawing(tmp_path):
     angle = np.linspace(0, 12, 300)
@@ -28,7 +34,7 @@ def drawing(tmp_path):
 @pytest.mark.parametrize("file", GROUP_FILES, ids=str)
 def test_every_file_of_every_group_builds(composed, file, drawing):
     group, name = file.parts[0], file.stem
-    extra = [f"dataset.files=[{drawing}]"] if name == "traces" else []
+    extra = [f"dataset.files=[{drawing}]"] if name == "traces" else COMPANIONS.get((group, name), [])
     settings = check(composed(f"{group}={name}", *extra))
     pattern, module, data = assemble(settings)
     assert pattern is data.pattern

@@ -87,6 +87,8 @@ class Config:
     allow: list[str] = field(default_factory=lambda: ["vrnn"])
     model: Model = field(default_factory=Model)
     recurrence: Any = MISSING
+    latent: Any = MISSING
+    prior: Any = MISSING
     frame: Any = MISSING
     likelihood: Any = MISSING
     w_schedule: Any = MISSING

@@ -216,7 +216,7 @@ def test_generation(likelihood, frame, sample):
         state, generator = vrnn.initial_state(5), torch.Generator().manual_seed(2)
         pieces = []
         for steps in (20, 10):
-            noise = Noise.draw(steps, 5, 3, 2, like=state.memory, generator=generator)
+            noise = Noise.draw(steps, 5, vrnn.latent, 2, like=state.memory, generator=generator)
             with torch.no_grad():
                 points, state = engine.generate(vrnn, noise, state, sample)
             pieces.append(points)
@@ -251,7 +251,7 @@ def test_state_given_is_not_changed():
     vrnn = model()
     state = State(*(torch.randn(2, dim).double() for dim in (11, 2, 2)), torch.zeros(2, dtype=torch.bool))
     before = [part.clone() for part in state]
-    native.generate(vrnn, Noise.draw(3, 2, 3, 2, like=state.memory), state, True)
+    native.generate(vrnn, Noise.draw(3, 2, vrnn.latent, 2, like=state.memory), state, True)
     assert all(torch.equal(a, b) for a, b in zip(state, before, strict=True))
 
 

@@ -71,7 +71,7 @@ def test_two_windows_with_carried_state_are_one(frame, cut):
     with torch.no_grad():
         vrnn.encoder.head.weight[3:] = 0
         vrnn.encoder.head.bias[3:] = -60
-    vrnn.encoder.floor = 0.0
+    vrnn.latent.floor = 0.0
     whole = vrnn.infer(x)
     first = vrnn.infer(x[:cut])
     second = vrnn.infer(x[cut:], first.state)
@@ -220,4 +220,4 @@ def test_prior_and_posterior_reach_both_signs_and_small_deviations():
     assert (p.mean > 0).any(0).all()
     assert (p.mean < 0).any(0).all()
     assert (p.std < 1).any()
-    assert math.isclose(float(vrnn.prior.floor), 1e-4)
+    assert math.isclose(float(vrnn.latent.floor), 1e-4)

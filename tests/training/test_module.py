@@ -14,6 +14,7 @@ from vrnn.objective import (
     GaussianLikelihood,
     GaussianMixtureLikelihood,
     MSELikelihood,
+    Terms,
     gaussian_kl,
 )
 from vrnn.training.module import NonFiniteError, VRNNModule
@@ -73,7 +74,10 @@ def test_state_is_carried_and_cut_from_the_graph(module):
     following = batch(seed=1)._replace(start=torch.tensor([False, False, True]))
     before = module.carried
     seen = []
-    module.vrnn.infer, infer = lambda x, state, mask: seen.append(state) or infer(x, state, mask), module.vrnn.infer
+    module.vrnn.infer, infer = (
+        lambda x, state, mask, fill: seen.append(state) or infer(x, state, mask),
+        module.vrnn.infer,
+    )
     module.training_step(following, 1)
     torch.testing.assert_close(seen[0].memory[:2], before.memory[:2])
     assert seen[0].memory[2].abs().sum() == 0
@@ -113,8 +117,9 @@ def test_scalars_mean_what_their_names_say():
     kl = kl_divergence(Normal(*run.q), Normal(*run.p))
     mean, std = run.decoder
     distortion = torch.full((7, 3), 0.02)
-    weighted = module.w_schedule.weigh(distortion, gaussian_kl(run.q, run.p), None)
-    scalars = module.summary(x, None, run, distortion, gaussian_kl(run.q, run.p), weighted)
+    terms = Terms(distortion, gaussian_kl(run.q, run.p), lambda: vrnn.latent.kl_sides(run.q, run.p))
+    weighted = module.w_schedule.weigh(terms)
+    scalars = module.summary(run, distortion, gaussian_kl(run.q, run.p), weighted)
     log_likelihood = Normal(mean, std).log_prob(x).sum(-1).mean()
     expected = {
         "train/RE": ((x - mean) ** 2 + std**2).mean(),

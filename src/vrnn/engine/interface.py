@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from vrnn.objective.distributions import Gaussian
+from vrnn.objective.latents import Latent
 
 
 class UnsupportedError(ValueError):
@@ -63,13 +63,14 @@ class State(NamedTuple):
 class Unrolled(NamedTuple):
     """The six networks run over T steps of observed points.
 
-    h: (T, B, h_dim), h_{t-1}: what step t sees. q, p: posterior and prior of z_t, z: the posterior's sample, (T, B, z_dim).
+    h: (T, B, h_dim), h_{t-1}: what step t sees. q, p: posterior and prior of z_t, parts (T, B, …); z: the posterior's sample,
+    (T, B, z_dim).
     raw: (T, B, n_outputs), the decoder's raw outputs. memory: (B, state_dim) after the last step.
     """
 
     h: Tensor
-    q: Gaussian
-    p: Gaussian
+    q: tuple[Tensor, ...]
+    p: tuple[Tensor, ...]
     raw: Tensor
     z: Tensor
     memory: Tensor
@@ -78,7 +79,7 @@ class Unrolled(NamedTuple):
 class Noise(NamedTuple):
     """All the chance that T generated steps need, drawn beforehand so that every engine draws the same trace.
 
-    z: (T, B, z_dim) and x: (T, B, x_dim) standard normal, uniform: (T, B).
+    z: (T, B, n_noise), the latent's; x: (T, B, x_dim) standard normal, uniform: (T, B).
     """
 
     z: Tensor
@@ -86,11 +87,11 @@ class Noise(NamedTuple):
     uniform: Tensor
 
     @classmethod
-    def draw(cls, steps: int, batch: int, z_dim: int, x_dim: int, like: Tensor, generator: Any = None) -> Noise:
+    def draw(cls, steps: int, batch: int, latent: Latent, x_dim: int, like: Tensor, generator: Any = None) -> Noise:
         """Draw it from a torch.Generator, or from torch's global one."""
         make = {"dtype": like.dtype, "device": like.device, "generator": generator}
         return cls(
-            torch.randn(steps, batch, z_dim, **make),
+            latent.noise(steps, batch, like=like, generator=generator),
             torch.randn(steps, batch, x_dim, **make),
             torch.rand(steps, batch, **make),
         )

@@ -30,7 +30,7 @@ class Structure(NamedTuple):
     encoder: Layers
     prior: Layers
     decoder: Layers
-    squash: tuple[int, int]
+    squash: int
 
 
 class Port(NamedTuple):
@@ -176,8 +176,8 @@ def plan(structure: Structure) -> Plan:
     # The weights are taken in this order: see native.weights.
     phi_x, see = build.mlp(s.phi_x, [features])
     phi_z, read_z = build.mlp(s.phi_z, [z])
-    q_mean, q_std, encode = build.gaussian(s.encoder, [phi_x, h], z_dim, s.squash[0])
-    p_mean, p_std, expect = build.gaussian(s.prior, [h], z_dim, s.squash[1])
+    q_mean, q_std, encode = build.gaussian(s.encoder, [phi_x, h], z_dim, s.squash)
+    p_mean, p_std, expect = build.gaussian(s.prior, [h], z_dim, s.squash)
     hidden, decode = build.mlp(s.decoder, [phi_z, h])
     raw, last = build.linear(s.outputs, [hidden])
     recur_ahead, recur = build.recurrence(s.recurrence, h, [phi_x, phi_z])

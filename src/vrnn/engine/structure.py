@@ -5,7 +5,7 @@ Only modules of exactly the known classes, without hooks, are accepted: anything
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +18,8 @@ from vrnn.engine.tiles import lanes
 from vrnn.objective.likelihoods import GaussianLikelihood, GaussianMixtureLikelihood, MSELikelihood
 
 if TYPE_CHECKING:
-    from vrnn.networks.feedforward import GaussianNetwork
     from vrnn.networks.vrnn import VRNN
+    from vrnn.objective.latents import GaussianLatent
 
 LINEAR, SEQUENTIAL = "torch.nn.modules.linear.Linear", "torch.nn.modules.container.Sequential"
 ACTIVATIONS = {nn.ReLU: RELU, nn.Tanh: TANH, nn.ELU: ELU, nn.SiLU: SILU}
@@ -36,6 +36,7 @@ def examine(vrnn: VRNN) -> tuple[Structure, list[Tensor]]:
         UnsupportedError: the kernels do not know one of its parts.
     """
     known(vrnn, "vrnn.networks.vrnn.VRNN")
+    known(vrnn.latent, "vrnn.objective.latents.GaussianLatent")
     known(vrnn.decoder, SEQUENTIAL)
     hidden, last = vrnn.decoder
     weights: list[Tensor] = []
@@ -54,7 +55,7 @@ def examine(vrnn: VRNN) -> tuple[Structure, list[Tensor]]:
     require(len(kinds) == 1, "they need all weights in one place and precision")
     require(first.dtype in (torch.float32, torch.float64), f"they know float32 and float64, not {first.dtype}")
     sizes: dict[str, Any] = {"features": first.shape[1], "z_dim": vrnn.z_dim, "h_dim": vrnn.h_dim}
-    squash = SQUASHES[vrnn.encoder.std], SQUASHES[vrnn.prior.std]
+    squash = SQUASHES[cast("GaussianLatent", vrnn.latent).std]
     return Structure(lane=lanes(first.itemsize), **sizes, **networks, squash=squash), weights
 
 
@@ -120,12 +121,12 @@ def layers(mlp: Any, weights: list[Tensor]) -> Layers:
     return tuple(found)
 
 
-def gaussian(network: GaussianNetwork, weights: list[Tensor]) -> Layers:
+def gaussian(network: Any, weights: list[Tensor]) -> Layers:
     """Collect the weights and the floor of a network that ends in a Gaussian."""
-    known(network, "vrnn.networks.feedforward.GaussianNetwork")
+    known(network, "vrnn.networks.feedforward.LatentNetwork")
     found = layers(network.hidden, weights)
     linear(network.head, weights)
-    weights.append(weights[-1].new_tensor([network.floor]))
+    weights.append(weights[-1].new_tensor([network.latent.floor]))
     return found
 
 

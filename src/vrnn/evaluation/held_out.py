@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from vrnn.objective.distributions import gaussian_kl
-
 if TYPE_CHECKING:
     from vrnn.networks.vrnn import VRNN
 
@@ -24,8 +22,9 @@ def held_out_scores(vrnn: VRNN, x: Tensor, mask: Tensor, generator: torch.Genera
     `active_dims`: latent dimensions with more than 0.01 nats per step. One sample of z a step, from `generator`.
     """
     run = vrnn.infer(x, mask=mask, generator=generator)
-    kl_dims = gaussian_kl(run.q, run.p).masked_fill(~mask.unsqueeze(-1), 0.0)
-    log_likelihood = torch.where(mask, vrnn.likelihood.log_prob(run.decoder, x), 0.0).sum(0).double()
+    mask = mask if run.mask is None else run.mask
+    kl_dims = vrnn.latent.kl(run.q, run.p).masked_fill(~mask.unsqueeze(-1), 0.0)
+    log_likelihood = torch.where(mask, vrnn.likelihood.log_prob(run.decoder, run.x), 0.0).sum(0).double()
     kl = kl_dims.sum((0, 2)).double()
     steps = mask.sum(0)
     scores: dict[str, float | int | None] = {}

@@ -1,7 +1,7 @@
-from vrnn.networks.feedforward import MLP, GaussianNetwork
+from vrnn.networks.feedforward import MLP, LatentNetwork, StandardPrior
 from vrnn.networks.flat import flatten
 from vrnn.networks.frame import Frame
-from vrnn.networks.recurrence import GRU, LSTM, MTRNN, Elman, Recurrence
+from vrnn.networks.recurrence import GRU, LSTM, MTRNN, Elman, NoRecurrence, Recurrence
 from vrnn.networks.vrnn import VRNN, Inference
 
 __all__ = [
@@ -12,8 +12,10 @@ __all__ = [
     "VRNN",
     "Elman",
     "Frame",
-    "GaussianNetwork",
     "Inference",
+    "LatentNetwork",
+    "NoRecurrence",
     "Recurrence",
+    "StandardPrior",
     "flatten",
 ]

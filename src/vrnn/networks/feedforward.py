@@ -1,4 +1,4 @@
-"""Networks without memory: the multilayer perceptron, and one that ends in a Gaussian."""
+"""Networks without memory: the multilayer perceptron, and what ends in a distribution over z."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from vrnn.objective.distributions import Gaussian
-from vrnn.objective.likelihoods import Squash, positive
+from vrnn.objective.latents import Latent
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "elu": nn.ELU, "silu": nn.SiLU}
 
@@ -28,28 +27,30 @@ class MLP(nn.Sequential):
         self.out_dim = hidden[-1]
 
 
-class GaussianNetwork(nn.Module):
-    """An MLP with a linear head for the mean and one for the standard deviation: (…, in_dim) -> Gaussian (…, out_dim).
+class LatentNetwork(nn.Module):
+    """An MLP with a linear head whose outputs are read as a distribution over z: (…, in_dim) -> a distribution of rows (…)."""
 
-    The mean head is linear so that it reaches both signs; std = softplus or sigmoid of a linear head, plus `floor`.
-    """
-
-    def __init__(
-        self,
-        in_dim: int,
-        hidden: Sequence[int],
-        out_dim: int,
-        activation: str = "relu",
-        std: Squash = "softplus",
-        floor: float = 1e-4,
-    ):
+    def __init__(self, in_dim: int, hidden: Sequence[int], latent: Latent, activation: str = "relu"):
         super().__init__()
         self.hidden = MLP(in_dim, hidden, activation)
-        self.head = nn.Linear(self.hidden.out_dim, 2 * out_dim)
-        self.std: Squash = std
-        self.floor = floor
+        self.head = nn.Linear(self.hidden.out_dim, latent.n_outputs)
+        self.latent = latent
 
-    def forward(self, inputs: Tensor) -> Gaussian:
+    def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
         """Run it on any leading shape."""
-        mean, raw_std = self.head(self.hidden(inputs)).chunk(2, dim=-1)
-        return Gaussian(mean, positive(raw_std, self.std, self.floor))
+        return self.latent.read(self.head(self.hidden(inputs)))
+
+
+class StandardPrior(nn.Module):
+    """The latent's standard distribution whatever came before, N(0, 1) or all classes alike: the prior of VRNN-I.
+
+    Takes what LatentNetwork takes, and learns nothing.
+    """
+
+    def __init__(self, in_dim: int, hidden: Sequence[int], latent: Latent, activation: str = "relu"):
+        super().__init__()
+        self.latent = latent
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """One for each row of the inputs (…, in_dim)."""
+        return self.latent.standard(inputs)

@@ -107,6 +107,14 @@ class MTRNN(Recurrence):
         return self.keep * state + (1 - self.keep) * self.cell(inputs, state)
 
 
+class NoRecurrence(Recurrence):
+    """No memory at all, h_dim 0: what is left of a VRNN is a VAE of single points."""
+
+    def forward(self, inputs: Tensor, state: Tensor) -> Tensor:
+        """The same empty state (B, 0)."""
+        return state
+
+
 def chrono_bias(h_dim: int, t_max: float) -> Tensor:
     """Return log(U(1, t_max - 1)) for each of h_dim units. Tallec & Ollivier 2018, arXiv 1804.11188, equation 13."""
     if t_max <= 2:

@@ -1,12 +1,14 @@
 """How much the KL weighs: one class a scheme.
 
-A schedule is given the step's distortion (T, B), the exact KL of each latent dimension (T, B, z_dim) and the mask, and yields
-the loss. Whatever it remembers (w, a step count) is a buffer, so it is part of every checkpoint.
+A schedule is given a training step's terms and yields the loss. Whatever it remembers (w, a step count) is a buffer, so it is
+part of every checkpoint.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 import torch
@@ -17,19 +19,39 @@ from vrnn.objective.reduction import mean_per_step, mean_per_trace
 logger = logging.getLogger(__name__)
 
 
+class Terms(NamedTuple):
+    """What a training step amounts to before it is weighed.
+
+    distortion: (T, B), what a likelihood makes of it: -log p(x | z) in nats, or a squared error.
+    kl: (T, B, groups), the exact KL(q || p) of each group of latent variables, in nats; a Gaussian's groups are its dimensions.
+    sides: makes the same KL twice, KL(sg q || p) and KL(q || sg p), sg being a stop of the gradient: one teaches the prior
+        alone, the other the posterior alone.
+    mask: (T, B), True where there is something to learn from; None: everywhere.
+    """
+
+    distortion: Tensor
+    kl: Tensor
+    sides: Callable[[], tuple[Tensor, Tensor]]
+    mask: Tensor | None = None
+
+
 class Weighted(NamedTuple):
-    """loss: () to minimise; w: () the weight as the scheme defines it; w_per_step: () the same against KL per step."""
+    """loss: () to minimise; w: () the weight as the scheme defines it; w_per_step: () the same against KL per step.
+
+    log: what else the scheme wants written down, by name, each ().
+    """
 
     loss: Tensor
     w: Tensor
     w_per_step: Tensor
+    log: Mapping[str, Tensor] = MappingProxyType({})
 
 
 class WSchedule(nn.Module):
     """The interface: `weigh` gives the loss of a training step and, in training mode, moves the schedule one step on."""
 
-    def weigh(self, distortion: Tensor, kl: Tensor, mask: Tensor | None) -> Weighted:
-        """distortion: (T, B); kl: (T, B, z_dim) in nats; mask: (T, B) or None."""
+    def weigh(self, terms: Terms) -> Weighted:
+        """Make a loss of a step's terms."""
         raise NotImplementedError
 
 
@@ -54,14 +76,15 @@ class LinearW(WSchedule):
         self.start, self.end, self.steps, self.free_nats = start, end, steps, free_nats
         self.register_buffer("n", torch.zeros((), dtype=torch.long))
 
-    def weigh(self, distortion: Tensor, kl: Tensor, mask: Tensor | None) -> Weighted:
+    def weigh(self, terms: Terms) -> Weighted:
         """Mean over observed steps, both terms."""
+        kl = terms.kl
         share = (self.n / self.steps).clamp(max=1.0) if self.steps else torch.ones_like(self.n, dtype=kl.dtype)
         w = (self.start + (self.end - self.start) * share).to(kl.dtype)
         if self.training:
             self.n += 1
-        rate = mean_per_step(kl.sum(-1), mask).clamp(min=self.free_nats)
-        return Weighted(mean_per_step(distortion, mask) + w * rate, w, w)
+        rate = mean_per_step(kl.sum(-1), terms.mask).clamp(min=self.free_nats)
+        return Weighted(mean_per_step(terms.distortion, terms.mask) + w * rate, w, w)
 
 
 class ConstantW(LinearW):
@@ -110,10 +133,11 @@ class AdaptiveW(WSchedule):
         self.register_buffer("w", torch.tensor(float(w_0)))
         self.warned = False
 
-    def weigh(self, distortion: Tensor, kl: Tensor, mask: Tensor | None) -> Weighted:
+    def weigh(self, terms: Terms) -> Weighted:
         """Weigh with the present w; then, in training, move it."""
         reduce = mean_per_trace if self.reduction == "sum" else mean_per_step
-        re, de = mean_per_step(distortion, mask), reduce((kl + self.offset).sum(-1), mask)
+        distortion, mask = terms.distortion, terms.mask
+        re, de = mean_per_step(distortion, mask), reduce((terms.kl + self.offset).sum(-1), mask)
         w = self.w.clone()
         w_per_step = w * mean_per_trace(torch.ones_like(distortion), mask) if self.reduction == "sum" else w
         if self.training:

@@ -34,8 +34,9 @@ def assemble(settings: Settings) -> tuple[Pattern, VRNNModule, TraceDataModule]:
 
 def build_vrnn(settings: Settings) -> VRNN:
     """Build the VRNN alone."""
-    parts = {name: build(settings[name], settings["allow"]) for name in ("recurrence", "frame", "likelihood")}
-    return VRNN(**settings["model"], **parts, engine=settings["engine"])
+    parts = {name: build(settings[name], settings["allow"]) for name in ("recurrence", "latent", "frame", "likelihood")}
+    prior = build(settings["prior"], settings["allow"])
+    return VRNN(**settings["model"], **parts, prior_network=prior, engine=settings["engine"])
 
 
 def stored_settings(directory: Path) -> Settings:

@@ -43,11 +43,10 @@ def project(vrnn: VRNN, pattern: Pattern, traces: Sequence[Trace], directory: Pa
     CODES of them, evenly chosen: the projector's browser does the arithmetic.
     """
     held_out = TraceSet(traces)
-    device = vrnn.prior.head.weight.device
-    generator = torch.Generator(device=device).manual_seed(0)
-    run = vrnn.infer(held_out.x.to(device), mask=held_out.mask.to(device), generator=generator)
+    generator = torch.Generator(device=vrnn.device).manual_seed(0)
+    run = vrnn.infer(held_out.x.to(vrnn.device), mask=held_out.mask.to(vrnn.device), generator=generator)
     known = held_out.mask.T.cpu()
-    codes = run.q.mean.transpose(0, 1).cpu()[known].numpy()
+    codes = vrnn.latent.code(run.q).transpose(0, 1).cpu()[known].numpy()
     names = pattern.automaton.names if isinstance(pattern, AutomatonPattern) else []
     rows = [
         f"{names[state] if 0 <= state < len(names) else 'unknown'}\t{lap}\t{step}"

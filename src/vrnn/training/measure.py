@@ -32,7 +32,7 @@ def measure(
     `judge` is the same score on as many fresh true traces: what a perfect model would get.
     """
     vrnn.eval()
-    generator = torch.Generator(device=vrnn.prior.head.weight.device).manual_seed(seed)
+    generator = torch.Generator(device=vrnn.device).manual_seed(seed)
     test, held_out = data.traces("test"), TraceSet(data.traces("test"))
     scores: Scores = held_out_scores(
         vrnn, held_out.x.to(generator.device), held_out.mask.to(generator.device), generator

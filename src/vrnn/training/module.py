@@ -14,9 +14,9 @@ from vrnn.data.windows import Batch
 from vrnn.engine.interface import State
 from vrnn.networks.flat import flatten
 from vrnn.networks.vrnn import VRNN, Inference
-from vrnn.objective.distributions import gaussian_kl, where_observed
+from vrnn.objective.latents import CategoricalLatent
 from vrnn.objective.reduction import mean_per_step, mean_per_trace
-from vrnn.objective.w_schedules import Weighted, WSchedule
+from vrnn.objective.w_schedules import ConstantW, Terms, Weighted, WSchedule
 
 ACTIVE_NATS = 0.01  # a latent dimension whose KL exceeds this, in nats per step, counts as active
 
@@ -30,6 +30,7 @@ class VRNNModule(LightningModule):
 
     learning_rate: Adam's, after `warmup_steps` of linear warm-up, decaying along a cosine to final_fraction of it at
     `steps`. clip: the largest global gradient norm (None: no clipping). log_every: steps between two rows of scalars.
+    gaps: whether points are missing within traces, not only past their ends; the model then fills them in.
     """
 
     def __init__(
@@ -43,12 +44,16 @@ class VRNNModule(LightningModule):
         clip: float | None = 1.0,
         log_every: int = 25,
         seed: int = 0,
+        gaps: bool = False,
     ):
         super().__init__()
+        if not vrnn.latent.groups and type(w_schedule) is not ConstantW:
+            raise ValueError("latent=none leaves no KL to weigh: choose w_schedule=constant.")
         self.vrnn, self.w_schedule = vrnn, w_schedule
         self.steps, self.warmup_steps, self.final_fraction = steps, warmup_steps, final_fraction
         self.learning_rate, self.clip = learning_rate, clip
         self.log_every, self.seed = log_every, seed
+        self.fill = gaps
         self.carried: State | None = None
         self.scalars: dict[str, float] = {}
 
@@ -71,17 +76,18 @@ class VRNNModule(LightningModule):
             batch.start
         ):  # the last, smaller group of an epoch, or the first after it
             state = self.vrnn.initial_state(len(batch.start))
-        mask = None if batch.mask.all() else batch.mask
-        run = self.vrnn.infer(batch.x, state.to(batch.x.device).reset(batch.start), mask)
+        run = self.vrnn.infer(batch.x, state.to(batch.x.device).reset(batch.start), batch.mask, fill=self.fill)
         self.carried = run.state.detach()
-        x = where_observed(batch.x, mask)  # a NaN in the padding would come back through the gradient
-        distortion = self.vrnn.likelihood.distortion(run.decoder, x)
-        kl = gaussian_kl(run.q, run.p)
-        weighted = self.w_schedule.weigh(distortion, kl, mask)
+        latent, distortion = self.vrnn.latent, self.vrnn.distortion(run)
+        kl = latent.kl(run.q, run.p)
+        weighted = self.w_schedule.weigh(Terms(distortion, kl, lambda: latent.kl_sides(run.q, run.p), run.mask))
+        if isinstance(latent, CategoricalLatent) and latent.balance:
+            unused = latent.balance * (1 - weighted.w).clamp(min=0) * latent.unused(run.q, run.mask)
+            weighted = weighted._replace(loss=weighted.loss + unused)
         if not torch.isfinite(weighted.loss):
             raise NonFiniteError(self._diagnosis("loss", weighted.loss.detach()))
         if self.log_due:
-            self.scalars = self.summary(x, mask, run, distortion, kl, weighted)
+            self.scalars = self.summary(run, distortion, kl, weighted)
         return weighted.loss
 
     @property
@@ -103,11 +109,9 @@ class VRNNModule(LightningModule):
             self.scalars.update(rates)
 
     @torch.no_grad()
-    def summary(
-        self, x: Tensor, mask: Tensor | None, run: Inference, distortion: Tensor, kl: Tensor, weighted: Weighted
-    ) -> dict[str, float]:
+    def summary(self, run: Inference, distortion: Tensor, kl: Tensor, weighted: Weighted) -> dict[str, float]:
         """The scalars of a training step: nats per step unless the name says otherwise."""
-        likelihood = self.vrnn.likelihood
+        likelihood, x, mask = self.vrnn.likelihood, run.x, run.mask
         moments = likelihood.moments(run.decoder)
         re = mean_per_step(((x - moments.mean).square() + moments.std.square()).mean(-1), mask)
         de = mean_per_trace((kl + 0.5).sum(-1), mask)
@@ -120,16 +124,16 @@ class VRNNModule(LightningModule):
             },
             "w/w": float(weighted.w),
             "w/implied_beta": float(weighted.w_per_step * nats),
+            **{f"w/{name}": float(value) for name, value in weighted.log.items()},
             "train/mean_sigma": float(mean_per_step(moments.std.mean(-1), mask)),
         }
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """The bound on held-out traces, with the same noise every time."""
-        mask = None if batch.mask.all() else batch.mask
-        run = self.vrnn.infer(batch.x, mask=mask, generator=self.noise_generator())
-        kl = gaussian_kl(run.q, run.p)
-        scalars = bound("val", self.vrnn.likelihood.log_prob(run.decoder, batch.x), kl, mask)
-        per_dim = [mean_per_step(kl[..., i], mask) for i in range(kl.shape[-1])]
+        run = self.vrnn.infer(batch.x, mask=batch.mask, generator=self.noise_generator())
+        kl = self.vrnn.latent.kl(run.q, run.p)
+        scalars = bound("val", self.vrnn.likelihood.log_prob(run.decoder, run.x), kl, run.mask)
+        per_dim = [mean_per_step(kl[..., i], run.mask) for i in range(kl.shape[-1])]
         scalars |= {f"kl_per_dim/{i:02d}": float(value) for i, value in enumerate(per_dim)}
         scalars["val/active_dims"] = float(sum(value > ACTIVE_NATS for value in per_dim))
         self.log("val/elbo", scalars["val/elbo"], logger=False, batch_size=batch.x.shape[1])
