@@ -26,8 +26,9 @@ import torch
 from torch import nn
 
 from vrnn.engine.threads import set_threads
-from vrnn.networks import GRU, LSTM, MTRNN, VRNN, Elman, flatten
+from vrnn.networks import GRU, LSTM, MTRNN, VRNN, Elman
 from vrnn.objective import LinearW, Terms
+from vrnn.training.adam import FlatAdam
 
 OUTPUTS = Path(__file__).resolve().parent.parent / "outputs"
 TURN = 0.05
@@ -77,7 +78,12 @@ def task(workload: Workload, candidate: str) -> Callable[[], object]:
     if w.generate:
         return lambda: vrnn.generate(w.batch, w.steps)
     x = 0.1 * torch.randn(w.steps, w.batch, vrnn.x_dim).cumsum(0)
-    schedule, optimizer = LinearW(), torch.optim.Adam([flatten(vrnn)], lr=1e-3, fused=True)
+    return training_step(vrnn, x)
+
+
+def training_step(vrnn: VRNN, x: torch.Tensor) -> Callable[[], object]:
+    """Return a step of plain PyTorch on x (T, B, x_dim): forward, loss, backward, Adam."""
+    schedule, optimizer = LinearW(), FlatAdam(vrnn, lr=1e-3)
 
     def step() -> None:
         run = vrnn.infer(x)
@@ -87,7 +93,7 @@ def task(workload: Workload, candidate: str) -> Callable[[], object]:
             lambda: vrnn.latent.kl_sides(run.q, run.p),
         )
         loss = schedule.weigh(terms).loss
-        optimizer.zero_grad(set_to_none=False)
+        optimizer.zero_grad()
         loss.backward()
         optimizer.step()
 

@@ -41,6 +41,7 @@ def test_learning_rate_warms_up_and_decays_along_a_cosine(module):
 
 def test_gradients_are_clipped_to_the_global_norm(module):
     optimizer = module.configure_optimizers()["optimizer"]
+    optimizer.zero_grad()
     (1e3 * module.training_step(batch(), 0)).backward()
     module.configure_gradient_clipping(optimizer)
     norm = math.sqrt(sum(float(p.grad.square().sum()) for p in module.vrnn.parameters()))
@@ -49,6 +50,7 @@ def test_gradients_are_clipped_to_the_global_norm(module):
 
 def test_a_gradient_that_is_not_finite_stops_training(module):
     optimizer = module.configure_optimizers()["optimizer"]
+    optimizer.zero_grad()
     module.training_step(batch(), 0).backward()
     module.vrnn.decoder[1].bias.grad[0] = math.inf
     with pytest.raises(NonFiniteError, match="gradient norm became"):

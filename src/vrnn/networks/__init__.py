@@ -1,5 +1,4 @@
 from vrnn.networks.feedforward import MLP, LatentNetwork, StandardPrior
-from vrnn.networks.flat import flatten
 from vrnn.networks.frame import Frame
 from vrnn.networks.recurrence import GRU, LSTM, MTRNN, Elman, NoRecurrence, Recurrence
 from vrnn.networks.vrnn import VRNN, Inference
@@ -17,5 +16,4 @@ __all__ = [
     "NoRecurrence",
     "Recurrence",
     "StandardPrior",
-    "flatten",
 ]

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from vrnn.data.windows import Batch
 from vrnn.engine.interface import State
-from vrnn.networks.flat import flatten
 from vrnn.networks.vrnn import VRNN, Inference
 from vrnn.objective.latents import CategoricalLatent
 from vrnn.objective.reduction import mean_per_step, mean_per_trace
 from vrnn.objective.w_schedules import ConstantW, Terms, Weighted, WSchedule
+from vrnn.training.adam import FlatAdam
 
 ACTIVE_NATS = 0.01  # a latent dimension whose KL exceeds this, in nats per step, counts as active
 
@@ -59,7 +59,7 @@ class VRNNModule(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Adam over all weights as one, with warm-up and cosine decay, stepped every batch."""
-        optimizer = torch.optim.Adam([flatten(self.vrnn)], lr=self.learning_rate, fused=True)
+        optimizer = FlatAdam(self.vrnn, lr=self.learning_rate)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.learning_rate_factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
@@ -94,10 +94,6 @@ class VRNNModule(LightningModule):
     def log_due(self) -> bool:
         """Whether this training step writes its scalars."""
         return (self.global_step + 1) % self.log_every == 0
-
-    def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: Any) -> None:
-        """In place: see flatten."""
-        optimizer.zero_grad(set_to_none=False)
 
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
         """Clip the global norm, before the step; a norm that is not finite stops the run before it can spoil the weights."""
