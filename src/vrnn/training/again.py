@@ -13,7 +13,8 @@ from vrnn.patterns import read_drawings, write_traces
 from vrnn.training.assembly import assemble, build_vrnn, stored_settings
 from vrnn.training.checkpoints import load_weights
 from vrnn.training.measure import measure
-from vrnn.training.report import print_scores, save_figures, write_scores
+from vrnn.training.outcome import print_scores
+from vrnn.training.report import save_figures, write_scores
 
 CHECKPOINTS = ("last", "best")
 FORMATS = ("png", "npz", "csv", "svg")
