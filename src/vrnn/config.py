@@ -259,6 +259,13 @@ def check(config: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in resolved.items()}
 
 
+def request(config: DictConfig) -> tuple[dict[str, Any], bool]:
+    """Return the settings a run is known by, checked (see `check`), and whether it is to start over."""
+    settings = check(config)
+    del settings["sweep"]  # where the run lies, not what it is
+    return settings, settings.pop("fresh")
+
+
 def check_choice(key: str, value: str, choices: tuple[str, ...]) -> None:
     """Raise ConfigError if a value is none of its choices."""
     if value not in choices:

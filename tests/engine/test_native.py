@@ -178,7 +178,10 @@ def test_threads_share_the_batch_and_repeat_bit_for_bit(threads):
 def test_odd_inputs(engine):
     """No traces at all, one that is not contiguous, one that wants a gradient: right answers. No steps: a clear error."""
     vrnn = model(h_dim=1, engine=engine)
-    assert vrnn.infer(torch.zeros(4, 0, 2).double()).z.shape == (4, 0, 3)
+    nothing = vrnn.infer(torch.zeros(4, 0, 2).double())
+    assert nothing.z.shape == (4, 0, 3)
+    (gradient,) = torch.autograd.grad(nothing.z.sum(), vrnn.encoder.head.weight)
+    assert not gradient.any()
     with pytest.raises(ValueError, match="T >= 1"):
         vrnn.infer(torch.zeros(0, 2, 2).double())
     x = torch.randn(5, 4, 2).double()

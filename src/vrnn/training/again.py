@@ -14,7 +14,8 @@ from vrnn.pictures import PICTURES
 from vrnn.training.assembly import assemble, build_vrnn, pattern_class, stored_settings
 from vrnn.training.checkpoints import load_weights
 from vrnn.training.measure import measure
-from vrnn.training.report import print_scores, save_figures, write_scores
+from vrnn.training.outcome import print_scores
+from vrnn.training.report import save_figures, write_scores
 
 CHECKPOINTS = ("last", "best")
 FORMATS = ("png", "npz", "csv", "svg")

@@ -16,6 +16,7 @@ from vrnn.networks.vrnn import VRNN, Inference
 from vrnn.objective.latents import CategoricalLatent
 from vrnn.objective.reduction import mean_per_step, mean_per_trace
 from vrnn.objective.w_schedules import ConstantW, Terms, Weighted, WSchedule
+from vrnn.training.adam import FlatAdam
 
 ACTIVE_NATS = 0.01  # a latent dimension whose KL exceeds this, in nats per step, counts as active
 
@@ -57,8 +58,8 @@ class VRNNModule(LightningModule):
         self.scalars: dict[str, float] = {}
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """Adam with warm-up and cosine decay, stepped every batch."""
-        optimizer = torch.optim.Adam(self.vrnn.parameters(), lr=self.learning_rate, fused=True)
+        """Adam over all weights as one, with warm-up and cosine decay, stepped every batch."""
+        optimizer = FlatAdam(self.vrnn, lr=self.learning_rate)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.learning_rate_factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
@@ -96,7 +97,7 @@ class VRNNModule(LightningModule):
 
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
         """Clip the global norm, before the step; a norm that is not finite stops the run before it can spoil the weights."""
-        norm = torch.nn.utils.clip_grad_norm_(self.vrnn.parameters(), self.clip or math.inf)
+        norm = torch.nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], self.clip or math.inf)
         if not torch.isfinite(norm):
             raise NonFiniteError(self._diagnosis("gradient norm", norm))
         if self.log_due:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -24,7 +23,7 @@ from omegaconf import DictConfig
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from vrnn.config import ConfigError, check, differences, flat
+from vrnn.config import ConfigError, differences, flat, request
 from vrnn.data.module import TraceDataModule
 from vrnn.data.windows import TraceSet
 from vrnn.pictures import PICTURES
@@ -36,9 +35,8 @@ from vrnn.training.checkpoints import LAST, AtomicCheckpointIO, RunCheckpoints, 
 from vrnn.training.interruption import Interruption
 from vrnn.training.measure import measure
 from vrnn.training.module import VRNNModule
+from vrnn.training.outcome import finished
 from vrnn.training.report import SCALARS, save_figures, scalar_scores, write_scores
-
-logger = logging.getLogger(__name__)
 
 # Lightning 2.6 asks torch's pytree a question that torch 2.13 answers with a deprecation warning.
 warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
@@ -61,15 +59,11 @@ def run(
         NonFiniteError: the loss or a gradient became NaN or infinite.
     """
     with holding(directory), recording_failure(directory), Interruption() as interruption:
-        settings = check(config)
-        del settings["sweep"]  # where the run lies, not what it is
-        fresh = settings.pop("fresh")
-        pattern, module, data = assemble(settings)
-        claim(directory, settings, fresh)
-        if (directory / DONE).exists():
-            logger.info("Already finished; fresh=true would start it over.")
-            scores: Tree = json.loads((directory / SCORES).read_text())
-        else:
+        scores = finished(config, directory)
+        if scores is None:
+            settings, fresh = request(config)
+            pattern, module, data = assemble(settings)
+            claim(directory, settings, fresh)
             callbacks: list[Callback] = [HyperParameters(columns(asked, settings), list(SCALARS)), *more]
             callbacks += [ProgressBar(refresh_rate=settings["training"]["log_every"])] if bar else []
             board = train(settings, directory, module, data, interruption, callbacks)
