@@ -25,7 +25,8 @@ def main(config: DictConfig) -> None:
     else:
         with in_one_line(BusyError, NonFiniteError):
             scores = run.run(config, directory, asked)
-        report.print_scores(scores, directory)
+        if scores:
+            report.print_scores(scores, directory)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from vrnn.objective.distributions import Gaussian, GaussianMixture, gaussian_log_prob
+from vrnn.processes import draw
 
 Squash = Literal["softplus", "sigmoid"]
 SQUASHES: dict[Squash, Callable[[Tensor], Tensor]] = {"softplus": softplus, "sigmoid": torch.sigmoid}
@@ -114,7 +115,7 @@ class MSELikelihood(GaussianLikelihood):
     def distortion(self, dist: tuple[Tensor, ...], x: Tensor) -> Tensor:
         """Return ((x - x_hat)^2).mean(-1) with x_hat drawn from torch's global generator."""
         mean, std = dist
-        return (x - mean - std * torch.randn_like(std)).square().mean(-1)
+        return (x - mean - std * draw(torch.randn, *std.shape, like=std)).square().mean(-1)
 
     def nats_per_distortion(self, distortion: Tensor, x_dim: int) -> Tensor:
         """Return x_dim / (2 D)."""

@@ -59,7 +59,7 @@ class Figures(Callback):
         """Drawn with noise of its own, so that looking does not change the run."""
         assert isinstance(pl_module, VRNNModule)
         step = trainer.global_step
-        if step // self.every == (step - self.val_every) // self.every:
+        if not trainer.is_global_zero or step // self.every == (step - self.val_every) // self.every:
             return
         generator, shown = pl_module.noise_generator(), self.shown.to(pl_module.device).unsqueeze(1)
         with torch.no_grad():
