@@ -10,7 +10,7 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $@
 
-.PHONY: help setup train quick results benchmark test test-sweeps test-slurm lint format tensorboard lock clean
+.PHONY: help setup train quick results picture benchmark test test-sweeps test-slurm lint format tensorboard lock clean
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
 
@@ -22,10 +22,11 @@ train: $(STAMP)  ## learn the eye, draw it, score it against the truth (again: c
 quick: $(STAMP)  ## the same path in 20 seconds: a look, not a result
 	$(BIN)/python scripts/train.py experiment=quick $(ARGS)
 
-RESULTS := eye circle_triangle_eight blog_eye blog_circle_triangle_eight blog_eight blog_one_side
-results: $(STAMP)  ## run the recipes and the blog's experiments, print the README's table, draw its picture
-	for name in $(RESULTS); do $(BIN)/python scripts/train.py experiment=$$name || exit 1; done
-	$(BIN)/python scripts/results.py $(foreach name,$(RESULTS),outputs/$(name)/defaults-e3b0c442)
+results: $(STAMP)  ## run every study of docs/results.md and write it (ARGS=--full: five seeds, a night)
+	$(BIN)/python scripts/results.py $(ARGS)
+
+picture: $(STAMP)  ## the README's picture: the truth, our VRNN, the blog's recipe
+	for name in eye blog_eye; do $(BIN)/python scripts/train.py experiment=$$name || exit 1; done
 	$(BIN)/python scripts/picture.py $(foreach name,eye blog_eye,outputs/$(name)/defaults-e3b0c442) docs/eye.png
 
 benchmark: $(STAMP)  ## how fast the engines are, next to each other (leave the machine alone meanwhile)

@@ -68,10 +68,14 @@ class Training:
 
 @dataclass
 class Evaluation:
-    """How the finished model is measured; see vrnn.evaluation. checkpoint: last or best."""
+    """How the finished model is measured; see vrnn.evaluation. checkpoint: last or best.
+
+    sample: whether generated points are drawn from the decoder; false feeds back its means (z is drawn all the same).
+    """
 
     traces: int = 128
     steps: int = 2048
+    sample: bool = True
     checkpoint: str = "last"
 
 
@@ -107,6 +111,7 @@ class EvaluateConfig:
     run: str = MISSING
     traces: int | None = None
     steps: int | None = None
+    sample: bool | None = None
     checkpoint: str | None = None
     seed: int | None = None
 

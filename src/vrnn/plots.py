@@ -357,6 +357,32 @@ def _places(ax: Axes, values: Sequence[object]) -> Array:
     return np.array([names.index(str(value)) for value in values], dtype=np.float64)
 
 
+def intervals_figure(scores: Mapping[str, Mapping[str, tuple[float, float, float]]]) -> Figure:
+    """Draw scores with their intervals, a panel a score, a row a setting; the first row stands on top.
+
+    scores: {score: {setting: (mean, low, high)}}, the same settings in each; NaN where there is none.
+
+    Raises:
+        ValueError: no scores, or none has a setting.
+    """
+    if not scores or not (labels := list(next(iter(scores.values())))):
+        raise ValueError("expected at least one score of one setting to draw, got none")
+    figure = Figure(figsize=(2.0 + 2.3 * len(scores), 0.9 + 0.26 * len(labels)), dpi=110, layout=_roomy())
+    axes = figure.subplots(1, len(scores), sharey=True, squeeze=False)[0]
+    places = np.arange(len(labels))
+    for i, (ax, (name, rows)) in enumerate(zip(axes, scores.items(), strict=True)):
+        means, low, high = np.array([rows[label] for label in labels]).T
+        low, high = np.where(np.isnan(low), means, low), np.where(np.isnan(high), means, high)
+        ax.hlines(places, low, high, color=QUIET, linewidth=3)
+        ax.plot(means, places, "o", markersize=5, color=HUES[i % len(HUES)])
+        ax.set_title(name.replace("_", " "), fontsize=9, color=INK)
+        ax.xaxis.set_major_locator(MaxNLocator(4))
+        _plain_axes(ax)
+    axes[0].set_yticks(places, labels=labels)
+    axes[0].set_ylim(len(labels) - 0.5, -0.5)
+    return figure
+
+
 def curves_figure(curves: Mapping[str, tuple[NDArray[np.int64], Array]], name: str) -> Figure:
     """Draw learning curves: the first six in colour as mean and range over runs, the others' means in grey.
 

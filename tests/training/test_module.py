@@ -10,10 +10,14 @@ from vrnn.data import Batch
 from vrnn.networks import VRNN
 from vrnn.objective import (
     AdaptiveW,
+    BernoulliLikelihood,
+    BivariateLikelihood,
     ConstantW,
     GaussianLikelihood,
     GaussianMixtureLikelihood,
     MSELikelihood,
+    MSEMeanLikelihood,
+    SharedGaussianLikelihood,
     Terms,
     gaussian_kl,
 )
@@ -95,7 +99,18 @@ def test_a_smaller_group_starts_from_its_own_beginning(module):
     assert torch.equal(*ends)
 
 
-@pytest.mark.parametrize("likelihood", [GaussianLikelihood, GaussianMixtureLikelihood, MSELikelihood])
+@pytest.mark.parametrize(
+    "likelihood",
+    [
+        BernoulliLikelihood,
+        BivariateLikelihood,
+        GaussianLikelihood,
+        GaussianMixtureLikelihood,
+        MSELikelihood,
+        MSEMeanLikelihood,
+        lambda: SharedGaussianLikelihood("optimal"),
+    ],
+)
 @pytest.mark.parametrize("engine", ["native", "reference"])
 def test_nan_past_a_trace_s_end_reaches_no_gradient(likelihood, engine):
     module = VRNNModule(VRNN(likelihood=likelihood(), engine=engine), ConstantW(), steps=10)
@@ -125,6 +140,7 @@ def test_scalars_mean_what_their_names_say():
         "train/kl": kl.sum(-1).mean(),
         "train/elbo": log_likelihood - kl.sum(-1).mean(),
         "w/implied_beta": torch.tensor(0.01 * 7 * 2 / (2 * 0.02)),
+        "w/implied_sigma": torch.tensor(0.01 * 7 * 2 / 2).sqrt(),
         "train/mean_sigma": std.mean(),
     }
     assert {name: scalars[name] for name in expected} == pytest.approx(

@@ -159,7 +159,7 @@ def test_evaluating_again_gives_the_same_scores(finished):
     assert (directory / "scores.json").read_bytes() == before
     evaluate_again(directory, traces=6, checkpoint="best")
     assert (directory / "scores.json").read_bytes() == before
-    assert json.loads((directory / "scores-best-6x256-seed0.json").read_text())["generated"]["traces"] == 6
+    assert json.loads((directory / "scores-best-6x256-samples-seed0.json").read_text())["generated"]["traces"] == 6
 
 
 @pytest.mark.parametrize(

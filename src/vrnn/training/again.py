@@ -19,14 +19,8 @@ CHECKPOINTS = ("last", "best")
 FORMATS = ("png", "npz", "csv", "svg")
 
 
-def evaluate_again(
-    run: Path,
-    traces: int | None = None,
-    steps: int | None = None,
-    checkpoint: str | None = None,
-    seed: int | None = None,
-) -> dict[str, Any]:
-    """Measure a run's model; None keeps what the run was evaluated with.
+def evaluate_again(run: Path, **given: Any) -> dict[str, Any]:
+    """Measure a run's model. given: what to change about its own `evaluation`, and `seed`; None keeps it.
 
     Writes scores.json and figures/ where nothing differs from the run's own evaluation, else scores-<what>.json and
     figures-<what>/ beside them.
@@ -37,14 +31,14 @@ def evaluate_again(
     """
     settings = stored_settings(run)
     own = {**settings["evaluation"], "seed": settings["seed"]}
-    given = {"traces": traces, "steps": steps, "checkpoint": checkpoint, "seed": seed}
     asked = {**own, **{key: value for key, value in given.items() if value is not None}}
     check_choice("checkpoint", asked["checkpoint"], CHECKPOINTS)
     _check_least(traces=(asked["traces"], 1), steps=(asked["steps"], 2), seed=(asked["seed"], 0))
     pattern, module, data = assemble(settings)
     load_weights(module, run / "checkpoints" / f"{asked['checkpoint']}.ckpt")
     scores, figures, _ = measure(module.vrnn, pattern, data, asked, asked["seed"])
-    suffix = "" if asked == own else "-{checkpoint}-{traces}x{steps}-seed{seed}".format(**asked)
+    points = "samples" if asked["sample"] else "means"
+    suffix = "" if asked == own else "-{checkpoint}-{traces}x{steps}-{points}-seed{seed}".format(points=points, **asked)
     save_figures(figures, run / f"figures{suffix}")
     write_scores(scores, run / f"scores{suffix}.json")
     print_scores(scores, run)

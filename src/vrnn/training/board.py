@@ -18,7 +18,7 @@ LAYOUT = {
         split: ["Multiline", [f"{split}/{part}" for part in ("elbo", "log_likelihood", "kl")]]
         for split in ("val", "train")
     },
-    "weight of the KL": {"w": ["Multiline", ["w/w"]], "implied beta": ["Multiline", ["w/implied_beta"]]},
+    "weight of the KL": {name: ["Multiline", [f"w/{name}"]] for name in ("w", "implied_beta", "implied_sigma")},
     "against the automaton": {
         "errors": ["Multiline", ["score/invalid_fraction", "score/transition_tv"]],
         "right": ["Multiline", ["score/laps_right_fraction"]],

@@ -28,7 +28,8 @@ def measure(
 ) -> tuple[Scores, Figures, Array]:
     """Return the scores, ready for JSON, the figures that show what they were measured on, and one generated trace (T, 2).
 
-    options: `traces` to generate, `steps` in each. `generated` and `truth` are there where an automaton says what is true;
+    options: `traces` to generate, `steps` in each, `sample`: whether their points are drawn or are the decoder's means.
+    `generated` and `truth` are there where an automaton says what is true;
     `judge` is the same score on as many fresh true traces: what a perfect model would get.
     """
     vrnn.eval()
@@ -38,7 +39,9 @@ def measure(
         vrnn, held_out.x.to(generator.device), held_out.mask.to(generator.device), generator
     )
     n, steps = options["traces"], options["steps"]
-    drawn = vrnn.generate(n, steps, generator=generator).transpose(0, 1).double().cpu().numpy()
+    drawn = (
+        vrnn.generate(n, steps, sample=options["sample"], generator=generator).transpose(0, 1).double().cpu().numpy()
+    )
     figures = {
         "true_and_generated": plots.traces_figure({"true": test[0].points, "generated from the prior": drawn[0]}),
         "sheet": plots.sheet_figure(drawn[:SHEET_TRACES, :SHEET_STEPS]),

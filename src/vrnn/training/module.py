@@ -116,7 +116,7 @@ class VRNNModule(LightningModule):
         moments = likelihood.moments(run.decoder)
         re = mean_per_step(((x - moments.mean).square() + moments.std.square()).mean(-1), mask)
         de = mean_per_trace((kl + 0.5).sum(-1), mask)
-        nats = likelihood.nats_per_distortion(mean_per_step(distortion, mask), self.vrnn.x_dim)
+        beta = weighted.w_per_step * likelihood.nats_per_distortion(mean_per_step(distortion, mask), self.vrnn.x_dim)
         return {
             **bound("train", likelihood.log_prob(run.decoder, x), kl, mask),
             **{
@@ -124,7 +124,8 @@ class VRNNModule(LightningModule):
                 for name, value in (("loss", weighted.loss.detach()), ("RE", re), ("DE", de))
             },
             "w/w": float(weighted.w),
-            "w/implied_beta": float(weighted.w_per_step * nats),
+            "w/implied_beta": float(beta),
+            "w/implied_sigma": float(beta.sqrt() * likelihood.rms_sigma(run.decoder, distortion, mask)),
             **{f"w/{name}": float(value) for name, value in weighted.log.items()},
             "train/mean_sigma": float(mean_per_step(moments.std.mean(-1), mask)),
         }
