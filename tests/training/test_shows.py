@@ -1,4 +1,4 @@
-"""What the docs claim of sweeps, at full size: 24 jobs killed again and again, on Slurm, compared, in a browser. `make shows`."""
+"""What the docs claim of sweeps, at full size: killed again and again, on Slurm, compared, in a browser. `make shows`."""
 
 import random
 import shutil
