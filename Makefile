@@ -35,7 +35,7 @@ benchmark: $(STAMP)  ## how fast the engines are, next to each other (leave the 
 test: $(STAMP)  ## every test
 	$(BIN)/pytest $(ARGS)
 
-test-sweeps: $(STAMP)  ## the long tests of sweeps and searches, with many processes
+test-sweeps: $(STAMP)  ## the tests of sweeps, searches and torchrun, with many processes
 	$(BIN)/pytest -m sweeps
 
 test-slurm: $(STAMP)  ## the tests on a real Slurm (Debian: apt install slurm-wlm munge; as root)

@@ -16,7 +16,7 @@ from vrnn.networks.vrnn import VRNN, Inference
 from vrnn.objective.latents import CategoricalLatent
 from vrnn.objective.reduction import mean_per_step, mean_per_trace
 from vrnn.objective.w_schedules import ConstantW, Terms, Weighted, WSchedule
-from vrnn.processes import gather, own_part, sharing
+from vrnn.processes import gather, own_part, shared, sharing
 
 ACTIVE_NATS = 0.01  # a latent dimension whose KL exceeds this, in nats per step, counts as active
 
@@ -70,8 +70,14 @@ class VRNNModule(LightningModule):
         return warm * (self.final_fraction + (1 - self.final_fraction) * 0.5 * (1 + math.cos(math.pi * progress)))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The loss of this process's share of a batch; the means in it are over the whole batch."""
+        """The loss of this process's share of a batch; the means in it are over the whole batch.
+
+        Raises:
+            ValueError: several processes, and gaps to fill: what is drawn depends on where the gaps are.
+        """
         with sharing(len(batch.start)) as mine:
+            if self.fill and shared():
+                raise ValueError("Traces with missing points are for one process: leave out torchrun and trainer=ddp.")
             return self.loss(Batch(batch.x[:, mine], batch.mask[:, mine], batch.start[mine]))
 
     def loss(self, batch: Batch) -> Tensor:
