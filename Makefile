@@ -10,7 +10,7 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $@
 
-.PHONY: help setup train quick results picture benchmark test test-sweeps test-slurm lint format tensorboard lock clean
+.PHONY: help setup train quick results picture benchmark test test-sweeps test-slurm shows lint format tensorboard lock clean
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
 
@@ -35,7 +35,7 @@ benchmark: $(STAMP)  ## how fast the engines are, next to each other (leave the 
 test: $(STAMP)  ## every test
 	$(BIN)/pytest $(ARGS)
 
-test-sweeps: $(STAMP)  ## the long tests of sweeps and searches, with many processes
+test-sweeps: $(STAMP)  ## the tests of sweeps, searches and torchrun, with many processes
 	$(BIN)/pytest -m sweeps
 
 test-slurm: $(STAMP)  ## the tests on a real Slurm (Debian: apt install slurm-wlm munge; as root)
@@ -52,6 +52,9 @@ tensorboard: $(STAMP)  ## TensorBoard over every run in outputs/
 
 lock: $(STAMP)  ## write requirements.lock from what is installed (no local build suffixes)
 	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
+
+shows: $(STAMP)  ## what docs/sweeps.md claims of sweeps, at full size (about 20 minutes)
+	$(BIN)/pytest -m shows -s
 
 clean:  ## remove .venv and caches; outputs/ stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

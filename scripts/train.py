@@ -1,5 +1,6 @@
 """Train one run, or a sweep of them, from config to scores: `python scripts/train.py experiment=eye`."""
 
+import os
 from pathlib import Path
 
 import hydra
@@ -23,14 +24,15 @@ def main(config: DictConfig) -> None:
         sweep.job(config, directory, asked)
         return
     with in_one_line():
-        scores = finished(config, directory)
+        scores = None if "TORCHELASTIC_RUN_ID" in os.environ else finished(config, directory)
     if scores is None:
         from vrnn.training.module import NonFiniteError  # only now: --help and a finished run need not wait for torch
         from vrnn.training.run import run
 
         with in_one_line(BusyError, NonFiniteError):
             scores = run(config, directory, asked)
-    print_scores(scores, directory)
+    if scores:
+        print_scores(scores, directory)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ class Figures(Callback):
         """Drawn with noise of its own, so that looking does not change the run."""
         assert isinstance(pl_module, VRNNModule)
         step = trainer.global_step
-        if step // self.every == (step - self.val_every) // self.every:
+        if not trainer.is_global_zero or step // self.every == (step - self.val_every) // self.every:
             return
         generator = pl_module.noise_generator()
         shown, mask = self.shown.x.to(pl_module.device), self.shown.mask.to(pl_module.device)
