@@ -1,6 +1,7 @@
 """Figures show what they were given, within limits that one bad trace cannot break."""
 
 import io
+import math
 import re
 from dataclasses import dataclass
 
@@ -246,3 +247,15 @@ def test_figures_leave_pyplot_alone():
     plots.traces_figure({"shown": oval()})
     plots.latent_figure(np.ones(5), [], SPREADS, [])
     assert plt.get_fignums() == before
+
+
+def test_intervals_one_panel_a_score_one_row_a_setting():
+    rows = {"a": (0.1, 0.05, 0.2), "b": (0.4, math.nan, math.nan), "c": (math.nan,) * 3}
+    figure = plots.intervals_figure({"invalid_fraction": rows, "transition_tv": rows})
+    left, right = figure.axes
+    assert left.get_title() == "invalid fraction"
+    assert [label.get_text() for label in left.get_yticklabels()] == ["a", "b", "c"]
+    assert left.get_ylim() == right.get_ylim() == (2.5, -0.5)
+    np.testing.assert_allclose(left.lines[0].get_xdata(), [0.1, 0.4, math.nan])
+    with pytest.raises(ValueError, match="at least one score"):
+        plots.intervals_figure({"invalid_fraction": {}})

@@ -86,8 +86,10 @@ def traces_figure(panels: Mapping[str, Array]) -> Figure:
     return figure
 
 
-def sheet_figure(traces: Array, titles: Sequence[str] | None = None) -> Figure:
+def sheet_figure(traces: Array, titles: Sequence[str] | None = None, lifted: NDArray[np.bool_] | None = None) -> Figure:
     """Draw n traces (n, T, 2) in a grid with common limits, coloured by time.
+
+    lifted: (n, T), True where no line leads from a point to the next one.
 
     The limits hold every trace of a normal size; one more than three times as large as the median is cut off.
 
@@ -111,9 +113,50 @@ def sheet_figure(traces: Array, titles: Sequence[str] | None = None) -> Figure:
         if i >= len(traces):
             ax.set_visible(False)
             continue
-        _draw_trace(ax, traces[i], limits, Normalize(0, max(1, traces.shape[1] - 1)))
+        steps = Normalize(0, max(1, traces.shape[1] - 1))
+        _draw_trace(ax, traces[i], limits, steps, None if lifted is None else lifted[i])
         _frame(ax, limits, "" if titles is None else titles[i], ticks=False)
     return figure
+
+
+def images_figure(panels: Mapping[str, Array]) -> Figure:
+    """Draw blocks of images side by side, pixels from 0 (white) to 1 (black); NaN, a pixel nobody saw, is coloured.
+
+    panels: title -> images (n, height, width), the first row at the top.
+
+    Raises:
+        ValueError: no panels, or images of another shape, or none.
+    """
+    if not panels:
+        raise ValueError("expected at least one panel of images to draw, got none")
+    blocks = {title: _block(title, images) for title, images in panels.items()}
+    columns = min(len(blocks), 4)
+    rows = int(np.ceil(len(blocks) / columns))
+    side = 5.0 if len(blocks) == 1 else 3.2
+    figure = Figure(figsize=(side * columns + 0.2, (side + 0.3) * rows + 0.2), dpi=110, layout=_roomy())
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    ink = colormaps["Greys"].with_extremes(bad=HUES[1], under=QUIET)
+    for ax, (title, block) in zip(axes, blocks.items(), strict=False):
+        ax.imshow(block, cmap=ink, vmin=0.0, vmax=1.0, interpolation="nearest")
+        ax.set_title(title, fontsize=10, color=INK)
+    for ax in axes:
+        ax.set_axis_off()
+    return figure
+
+
+def _block(what: str, images: Array) -> Array:
+    """Return images (n, height, width) in a grid of few columns more than rows, with lines of -1 between and around them."""
+    images = np.asarray(images, dtype=np.float64)
+    if images.ndim != 3 or images.size == 0:
+        raise ValueError(f"{what or 'images'}: expected shape (n, height, width), each >= 1, got {images.shape}")
+    n, height, width = images.shape
+    columns = int(np.ceil(np.sqrt(n)))
+    rows = int(np.ceil(n / columns))
+    block = np.full((rows * (height + 1) + 1, columns * (width + 1) + 1), -1.0)
+    for i, image in enumerate(images):
+        top, left = 1 + i // columns * (height + 1), 1 + i % columns * (width + 1)
+        block[top : top + height, left : left + width] = np.clip(image, 0.0, 1.0)
+    return block
 
 
 def transition_figure(names: Sequence[str], truth: Array, model: Array, se: Array) -> Figure:
@@ -298,11 +341,15 @@ def _tamed(points: Array, limits: Array) -> Array:
     return tamed
 
 
-def _draw_trace(ax: Axes, points: Array, limits: Array, steps: Normalize) -> LineCollection:
-    """Draw one trace coloured by time, its start marked; stretches that are not finite are left out."""
+def _draw_trace(
+    ax: Axes, points: Array, limits: Array, steps: Normalize, lifted: NDArray[np.bool_] | None = None
+) -> LineCollection:
+    """Draw one trace coloured by time, its start marked; stretches that are lifted or not finite are left out."""
     tamed = _tamed(points, limits)
     segments = np.stack([tamed[:-1], tamed[1:]], axis=1)
     finite = np.isfinite(segments).all(axis=(1, 2))
+    if lifted is not None:
+        finite &= ~lifted[:-1]
     width = float(np.clip(30.0 / np.sqrt(len(points)), 0.7, 1.8))
     lines = LineCollection(list(segments[finite]), cmap=TIME, norm=steps, linewidths=width, capstyle="round")
     lines.set_array(np.flatnonzero(finite))
@@ -312,14 +359,17 @@ def _draw_trace(ax: Axes, points: Array, limits: Array, steps: Normalize) -> Lin
 
 
 def _strays(points: Array, limits: Array) -> str:
-    """Say what the panel does not show: the share of points outside, and where they stop being finite."""
-    finite = np.isfinite(points).all(axis=1)
+    """Say what the panel does not show: the shares of points outside and missing, and where they stop being finite."""
+    finite = np.asarray(np.isfinite(points).all(axis=1))
+    end = len(points) - int(np.argmax(finite[::-1])) if finite.any() else 0
     outside = finite & ((points < limits[0]) | (points > limits[1])).any(axis=1)
     said = []
     if outside.any():
         said.append(f"{100 * outside.mean():.1f} % outside")
-    if not finite.all():
-        said.append(f"not finite from step {int(np.argmin(finite))}")
+    if not finite[:end].all():
+        said.append(f"{100 * (~finite[:end]).mean():.1f} % missing")
+    if end < len(points):
+        said.append(f"not finite from step {end}")
     return ", ".join(said)
 
 
@@ -379,6 +429,32 @@ def _places(ax: Axes, values: Sequence[object]) -> Array:
     ax.set_xticks(range(len(names)), labels=names, rotation=20 if max(map(len, names)) > 8 else 0)
     ax.set_xlim(-0.5, len(names) - 0.5)
     return np.array([names.index(str(value)) for value in values], dtype=np.float64)
+
+
+def intervals_figure(scores: Mapping[str, Mapping[str, tuple[float, float, float]]]) -> Figure:
+    """Draw scores with their intervals, a panel a score, a row a setting; the first row stands on top.
+
+    scores: {score: {setting: (mean, low, high)}}, the same settings in each; NaN where there is none.
+
+    Raises:
+        ValueError: no scores, or none has a setting.
+    """
+    if not scores or not (labels := list(next(iter(scores.values())))):
+        raise ValueError("expected at least one score of one setting to draw, got none")
+    figure = Figure(figsize=(2.0 + 2.3 * len(scores), 0.9 + 0.26 * len(labels)), dpi=110, layout=_roomy())
+    axes = figure.subplots(1, len(scores), sharey=True, squeeze=False)[0]
+    places = np.arange(len(labels))
+    for i, (ax, (name, rows)) in enumerate(zip(axes, scores.items(), strict=True)):
+        means, low, high = np.array([rows[label] for label in labels]).T
+        low, high = np.where(np.isnan(low), means, low), np.where(np.isnan(high), means, high)
+        ax.hlines(places, low, high, color=QUIET, linewidth=3)
+        ax.plot(means, places, "o", markersize=5, color=HUES[i % len(HUES)])
+        ax.set_title(name.replace("_", " "), fontsize=9, color=INK)
+        ax.xaxis.set_major_locator(MaxNLocator(4))
+        _plain_axes(ax)
+    axes[0].set_yticks(places, labels=labels)
+    axes[0].set_ylim(len(labels) - 0.5, -0.5)
+    return figure
 
 
 def curves_figure(curves: Mapping[str, tuple[NDArray[np.int64], Array]], name: str) -> Figure:
