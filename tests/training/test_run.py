@@ -52,7 +52,7 @@ def test_a_run_leaves_what_the_readme_says(finished):
     directory, scores = finished
     for name in ("config.yaml", "scores.json", "done", "checkpoints/last.ckpt", "checkpoints/best.ckpt"):
         assert (directory / name).is_file()
-    for name in ("training", "true_and_generated", "sheet", "laps", "transitions"):
+    for name in ("training", "true_and_generated", "sheet", "laps", "transitions", "latent"):
         assert (directory / "figures" / f"{name}.png").stat().st_size > 5000
     assert json.loads((directory / "scores.json").read_text()) == scores
     assert scores["judge"]["invalid_fraction"] < 0.1
@@ -67,7 +67,17 @@ def test_tensorboard_holds_every_scalar_and_figure(finished):
     assert expected <= set(tags["scalars"])
     assert [event.step for event in accumulator.Scalars("train/elbo")] == [3, 6, 9, 12]
     assert [event.step for event in accumulator.Scalars("val/elbo")] == [6, 12]
-    assert {"traces", "true_and_generated", "laps", "transitions"} <= set(tags["images"])
+    assert {"traces", "true_and_generated", "laps", "transitions", "latent"} <= set(tags["images"])
+
+
+@pytest.mark.parametrize("latent", ["categorical", "none"])
+def test_where_the_latent_works_is_told_where_there_is_one(small, tmp_path, latent):
+    scores = run(small(f"latent={latent}", "w_schedule=constant"), tmp_path)
+    there = latent != "none"
+    assert scores["choice_entropy_nats"] == pytest.approx(0.6365, abs=5e-5)
+    assert 0.0 < scores["steps_at_junctions_share"] < 0.2
+    assert (scores["kl_at_junctions_share"] is not None) == (scores["kl_per_choice_nats_se"] is not None) == there
+    assert (tmp_path / "figures" / "latent.png").exists() == there
 
 
 def test_hparams_have_the_run_with_its_scores(finished):

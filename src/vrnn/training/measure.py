@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from vrnn import plots
 from vrnn.data.module import TraceDataModule
 from vrnn.data.windows import TraceSet
-from vrnn.evaluation import UNFINISHED, LapJudge, held_out_scores, score, truth
+from vrnn.evaluation import UNFINISHED, LapJudge, held_out_scores, junction_scores, junctions, score, truth
 from vrnn.networks.vrnn import VRNN
 from vrnn.patterns import AutomatonPattern, Pattern
 from vrnn.pictures import PICTURES
+from vrnn.training.latent import held_out_kl, latent_figure
 
 SHEET_STEPS = 512  # of each trace that the sheet of generated ones shows
 
@@ -49,6 +50,10 @@ def measure(
         "true_and_generated": picture.panels({"true": true_points, "generated from the prior": drawn[:some]}),
         "sheet": picture.sheet(drawn[: picture.on_a_sheet, :SHEET_STEPS]),
     }
+    automaton = pattern.automaton if isinstance(pattern, AutomatonPattern) else None
+    kl, mask = held_out_kl(vrnn, held_out, seed)
+    scores |= junction_scores(kl, mask, test, automaton)
+    begun: plots.Marks = []
     if isinstance(pattern, AutomatonPattern):
         judge = LapJudge.calibrate(pattern, seed=seed)
         true = pattern.draw("test", n, steps, np.random.default_rng([seed, n, steps]))
@@ -56,8 +61,12 @@ def measure(
         scores["truth"] = truth(pattern.automaton)
         scores["judge"] = score([trace.points for trace in true], judge)
         laps = [lap for lap in judge.judge(drawn[0]) if lap.piece != UNFINISHED]
+        begun = [(lap.start, lap.label) for lap in laps]
         figures["laps"] = plots.laps_figure(drawn[0], laps)
         figures["transitions"] = _transitions(pattern, scores["generated"])
+    if vrnn.latent.groups:
+        true_laps = [(step, automaton.names[test[0].state[step]]) for step in junctions(test[0])] if automaton else []
+        figures["latent"] = latent_figure(vrnn, kl[:, 0], true_laps, drawn[0], begun, seed)
     return scores, figures, drawn[0, :SHEET_STEPS]
 
 

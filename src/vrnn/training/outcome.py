@@ -72,6 +72,8 @@ def _rows(scores: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield f"share of {state}", _number(drawn["pattern_fractions"][state], error), f"{share:.4f}"
     yield "transitions, mean total variation", _estimate(drawn, "transition_tv"), "0"
     yield "visits with the right laps", _estimate(drawn, "laps_right_fraction"), "1"
+    if scores.get("choice_entropy_nats") is not None:
+        yield "KL a choice, nats", _estimate(scores, "kl_per_choice_nats"), f"{scores['choice_entropy_nats']:.4f}"
 
 
 def _estimate(scores: dict[str, Any], key: str) -> str:

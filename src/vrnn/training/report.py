@@ -13,7 +13,10 @@ from vrnn.evaluation.comparison import SCORE
 from vrnn.rundir import write_atomically
 
 # The columns of TensorBoard's HPARAMS: every run registers them all, whether its pattern can fill them or not.
-SCALARS = {f"score/{name}": score.path for name, score in SCORE.items()} | {"score/laps": ("generated", "laps")}
+SCALARS = {f"score/{name}": score.path for name, score in SCORE.items()} | {
+    "score/laps": ("generated", "laps"),
+    "score/choice_entropy_nats": ("choice_entropy_nats",),
+}
 
 
 def scalar_scores(scores: dict[str, Any]) -> dict[str, float]:
