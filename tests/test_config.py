@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from conftest import ROOT
 from handwriting import write_lines
 from vrnn.config import ConfigError, build, check, differences, flat, register, run_name
-from vrnn.training.assembly import assemble, build_vrnn
+from vrnn.training.assembly import assemble, build_vrnn, check_data
 
 GROUP_FILES = sorted(path.relative_to(ROOT / "conf") for path in (ROOT / "conf").glob("*/*.yaml"))
 GROUP_FILES = [file for file in GROUP_FILES if file.parts[0] != "search"]  # of scripts/search.py, not of a run
@@ -114,6 +114,32 @@ def test_typos_and_wrong_types(composed, override):
 def test_objects_that_cannot_be(composed, override, message):
     with pytest.raises(ConfigError, match=message) as caught:
         assemble(check(composed(override)))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["likelihood=bernoulli"], "likelihood=bernoulli"),
+        (["latent=none"], "no KL to weigh"),
+        (["latent=none", "w_schedule=free_bits"], "no KL to weigh"),
+        (["recurrence=none"], "h_dim must be 0"),
+        (["latent=none", "w_schedule=constant", "recurrence=none", "model.h_dim=0"], "needs a memory"),
+        (["frame=velocity", "+frame.predicts=next"], "relative_to=nothing"),
+        (["latent=categorical", "w_schedule=sigma_vae"], "latent.estimator=exact"),
+        (["likelihood=pen"], "x_dim = 3"),
+    ],
+)
+def test_choices_that_contradict_each_other(composed, overrides, message):
+    """Each is refused at the start, in one line."""
+    settings = check(composed(*overrides, "data={traces: 4, steps: 16}"))
+
+    def start():
+        _, module, data = assemble(settings)
+        check_data(module, data)
+
+    with pytest.raises(ConfigError, match=message) as caught:
+        start()
     assert "\n" not in str(caught.value)
 
 

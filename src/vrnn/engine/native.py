@@ -19,7 +19,7 @@ from vrnn.engine.interface import Noise, State, Unrolled
 from vrnn.engine.plan import Plan, plan
 from vrnn.engine.structure import examine, manner, require
 from vrnn.engine.threads import divide, each
-from vrnn.objective.distributions import Gaussian
+from vrnn.objective.latents import Latent, like_tuple
 
 if TYPE_CHECKING:
     from vrnn.networks.vrnn import VRNN
@@ -37,9 +37,12 @@ def unroll(vrnn: VRNN, features: Tensor, noise: Tensor, memory: Tensor) -> Unrol
     """
     structure, weights = examine(vrnn)
     _check(weights, features, noise, memory)
+    require(structure.latent.draw != "soft" or not noise.requires_grad, "they have no gradient for Gumbel noise")
     run = _Unroll.apply(plan(structure), torch.is_grad_enabled(), features, noise, memory, _joined(weights))
-    h, q_mean, q_std, z, p_mean, p_std, raw, after = run
-    return Unrolled(h, Gaussian(q_mean, q_std), Gaussian(p_mean, p_std), raw, z, after)
+    h, raw, z, *parts, after = run
+    both = len(parts) // (2 if structure.prior else 1)
+    q, p = (_distribution(vrnn.latent, dist, h.detach()) for dist in (parts[:both], parts[both:]))
+    return Unrolled(h, q, p, raw, z, after)
 
 
 def generate(vrnn: VRNN, noise: Noise, state: State, sample: bool) -> tuple[Tensor, State]:
@@ -68,6 +71,14 @@ def generate(vrnn: VRNN, noise: Noise, state: State, sample: bool) -> tuple[Tens
     return points, after
 
 
+def _distribution(latent: Latent, parts: list[Tensor], h: Tensor) -> tuple[Tensor, ...]:
+    """What the kernels gave as a distribution over z; what they did not is the standard one."""
+    if not parts:
+        return latent.standard(h)
+    forms = latent.standard(h[:0])
+    return like_tuple(forms, (part.unflatten(-1, form.shape[2:]) for part, form in zip(parts, forms, strict=True)))
+
+
 def _check(weights: list[Tensor], *inputs: Tensor) -> None:
     """The inputs must lie where the weights lie, in their precision."""
     for part in inputs:
@@ -85,7 +96,7 @@ class Share(NamedTuple):
 
 
 class _Unroll(torch.autograd.Function):
-    """(features, noise, memory, flat weights) -> (h, q.mean, q.std, z, p.mean, p.std, raw, memory)."""
+    """(features, noise, memory, flat weights) -> (h, raw, z, parts of q, parts of p if it is learned, memory)."""
 
     @staticmethod
     def forward(ctx: Any, plan: Plan, keep: bool, *tensors: Tensor) -> tuple[Tensor, ...]:

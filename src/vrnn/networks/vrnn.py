@@ -89,6 +89,11 @@ class VRNN(nn.Module):
         check_memory(h_dim, self.z_dim, recurrence, prior_network)
         self.frame = frame or Frame()
         self.likelihood = likelihood or GaussianLikelihood()
+        if self.sums_classes and self.likelihood.follows_batches:
+            raise ValueError(
+                "latent.estimator=exact would mix points of all classes into the batch's one sigma: choose another likelihood, "
+                "or straight_through."
+            )
         self.phi_x = MLP(self.frame.n_features(x_dim), phi_x, activation)
         seen_of_z = phi_z[-1] if self.z_dim else 0
         self.phi_z = MLP(self.z_dim, phi_z, activation) if self.z_dim else nn.Identity()
@@ -103,6 +108,11 @@ class VRNN(nn.Module):
     def z_dim(self) -> int:
         """Width of z as phi_z sees it."""
         return self.latent.z_dim
+
+    @property
+    def sums_classes(self) -> bool:
+        """Whether the decoder's term is summed over all values of z."""
+        return isinstance(self.latent, CategoricalLatent) and self.latent.estimator == "exact"
 
     @property
     def device(self) -> torch.device:
@@ -163,7 +173,7 @@ class VRNN(nn.Module):
 
     def distortion(self, run: Inference) -> Tensor:
         """Return what the loss adds to w * KL at each step, (T, B); with an "exact" latent the mean over its classes."""
-        if not (isinstance(self.latent, CategoricalLatent) and self.latent.estimator == "exact"):
+        if not self.sums_classes:
             return self.likelihood.distortion(run.decoder, run.x, run.mask)
         classes = torch.eye(self.z_dim, dtype=run.h.dtype, device=run.h.device)
         shape = (self.z_dim, *run.h.shape[:2])

@@ -29,7 +29,7 @@ from vrnn.data.windows import TraceSet
 from vrnn.pictures import PICTURES
 from vrnn.processes import leads, meet, part, started, together
 from vrnn.rundir import CONFIG, DONE, SAMPLE, SCORES, holding, recording_failure, write_atomically
-from vrnn.training.assembly import assemble
+from vrnn.training.assembly import assemble, check_data
 from vrnn.training.board import project
 from vrnn.training.callbacks import Figures, HyperParameters, ProgressBar, Scalars
 from vrnn.training.checkpoints import LAST, AtomicCheckpointIO, RunCheckpoints, load_weights
@@ -70,6 +70,7 @@ def run(
             return scores
         settings, fresh = request(config)
         pattern, module, data = assemble(settings)
+        check_data(module, data)
         claim(directory, settings, fresh)
         meet()
         callbacks: list[Callback] = [HyperParameters(columns(asked, settings), list(SCALARS)), *more]
