@@ -260,7 +260,8 @@ def latent_figure(kl: Array, marks: Marks, spreads: Sequence[Spread], generated_
     _mark(axes[0], marks, hues, len(kl))
     for i, (ax, spread) in enumerate(zip(axes[1:], spreads, strict=True)):
         steps, values = np.arange(len(spread.values)), np.asarray(spread.values, dtype=np.float64)
-        colours = [HUES[n % len(HUES)] for n in range(values.shape[1])]
+        count = values.shape[1]
+        colours = HUES[:count] if count <= len(HUES) else TIME(np.linspace(0.0, 1.0, count))
         if spread.stacked:
             ax.stackplot(steps, values.T, colors=colours, alpha=0.55, linewidth=0)
             ax.set_ylim(0.0, 1.0)
