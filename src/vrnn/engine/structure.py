@@ -84,7 +84,7 @@ def manner(vrnn: VRNN, sample: bool) -> tuple[Manner, tuple[float, ...]]:
     known(frame, "vrnn.networks.frame.Frame")
     require(type(likelihood) in LIKELIHOODS + OF_ONE_SIGMA, f"they know no likelihood {name(type(likelihood))}")
     if type(likelihood) in OF_ONE_SIGMA:
-        squash, floor, width = SOFTPLUS, float(likelihood.sigma()), 0.0
+        squash, floor, width = SOFTPLUS, float(likelihood.sigma().detach()), 0.0
     elif likelihood.ceiling is None:
         squash, floor, width = SOFTPLUS, likelihood.floor, frame.scale
     else:

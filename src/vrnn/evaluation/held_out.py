@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from vrnn.objective.reduction import mean_per_step
+
 if TYPE_CHECKING:
     from vrnn.networks.vrnn import VRNN
 
@@ -19,7 +21,9 @@ def held_out_scores(vrnn: VRNN, x: Tensor, mask: Tensor, generator: torch.Genera
     """Return the ELBO, the log-likelihood log p(x | z) and the KL on traces x (T, B, x_dim), mask (T, B).
 
     In nats per step and, summed over a trace, per sequence, each with its standard error over traces (None for one trace);
-    `active_dims`: latent dimensions with more than 0.01 nats per step. One sample of z a step, from `generator`.
+    `active_dims`: latent dimensions with more than 0.01 nats per step; `reconstruction_rmse`: root mean square distance of a
+    point from the decoder's mean, z drawn from the posterior, a coordinate, in units of x. One sample of z a step, from
+    `generator`.
     """
     run = vrnn.infer(x, mask=mask, generator=generator)
     mask = mask if run.mask is None else run.mask
@@ -29,15 +33,21 @@ def held_out_scores(vrnn: VRNN, x: Tensor, mask: Tensor, generator: torch.Genera
     steps = mask.sum(0)
     scores: dict[str, float | int | None] = {}
     for name, total in (("elbo", log_likelihood - kl), ("kl", kl), ("log_likelihood", log_likelihood)):
-        a_step = total.sum() / steps.sum()
-        scores[f"{name}_nats_per_step"] = float(a_step)
-        scores[f"{name}_nats_per_step_se"] = standard_error(
-            (total - a_step * steps) / steps.double().mean()
-        )  # of a ratio
+        scores[f"{name}_nats_per_step"], scores[f"{name}_nats_per_step_se"] = ratio(total, steps)
         scores[f"{name}_nats_per_sequence"] = float(total.mean())
         scores[f"{name}_nats_per_sequence_se"] = standard_error(total)
     scores["active_dims"] = int((kl_dims.sum((0, 1)) / steps.sum() > ACTIVE_NATS).sum())
+    error = (run.x - vrnn.likelihood.moments(run.decoder).mean).square().mean(-1)
+    scores["reconstruction_rmse"] = float(mean_per_step(error, mask).sqrt())
     return scores
+
+
+def ratio(part: Tensor, whole: Tensor) -> tuple[float | None, float | None]:
+    """Return sum(part) / sum(whole) over independent traces (n,), None for 0 / 0, and its standard error (linearised)."""
+    if not whole.sum() > 0:
+        return None, None
+    value = part.double().sum() / whole.sum()
+    return float(value), standard_error((part - value * whole) / whole.double().mean())
 
 
 def standard_error(values: Tensor) -> float | None:

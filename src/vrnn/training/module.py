@@ -16,6 +16,8 @@ from vrnn.networks.vrnn import VRNN, Inference
 from vrnn.objective.latents import CategoricalLatent
 from vrnn.objective.reduction import mean_per_step, mean_per_trace
 from vrnn.objective.w_schedules import ConstantW, Terms, Weighted, WSchedule
+from vrnn.processes import gather, own_part, shared, sharing
+from vrnn.training.adam import FlatAdam
 
 ACTIVE_NATS = 0.01  # a latent dimension whose KL exceeds this, in nats per step, counts as active
 
@@ -57,8 +59,8 @@ class VRNNModule(LightningModule):
         self.scalars: dict[str, float] = {}
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """Adam with warm-up and cosine decay, stepped every batch."""
-        optimizer = torch.optim.Adam(self.vrnn.parameters(), lr=self.learning_rate, fused=True)
+        """Adam over all weights as one, with warm-up and cosine decay, stepped every batch."""
+        optimizer = FlatAdam(self.vrnn, lr=self.learning_rate)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.learning_rate_factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
@@ -69,6 +71,17 @@ class VRNNModule(LightningModule):
         return warm * (self.final_fraction + (1 - self.final_fraction) * 0.5 * (1 + math.cos(math.pi * progress)))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The loss of this process's share of a batch; the means in it are over the whole batch.
+
+        Raises:
+            ValueError: several processes, and gaps to fill: what is drawn depends on where the gaps are.
+        """
+        with sharing(len(batch.start)) as mine:
+            if self.fill and shared():
+                raise ValueError("Traces with missing points are for one process: leave out torchrun and trainer=ddp.")
+            return self.loss(Batch(batch.x[:, mine], batch.mask[:, mine], batch.start[mine]))
+
+    def loss(self, batch: Batch) -> Tensor:
         """Infer along a window, weigh, and remember where the window ended."""
         state = self.carried
         if state is None or len(state.fresh) != len(
@@ -96,7 +109,7 @@ class VRNNModule(LightningModule):
 
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
         """Clip the global norm, before the step; a norm that is not finite stops the run before it can spoil the weights."""
-        norm = torch.nn.utils.clip_grad_norm_(self.vrnn.parameters(), self.clip or math.inf)
+        norm = torch.nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], self.clip or math.inf)
         if not torch.isfinite(norm):
             raise NonFiniteError(self._diagnosis("gradient norm", norm))
         if self.log_due:
@@ -142,12 +155,12 @@ class VRNNModule(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the state carried between windows."""
-        checkpoint["carried_state"] = None if self.carried is None else tuple(self.carried)
+        checkpoint["carried_state"] = None if self.carried is None else tuple(map(gather, self.carried))
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take it up again."""
         carried = checkpoint["carried_state"]
-        self.carried = None if carried is None else State(*carried)
+        self.carried = None if carried is None else State(*map(own_part, carried))
 
     def _diagnosis(self, what: str, value: Tensor) -> str:
         return (

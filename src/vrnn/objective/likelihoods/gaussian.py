@@ -12,6 +12,7 @@ from torch.nn.functional import softplus
 from vrnn.objective.distributions import Gaussian, gaussian_log_prob
 from vrnn.objective.likelihoods.interface import DecoderDeviation, Likelihood
 from vrnn.objective.reduction import mean_per_step
+from vrnn.processes import draw
 
 
 class AroundMean(Likelihood):
@@ -107,6 +108,11 @@ class SharedGaussianLikelihood(OneSigma):
         else:
             self.register_buffer("mse", torch.tensor(start**2))
 
+    @property
+    def follows_batches(self) -> bool:  # type: ignore[override]
+        """Unless s is a parameter."""
+        return self.kind != "learned"
+
     def sigma(self) -> Tensor:
         """s, ()."""
         if self.kind == "learned":
@@ -154,7 +160,7 @@ class MSELikelihood(SquaredDistance, GaussianLikelihood):
     def distortion(self, dist: tuple[Tensor, ...], x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return ((x - x_hat)^2).mean(-1) with x_hat drawn from torch's global generator."""
         mean, std = dist
-        return (x - mean - std * torch.randn_like(std)).square().mean(-1)
+        return (x - mean - std * draw(torch.randn, *std.shape, like=std)).square().mean(-1)
 
 
 class MSEMeanLikelihood(SquaredDistance, SharedGaussianLikelihood):

@@ -136,7 +136,7 @@ class RateW(MovingW):
     A target above what z can tell cannot be reached: w falls to w_min.
     """
 
-    def __init__(self, target: float, alpha: float = 0.02, w_0: float = 1.0, w_min: float = 1e-3, w_max: float = 10.0):
+    def __init__(self, target: float, alpha: float = 0.2, w_0: float = 0.1, w_min: float = 1e-3, w_max: float = 10.0):
         super().__init__(w_0, w_min, w_max)
         check_positive(target=target, alpha=alpha, w_min=w_min)
         self.target, self.alpha = target, alpha
