@@ -18,7 +18,7 @@ def main(config: DictConfig) -> None:
     )
 
     with in_one_line():
-        evaluate_again(Path(config.run), config.traces, config.steps, config.checkpoint, config.seed)
+        evaluate_again(Path(config.run), config.traces, config.steps, config.checkpoint, config.seed, config.particles)
 
 
 if __name__ == "__main__":

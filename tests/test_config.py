@@ -72,6 +72,7 @@ def test_every_file_is_headed_by_commands_that_compose(file):
         ("optim.clip=0", "optim.clip must be positive"),
         ("optim.final_fraction=2", r"optim.final_fraction must be in \[0, 1\]"),
         ("evaluation.checkpoint=first", "evaluation.checkpoint must be one of last, best"),
+        ("evaluation.particles=0", "evaluation.particles must be at least 1"),
         ("seed=-1", "seed must be at least 0"),
     ],
 )
@@ -104,6 +105,20 @@ def test_objects_that_cannot_be(composed, override, message):
     with pytest.raises(ConfigError, match=message) as caught:
         assemble(check(composed(override)))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["bound=iwae", "bound.particles=0"], "particles K >= 1, but got 0"),
+        (["bound=fivo", "likelihood=mse"], "MSELikelihood trains on something else"),
+        (["bound=fivo", "w_schedule=adaptive"], "AdaptiveW has none"),
+        (["frame=predictive", "evaluation.particles=4"], "frame.predicts=next has no bound"),
+    ],
+)
+def test_bounds_that_cannot_be(composed, overrides, message):
+    with pytest.raises(ConfigError, match=message):
+        assemble(check(composed(*overrides)))
 
 
 def test_a_missing_file_of_traces_is_named(composed):

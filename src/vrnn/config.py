@@ -68,11 +68,15 @@ class Training:
 
 @dataclass
 class Evaluation:
-    """How the finished model is measured; see vrnn.evaluation. checkpoint: last or best."""
+    """How the finished model is measured; see vrnn.evaluation. checkpoint: last or best.
+
+    particles: how many the bounds IWAE and FIVO take; None: leave these out.
+    """
 
     traces: int = 128
     steps: int = 2048
     checkpoint: str = "last"
+    particles: int | None = None
 
 
 @dataclass
@@ -92,6 +96,7 @@ class Config:
     frame: Any = MISSING
     likelihood: Any = MISSING
     w_schedule: Any = MISSING
+    bound: Any = MISSING
     dataset: Any = MISSING
     data: Data = field(default_factory=Data)
     optim: Optim = field(default_factory=Optim)
@@ -109,6 +114,7 @@ class EvaluateConfig:
     steps: int | None = None
     checkpoint: str | None = None
     seed: int | None = None
+    particles: int | None = None
 
 
 @dataclass
@@ -182,6 +188,7 @@ MINIMA = {
     "training.figure_every": 1,
     "evaluation.traces": 1,
     "evaluation.steps": 2,
+    "evaluation.particles": 1,
     "seed": 0,
 }
 

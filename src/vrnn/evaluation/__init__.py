@@ -1,6 +1,6 @@
 """Laps, visits and scores: what traces are made of, and how far that is from the truth."""
 
-from vrnn.evaluation.held_out import held_out_scores
+from vrnn.evaluation.held_out import held_out_scores, particle_scores
 from vrnn.evaluation.laps import INVALID, UNFINISHED, Lap, LapJudge, judge_the_judge
 from vrnn.evaluation.scores import Visit, find_visits, score, truth
 
@@ -13,6 +13,7 @@ __all__ = [
     "find_visits",
     "held_out_scores",
     "judge_the_judge",
+    "particle_scores",
     "score",
     "truth",
 ]

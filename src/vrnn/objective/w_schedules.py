@@ -54,6 +54,13 @@ class WSchedule(nn.Module):
         """Make a loss of a step's terms."""
         raise NotImplementedError
 
+    def plain_w(self) -> Tensor | None:
+        """Return w, (), where the next loss is mean distortion + w * mean KL and w known before the step; None elsewhere.
+
+        Such a w can stand in the log weights of particles.
+        """
+        return None
+
 
 class LinearW(WSchedule):
     """loss = mean distortion + w * max(mean KL per step, free_nats), w from `start` to `end` in `steps` steps, then `end`.
@@ -78,13 +85,20 @@ class LinearW(WSchedule):
 
     def weigh(self, terms: Terms) -> Weighted:
         """Mean over observed steps, both terms."""
-        kl = terms.kl
-        share = (self.n / self.steps).clamp(max=1.0) if self.steps else torch.ones_like(self.n, dtype=kl.dtype)
-        w = (self.start + (self.end - self.start) * share).to(kl.dtype)
+        w = self.present_w().to(terms.kl.dtype)
         if self.training:
             self.n += 1
-        rate = mean_per_step(kl.sum(-1), terms.mask).clamp(min=self.free_nats)
+        rate = mean_per_step(terms.kl.sum(-1), terms.mask).clamp(min=self.free_nats)
         return Weighted(mean_per_step(terms.distortion, terms.mask) + w * rate, w, w)
+
+    def present_w(self) -> Tensor:
+        """The w of step n, ()."""
+        share = (self.n / self.steps).clamp(max=1.0) if self.steps else torch.ones((), device=self.n.device)
+        return self.start + (self.end - self.start) * share
+
+    def plain_w(self) -> Tensor | None:
+        """Unless some nats are free."""
+        return None if self.free_nats else self.present_w()
 
 
 class ConstantW(LinearW):

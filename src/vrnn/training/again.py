@@ -25,6 +25,7 @@ def evaluate_again(
     steps: int | None = None,
     checkpoint: str | None = None,
     seed: int | None = None,
+    particles: int | None = None,
 ) -> dict[str, Any]:
     """Measure a run's model; None keeps what the run was evaluated with.
 
@@ -37,14 +38,16 @@ def evaluate_again(
     """
     settings = stored_settings(run)
     own = {**settings["evaluation"], "seed": settings["seed"]}
-    given = {"traces": traces, "steps": steps, "checkpoint": checkpoint, "seed": seed}
+    given = {"traces": traces, "steps": steps, "checkpoint": checkpoint, "seed": seed, "particles": particles}
     asked = {**own, **{key: value for key, value in given.items() if value is not None}}
     check_choice("checkpoint", asked["checkpoint"], CHECKPOINTS)
     _check_least(traces=(asked["traces"], 1), steps=(asked["steps"], 2), seed=(asked["seed"], 0))
+    _check_least(particles=(1 if asked["particles"] is None else asked["particles"], 1))
     pattern, module, data = assemble(settings)
     load_weights(module, run / "checkpoints" / f"{asked['checkpoint']}.ckpt")
     scores, figures, _ = measure(module.vrnn, pattern, data, asked, asked["seed"])
-    suffix = "" if asked == own else "-{checkpoint}-{traces}x{steps}-seed{seed}".format(**asked)
+    what = "-{checkpoint}-{traces}x{steps}-seed{seed}" + ("-{particles}particles" if asked["particles"] else "")
+    suffix = "" if asked == own else what.format(**asked)
     save_figures(figures, run / f"figures{suffix}")
     write_scores(scores, run / f"scores{suffix}.json")
     print_scores(scores, run)

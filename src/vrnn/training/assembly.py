@@ -12,6 +12,7 @@ from pytorch_lightning import seed_everything
 from vrnn.config import ConfigError, build
 from vrnn.data.module import TraceDataModule
 from vrnn.engine.threads import set_threads
+from vrnn.networks.particles import check_bound
 from vrnn.networks.vrnn import VRNN
 from vrnn.patterns import Pattern
 from vrnn.training.module import VRNNModule
@@ -28,7 +29,13 @@ def assemble(settings: Settings) -> tuple[Pattern, VRNNModule, TraceDataModule]:
     data = TraceDataModule(pattern, settings["training"]["steps"], settings["seed"], **settings["data"])
     schedule = build(settings["w_schedule"], settings["allow"])
     pace = {key: settings["training"][key] for key in ("steps", "log_every")}
-    module = VRNNModule(build_vrnn(settings), schedule, seed=settings["seed"], **pace, **settings["optim"])
+    vrnn, bound = build_vrnn(settings), build(settings["bound"], settings["allow"])
+    try:
+        if settings["evaluation"]["particles"]:
+            check_bound(vrnn)
+        module = VRNNModule(vrnn, schedule, bound=bound, seed=settings["seed"], **pace, **settings["optim"])
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
     return pattern, module, data
 
 
