@@ -10,7 +10,7 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $@
 
-.PHONY: help setup train quick results benchmark test test-sweeps test-slurm lint format tensorboard lock clean
+.PHONY: help setup train quick results picture benchmark test test-sweeps test-slurm shows lint format tensorboard lock clean
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
 
@@ -22,10 +22,11 @@ train: $(STAMP)  ## learn the eye, draw it, score it against the truth (again: c
 quick: $(STAMP)  ## the same path in 20 seconds: a look, not a result
 	$(BIN)/python scripts/train.py experiment=quick $(ARGS)
 
-RESULTS := eye circle_triangle_eight blog_eye blog_circle_triangle_eight blog_eight blog_one_side
-results: $(STAMP)  ## run the recipes and the blog's experiments, print the README's table, draw its picture
-	for name in $(RESULTS); do $(BIN)/python scripts/train.py experiment=$$name || exit 1; done
-	$(BIN)/python scripts/results.py $(foreach name,$(RESULTS),outputs/$(name)/defaults-e3b0c442)
+results: $(STAMP)  ## run every study of docs/results.md and write it (ARGS=--full: five seeds, a night)
+	$(BIN)/python scripts/results.py $(ARGS)
+
+picture: $(STAMP)  ## the README's picture: the truth, our VRNN, the blog's recipe
+	for name in eye blog_eye; do $(BIN)/python scripts/train.py experiment=$$name || exit 1; done
 	$(BIN)/python scripts/picture.py $(foreach name,eye blog_eye,outputs/$(name)/defaults-e3b0c442) docs/eye.png
 
 benchmark: $(STAMP)  ## how fast the engines are, next to each other (leave the machine alone meanwhile)
@@ -34,7 +35,7 @@ benchmark: $(STAMP)  ## how fast the engines are, next to each other (leave the 
 test: $(STAMP)  ## every test
 	$(BIN)/pytest $(ARGS)
 
-test-sweeps: $(STAMP)  ## the long tests of sweeps and searches, with many processes
+test-sweeps: $(STAMP)  ## the tests of sweeps, searches and torchrun, with many processes
 	$(BIN)/pytest -m sweeps
 
 test-slurm: $(STAMP)  ## the tests on a real Slurm (Debian: apt install slurm-wlm munge; as root)
@@ -51,6 +52,9 @@ tensorboard: $(STAMP)  ## TensorBoard over every run in outputs/
 
 lock: $(STAMP)  ## write requirements.lock from what is installed (no local build suffixes)
 	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
+
+shows: $(STAMP)  ## what docs/sweeps.md claims of sweeps, at full size (about 20 minutes)
+	$(BIN)/pytest -m shows -s
 
 clean:  ## remove .venv and caches; outputs/ stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

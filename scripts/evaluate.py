@@ -18,7 +18,7 @@ def main(config: DictConfig) -> None:
     )
 
     with in_one_line():
-        evaluate_again(Path(config.run), config.traces, config.steps, config.checkpoint, config.seed, config.particles)
+        evaluate_again(Path(config.run), **{str(key): value for key, value in config.items() if key != "run"})
 
 
 if __name__ == "__main__":

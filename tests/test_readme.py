@@ -2,7 +2,10 @@
 
 import re
 import shlex
+import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -12,15 +15,16 @@ from vrnn.config import check, register
 from vrnn.training.assembly import assemble
 
 README = (ROOT / "README.md").read_text()
+SWEEPS = (ROOT / "docs" / "sweeps.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def blocks(language: str, page: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page, flags=re.DOTALL)
 
 
-def commands() -> list[list[str]]:
-    lines = [line.split("#")[0].strip() for block in blocks("") for line in block.splitlines()]
+def commands(page: str) -> list[list[str]]:
+    lines = [line.split("#")[0].strip() for block in blocks("", page) for line in block.splitlines()]
     return [shlex.split(line) for line in lines if re.match(r"(PYTHONPATH=\S+ )?python scripts/", line)]
 
 
@@ -31,7 +35,7 @@ def composed(script: str, overrides: list[str]):
         return compose(script, overrides=single)
 
 
-@pytest.mark.parametrize("words", commands(), ids=" ".join)
+@pytest.mark.parametrize("words", [*commands(README), *commands(SWEEPS)], ids=" ".join)
 def test_commands(words):
     script, overrides = (
         re.fullmatch(r"scripts/(\w+)\.py", words[words.index("python") + 1])[1],
@@ -43,6 +47,26 @@ def test_commands(words):
             assemble(check(config))
     else:
         assert (ROOT / "scripts" / f"{script}.py").exists()
+
+
+@pytest.mark.sweeps
+def test_the_section_on_sweeps_runs_as_it_stands(tmp_path):
+    """Each line is run, in order, at the smallest size: real processes that leave real runs."""
+    (section,) = re.findall(r"## Sweeps\n\n```\n(.*?)```", README, flags=re.DOTALL)
+    pace = "training={steps: 20, log_every: 5, val_every: 10, checkpoint_every: 10, figure_every: 20}"
+    small = {"train": [*SMALL, pace], "search": ["trials=2", f"base={['experiment=quick', *SMALL, pace]}"]}
+    for line in section.splitlines():
+        words = shlex.split(line.replace("torchrun", "python -m torch.distributed.run"))
+        (script,) = (word for word in words if word.startswith("scripts/"))
+        if "screenshot" in script and shutil.which("chromium") is None:
+            continue
+        command = [sys.executable, *words[1:], *small.get(Path(script).stem, [])]
+        command[command.index(script)] = str(ROOT / script)
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+    assert len(list(tmp_path.glob("outputs/mine/*/done"))) == 6
+    assert len(list(tmp_path.glob("outputs/quick/*/done"))) == 1
+    assert (tmp_path / "outputs/mine/compare.md").exists()
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"make ([a-z]+)", README)) - {"it"}))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -31,7 +32,6 @@ WRONG, QUIET, INK = "#D55E00", "#B8BEC4", "#333A40"
 
 INVALID = "invalid"  # the label of laps that are no pattern's
 LAPS_DRAWN = 300  # more lines than this in one panel only make a blot
-ACTIVE = 0.01  # nats a step from which a latent dimension counts as used
 
 
 class Lap(Protocol):
@@ -86,8 +86,10 @@ def traces_figure(panels: Mapping[str, Array]) -> Figure:
     return figure
 
 
-def sheet_figure(traces: Array, titles: Sequence[str] | None = None) -> Figure:
+def sheet_figure(traces: Array, titles: Sequence[str] | None = None, lifted: NDArray[np.bool_] | None = None) -> Figure:
     """Draw n traces (n, T, 2) in a grid with common limits, coloured by time.
+
+    lifted: (n, T), True where no line leads from a point to the next one.
 
     The limits hold every trace of a normal size; one more than three times as large as the median is cut off.
 
@@ -111,9 +113,50 @@ def sheet_figure(traces: Array, titles: Sequence[str] | None = None) -> Figure:
         if i >= len(traces):
             ax.set_visible(False)
             continue
-        _draw_trace(ax, traces[i], limits, Normalize(0, max(1, traces.shape[1] - 1)))
+        steps = Normalize(0, max(1, traces.shape[1] - 1))
+        _draw_trace(ax, traces[i], limits, steps, None if lifted is None else lifted[i])
         _frame(ax, limits, "" if titles is None else titles[i], ticks=False)
     return figure
+
+
+def images_figure(panels: Mapping[str, Array]) -> Figure:
+    """Draw blocks of images side by side, pixels from 0 (white) to 1 (black); NaN, a pixel nobody saw, is coloured.
+
+    panels: title -> images (n, height, width), the first row at the top.
+
+    Raises:
+        ValueError: no panels, or images of another shape, or none.
+    """
+    if not panels:
+        raise ValueError("expected at least one panel of images to draw, got none")
+    blocks = {title: _block(title, images) for title, images in panels.items()}
+    columns = min(len(blocks), 4)
+    rows = int(np.ceil(len(blocks) / columns))
+    side = 5.0 if len(blocks) == 1 else 3.2
+    figure = Figure(figsize=(side * columns + 0.2, (side + 0.3) * rows + 0.2), dpi=110, layout=_roomy())
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    ink = colormaps["Greys"].with_extremes(bad=HUES[1], under=QUIET)
+    for ax, (title, block) in zip(axes, blocks.items(), strict=False):
+        ax.imshow(block, cmap=ink, vmin=0.0, vmax=1.0, interpolation="nearest")
+        ax.set_title(title, fontsize=10, color=INK)
+    for ax in axes:
+        ax.set_axis_off()
+    return figure
+
+
+def _block(what: str, images: Array) -> Array:
+    """Return images (n, height, width) in a grid of few columns more than rows, with lines of -1 between and around them."""
+    images = np.asarray(images, dtype=np.float64)
+    if images.ndim != 3 or images.size == 0:
+        raise ValueError(f"{what or 'images'}: expected shape (n, height, width), each >= 1, got {images.shape}")
+    n, height, width = images.shape
+    columns = int(np.ceil(np.sqrt(n)))
+    rows = int(np.ceil(n / columns))
+    block = np.full((rows * (height + 1) + 1, columns * (width + 1) + 1), -1.0)
+    for i, image in enumerate(images):
+        top, left = 1 + i // columns * (height + 1), 1 + i % columns * (width + 1)
+        block[top : top + height, left : left + width] = np.clip(image, 0.0, 1.0)
+    return block
 
 
 def transition_figure(names: Sequence[str], truth: Array, model: Array, se: Array) -> Figure:
@@ -181,40 +224,69 @@ def _stretch(points: Array, lap: Lap) -> Array:
     return points[round(lap.start) : round(lap.end) + 1]
 
 
-def latent_figure(kl: Array) -> Figure:
-    """Draw how much each latent dimension carries: its mean KL as a bar, and when it does so as a heat map over time.
+@dataclass(frozen=True)
+class Spread:
+    """How wide the prior is along a trace. title: what the values (T, n) are; stacked: whether a step's n add up to 1."""
 
-    kl: (T, z_dim), KL(q‖p) in nats a step. Dimensions of at least 0.01 nats a step count as active and are coloured.
+    title: str
+    values: Array
+    stacked: bool = False
+
+
+Marks = Sequence[tuple[float, str]]  # when a lap begins, and what it is called
+
+
+def latent_figure(kl: Array, marks: Marks, spreads: Sequence[Spread], generated_marks: Marks) -> Figure:
+    """Draw where the latent variables work: the KL along a held-out trace, and below it the prior along a generated one.
+
+    kl: (T,), KL(q‖p) in nats a step. spreads: a panel each, for example the prior's standard deviations as lines, or a
+    variable's class probabilities stacked. marks, generated_marks: (step, name) where a lap begins.
 
     Raises:
-        ValueError: kl that is not (T, z_dim) with T, z_dim >= 1.
+        ValueError: kl that is not (T,) with T >= 1, or no spreads.
     """
     kl = np.asarray(kl, dtype=np.float64)
-    if kl.ndim != 2 or kl.size == 0:
-        raise ValueError(f"expected kl of shape (T, z_dim) with T, z_dim >= 1, got {kl.shape}")
-    known = np.where(np.isfinite(kl), kl, 0.0)
-    means = known.sum(axis=0) / np.maximum(1, np.isfinite(kl).sum(axis=0))
-    active = means >= ACTIVE
-    dims = np.arange(kl.shape[1])
-    figure = Figure(figsize=(8.4, float(np.clip(1.2 + 0.22 * len(dims), 2.4, 8.0))), dpi=110, layout=_roomy())
-    bars, heat = figure.subplots(1, 2, sharey=True, width_ratios=(2, 3))
-    bars.barh(dims, means, color=np.where(active, HUES[0], QUIET), height=0.75)
-    bars.axvline(ACTIVE, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
-    bars.set_xlim(0.0, 1.08 * max(means.max(), 2 * ACTIVE))
-    bars.set_xlabel("nats a step", fontsize=9, color=INK)
-    bars.set_ylabel("latent dimension", fontsize=9, color=INK)
-    bars.set_title(f"KL: {means.sum():.3g} nats a step, {active.sum()} of {len(dims)} active", fontsize=10, color=INK)
-    image = heat.imshow(kl.T, aspect="auto", interpolation="nearest", cmap="Blues", vmin=0.0, vmax=_bright(known))
-    heat.set_xlabel("step", fontsize=9, color=INK)
-    heat.set_title("when", fontsize=10, color=INK)
-    bar = figure.colorbar(image, ax=heat, fraction=0.04, pad=0.02)
-    bar.outline.set_visible(False)
-    for ax in (bars, heat, bar.ax):
-        ax.spines[:].set_visible(False)
-        ax.tick_params(labelsize=8, length=0, colors=INK)
-    bars.yaxis.set_major_locator(MaxNLocator(16, integer=True))
-    bars.set_ylim(len(dims) - 0.5, -0.5)
+    if kl.ndim != 1 or kl.size == 0 or not spreads:
+        raise ValueError(f"expected kl of shape (T,) with T >= 1 and a spread or more, got {kl.shape}, {len(spreads)}")
+    names = sorted({name for _, name in (*marks, *generated_marks)} - {INVALID})
+    hues = {name: HUES[i % len(HUES)] for i, name in enumerate(names)} | {INVALID: WRONG}
+    height = 2.2 + 1.6 * len(spreads)
+    figure = Figure(figsize=(10.5, height), dpi=110, layout=_roomy())
+    axes = figure.subplots(1 + len(spreads), 1, sharex=True)
+    axes[0].fill_between(np.arange(len(kl)), kl, color=QUIET, step="mid", linewidth=0)
+    axes[0].plot(kl, color=INK, linewidth=0.9, drawstyle="steps-mid")
+    axes[0].set_ylim(bottom=0.0)
+    axes[0].set_title("KL along a held-out trace, nats a step", fontsize=10, color=INK, pad=20)
+    _mark(axes[0], marks, hues, len(kl))
+    for i, (ax, spread) in enumerate(zip(axes[1:], spreads, strict=True)):
+        steps, values = np.arange(len(spread.values)), np.asarray(spread.values, dtype=np.float64)
+        colours = [HUES[n % len(HUES)] for n in range(values.shape[1])]
+        if spread.stacked:
+            ax.stackplot(steps, values.T, colors=colours, alpha=0.55, linewidth=0)
+            ax.set_ylim(0.0, 1.0)
+        else:
+            for line, colour in zip(values.T, colours, strict=True):
+                ax.plot(steps, line, color=colour, linewidth=1.0)
+            ax.set_ylim(bottom=0.0)
+        ax.set_title(f"{spread.title} along a generated trace", fontsize=10, color=INK, pad=6 if i else 20)
+        _mark(ax, generated_marks, hues, len(values), named=not i)
+    axes[-1].set_xlabel("step", fontsize=9, color=INK)
+    axes[-1].set_xlim(0, max(len(kl), *(len(spread.values) for spread in spreads)) - 1)
+    for ax in axes:
+        _plain_axes(ax)
+        ax.grid(axis="x", visible=False)
     return figure
+
+
+def _mark(ax: Axes, marks: Marks, hues: Mapping[str, str], steps: int, named: bool = True) -> None:
+    """Draw a line where each lap begins, in its name's colour, and write the name above it."""
+    for step, name in marks:
+        if 0 <= step < steps:
+            ax.axvline(step, color=hues[name], linewidth=1.0, linestyle=(0, (4, 2)))
+            if named:
+                ax.text(
+                    step, 1.02, name, transform=ax.get_xaxis_transform(), fontsize=7, color=hues[name], clip_on=False
+                )
 
 
 def _roomy() -> ConstrainedLayoutEngine:
@@ -269,11 +341,15 @@ def _tamed(points: Array, limits: Array) -> Array:
     return tamed
 
 
-def _draw_trace(ax: Axes, points: Array, limits: Array, steps: Normalize) -> LineCollection:
-    """Draw one trace coloured by time, its start marked; stretches that are not finite are left out."""
+def _draw_trace(
+    ax: Axes, points: Array, limits: Array, steps: Normalize, lifted: NDArray[np.bool_] | None = None
+) -> LineCollection:
+    """Draw one trace coloured by time, its start marked; stretches that are lifted or not finite are left out."""
     tamed = _tamed(points, limits)
     segments = np.stack([tamed[:-1], tamed[1:]], axis=1)
     finite = np.isfinite(segments).all(axis=(1, 2))
+    if lifted is not None:
+        finite &= ~lifted[:-1]
     width = float(np.clip(30.0 / np.sqrt(len(points)), 0.7, 1.8))
     lines = LineCollection(list(segments[finite]), cmap=TIME, norm=steps, linewidths=width, capstyle="round")
     lines.set_array(np.flatnonzero(finite))
@@ -283,14 +359,17 @@ def _draw_trace(ax: Axes, points: Array, limits: Array, steps: Normalize) -> Lin
 
 
 def _strays(points: Array, limits: Array) -> str:
-    """Say what the panel does not show: the share of points outside, and where they stop being finite."""
-    finite = np.isfinite(points).all(axis=1)
+    """Say what the panel does not show: the shares of points outside and missing, and where they stop being finite."""
+    finite = np.asarray(np.isfinite(points).all(axis=1))
+    end = len(points) - int(np.argmax(finite[::-1])) if finite.any() else 0
     outside = finite & ((points < limits[0]) | (points > limits[1])).any(axis=1)
     said = []
     if outside.any():
         said.append(f"{100 * outside.mean():.1f} % outside")
-    if not finite.all():
-        said.append(f"not finite from step {int(np.argmin(finite))}")
+    if not finite[:end].all():
+        said.append(f"{100 * (~finite[:end]).mean():.1f} % missing")
+    if end < len(points):
+        said.append(f"not finite from step {end}")
     return ", ".join(said)
 
 
@@ -308,11 +387,6 @@ def _frame(ax: Axes, limits: Array, title: str, ticks: bool = True) -> None:
     ax.spines[:].set_linewidth(0.6)
     ax.grid(color=QUIET, linewidth=0.4, alpha=0.5)
     ax.set_axisbelow(True)
-
-
-def _bright(values: Array) -> float:
-    """Return the value to draw darkest: the 99th percentile, so that one peak does not pale the rest."""
-    return float(max(np.quantile(values, 0.99), ACTIVE))
 
 
 def sweep_figure(scores: Array, parameters: Mapping[str, Sequence[object]], name: str) -> Figure:
@@ -355,6 +429,32 @@ def _places(ax: Axes, values: Sequence[object]) -> Array:
     ax.set_xticks(range(len(names)), labels=names, rotation=20 if max(map(len, names)) > 8 else 0)
     ax.set_xlim(-0.5, len(names) - 0.5)
     return np.array([names.index(str(value)) for value in values], dtype=np.float64)
+
+
+def intervals_figure(scores: Mapping[str, Mapping[str, tuple[float, float, float]]]) -> Figure:
+    """Draw scores with their intervals, a panel a score, a row a setting; the first row stands on top.
+
+    scores: {score: {setting: (mean, low, high)}}, the same settings in each; NaN where there is none.
+
+    Raises:
+        ValueError: no scores, or none has a setting.
+    """
+    if not scores or not (labels := list(next(iter(scores.values())))):
+        raise ValueError("expected at least one score of one setting to draw, got none")
+    figure = Figure(figsize=(2.0 + 2.3 * len(scores), 0.9 + 0.26 * len(labels)), dpi=110, layout=_roomy())
+    axes = figure.subplots(1, len(scores), sharey=True, squeeze=False)[0]
+    places = np.arange(len(labels))
+    for i, (ax, (name, rows)) in enumerate(zip(axes, scores.items(), strict=True)):
+        means, low, high = np.array([rows[label] for label in labels]).T
+        low, high = np.where(np.isnan(low), means, low), np.where(np.isnan(high), means, high)
+        ax.hlines(places, low, high, color=QUIET, linewidth=3)
+        ax.plot(means, places, "o", markersize=5, color=HUES[i % len(HUES)])
+        ax.set_title(name.replace("_", " "), fontsize=9, color=INK)
+        ax.xaxis.set_major_locator(MaxNLocator(4))
+        _plain_axes(ax)
+    axes[0].set_yticks(places, labels=labels)
+    axes[0].set_ylim(len(labels) - 0.5, -0.5)
+    return figure
 
 
 def curves_figure(curves: Mapping[str, tuple[NDArray[np.int64], Array]], name: str) -> Figure:

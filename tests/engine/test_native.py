@@ -13,7 +13,14 @@ from vrnn.engine.interface import Noise, State
 from vrnn.engine.threads import set_threads
 from vrnn.networks import GRU, LSTM, MTRNN, VRNN, Elman, Frame
 from vrnn.networks.vrnn import STREAMED
-from vrnn.objective import GaussianLikelihood, GaussianMixtureLikelihood, MSELikelihood, gaussian_kl
+from vrnn.objective import (
+    FixedGaussianLikelihood,
+    GaussianLikelihood,
+    GaussianMixtureLikelihood,
+    MSELikelihood,
+    SharedGaussianLikelihood,
+    gaussian_kl,
+)
 
 RECURRENCES = [Elman, GRU, LSTM, MTRNN]
 DEEP = {"phi_x": [6, 4], "phi_z": [5, 7], "prior": [9], "encoder": [8, 6, 5], "decoder": [10, 3]}
@@ -171,7 +178,10 @@ def test_threads_share_the_batch_and_repeat_bit_for_bit(threads):
 def test_odd_inputs(engine):
     """No traces at all, one that is not contiguous, one that wants a gradient: right answers. No steps: a clear error."""
     vrnn = model(h_dim=1, engine=engine)
-    assert vrnn.infer(torch.zeros(4, 0, 2).double()).z.shape == (4, 0, 3)
+    nothing = vrnn.infer(torch.zeros(4, 0, 2).double())
+    assert nothing.z.shape == (4, 0, 3)
+    (gradient,) = torch.autograd.grad(nothing.z.sum(), vrnn.encoder.head.weight)
+    assert not gradient.any()
     with pytest.raises(ValueError, match="T >= 1"):
         vrnn.infer(torch.zeros(0, 2, 2).double())
     x = torch.randn(5, 4, 2).double()
@@ -202,12 +212,19 @@ def test_infer_is_the_same_by_both(mask):
         torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
 
 
-LIKELIHOODS = [GaussianLikelihood(), GaussianLikelihood(ceiling=0.04), GaussianMixtureLikelihood(3), MSELikelihood()]
+LIKELIHOODS = {
+    "gaussian": GaussianLikelihood(),
+    "ceiling": GaussianLikelihood(ceiling=0.04),
+    "mixture": GaussianMixtureLikelihood(3),
+    "mse": MSELikelihood(),
+    "fixed": FixedGaussianLikelihood(0.1),
+    "shared": SharedGaussianLikelihood("learned"),
+}
 
 
 @pytest.mark.parametrize("sample", [True, False], ids=["sampled", "mean"])
 @pytest.mark.parametrize("frame", FRAMES, ids=lambda frame: frame.relative_to)
-@pytest.mark.parametrize("likelihood", LIKELIHOODS, ids=["gaussian", "ceiling", "mixture", "mse"])
+@pytest.mark.parametrize("likelihood", LIKELIHOODS.values(), ids=LIKELIHOODS)
 def test_generation(likelihood, frame, sample):
     """From the start and from where a first piece ended. A choice of component could differ by rounding: about once in 1e13."""
     vrnn = model(LSTM, likelihood=likelihood, frame=frame)

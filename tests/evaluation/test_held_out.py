@@ -50,3 +50,12 @@ def test_error_per_step_is_the_ratio_s():
     left_out = (kl.sum() - kl) / (steps.sum() - steps)
     jackknife = math.sqrt(39 / 40 * float((left_out - left_out.mean()).square().sum()))
     assert scores["kl_nats_per_step_se"] == pytest.approx(jackknife, rel=0.25)
+
+
+def test_reconstruction_is_measured_from_the_decoder_s_means():
+    torch.manual_seed(0)
+    vrnn, (x, mask) = VRNN(), traces(torch.tensor([9, 5]))
+    scores = held_out_scores(vrnn, x, mask, torch.Generator().manual_seed(1))
+    means = vrnn.infer(x, mask=mask, generator=torch.Generator().manual_seed(1)).decoder[0].detach()
+    squares = (x[mask] - means[mask]).square()
+    assert scores["reconstruction_rmse"] == pytest.approx(math.sqrt(float(squares.mean())), rel=1e-5)

@@ -1,119 +1,88 @@
-import logging
+"""What holds for every scheme in conf/w_schedule, found by listing: a new YAML is covered by itself."""
+
+import math
 
 import pytest
 import torch
+from steps import random_terms, terms_of
 
-from vrnn.objective import AdaptiveW, ConstantW, LinearW, Terms
+from conftest import ROOT
+from vrnn.config import build, check
+from vrnn.objective import Terms
 
-T, B, Z = 5, 3, 2
-
-
-@pytest.fixture
-def terms():
-    generator = torch.Generator().manual_seed(0)
-    return terms_of(torch.rand(T, B, generator=generator), torch.rand(T, B, Z, generator=generator))
-
-
-def terms_of(distortion, kl):
-    return Terms(distortion, kl, lambda: (kl, kl))
-
-
-def test_constant_is_beta_times_the_kl(terms):
-    distortion, kl = terms.distortion, terms.kl
-    weighted = ConstantW(4.0).weigh(terms)
-    assert float(weighted.loss) == pytest.approx(float(distortion.mean() + 4 * kl.sum(-1).mean()))
-    assert float(weighted.w) == 4.0
-
-
-def test_linear_counts_training_steps_only(terms):
-    schedule = LinearW(0.0, 1.0, steps=4)
-    ws = []
-    for _ in range(6):
-        ws.append(float(schedule.weigh(terms).w))
-        schedule.eval()
-        schedule.weigh(terms)
-        schedule.train()
-    assert ws == [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
-
-
-def test_free_nats_cost_nothing_and_give_no_gradient(terms):
-    distortion, kl = terms.distortion, terms.kl
-    rate = float(kl.sum(-1).mean())
-    for free_nats, cost, slope in ((2 * rate, 2 * rate, 0.0), (rate / 2, rate, 1 / (T * B))):
-        leaf = kl.clone().requires_grad_()
-        loss = LinearW(1.0, 1.0, free_nats=free_nats).weigh(terms_of(distortion, leaf)).loss
-        loss.backward()
-        assert loss.item() == pytest.approx(float(distortion.mean()) + cost, rel=1e-5)
-        torch.testing.assert_close(leaf.grad, torch.full_like(leaf, slope))
-
-
-@pytest.mark.parametrize("reduction", ["sum", "mean"])
-@pytest.mark.parametrize(("kl_offset", "missing_half"), [("blog", 0.5), ("exact", 0.0)])
-def test_adaptive_follows_the_blog_s_rule(terms, reduction, kl_offset, missing_half):
-    """Twenty steps by hand, in plain floats."""
-    distortion, kl = terms.distortion, terms.kl
-    schedule = AdaptiveW(r=10, alpha=1e-3, w_0=0.01, kl_offset=kl_offset, reduction=reduction).double()
-    re = sum(distortion.flatten().tolist()) / (T * B)
-    de = sum(kl.flatten().tolist()) / B + T * Z * missing_half
-    de = de if reduction == "sum" else de / T
-    w = 0.01
-    for _ in range(20):
-        weighted = schedule.weigh(terms_of(distortion.double(), kl.double()))
-        assert float(weighted.w) == pytest.approx(w, rel=1e-6)
-        assert float(weighted.loss) == pytest.approx(re + w * de, rel=1e-6)
-        assert float(weighted.w_per_step) == pytest.approx(w * T if reduction == "sum" else w, rel=1e-6)
-        w += 1e-3 * (10 * re - w * de)
-
-
-def test_adaptive_moves_up_with_the_reconstruction_error(terms):
-    """Positive feedback: more RE, more w (GECO does the opposite)."""
-    distortion, kl = terms.distortion, terms.kl
-    little, much = AdaptiveW(alpha=1e-3), AdaptiveW(alpha=1e-3)
-    little.weigh(terms)
-    much.weigh(terms_of(2 * distortion, kl))
-    assert float(much.w) > float(little.w) > 0
-
-
-def test_adaptive_settles_at_the_ratio(terms):
-    """The fixed point is w DE = r RE; its time constant is 1 / (alpha DE) steps."""
-    distortion, kl = terms.distortion, terms.kl
-    schedule = AdaptiveW(r=2.0, alpha=0.01, kl_offset="exact")
-    for _ in range(1000):
-        weighted = schedule.weigh(terms)
-    de = kl.sum() / B
-    assert float(weighted.w * de) == pytest.approx(2 * float(distortion.mean()), rel=1e-4)
-
-
-def test_adaptive_clamps_and_says_so_once(terms, caplog):
-    schedule = AdaptiveW(alpha=1.0, w_max=0.5)
-    with caplog.at_level(logging.WARNING):
-        for _ in range(3):
-            schedule.weigh(terms)
-    assert float(schedule.w) == 0.5
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
-
-
-@pytest.mark.parametrize("make", [LinearW, AdaptiveW])
-def test_state_is_in_the_state_dict(make, terms):
-    one, two = make(), make()
-    for _ in range(3):
-        one.weigh(terms)
-    two.load_state_dict(one.state_dict())
-    assert torch.equal(one.weigh(terms).loss, two.weigh(terms).loss)
-    assert float(make().weigh(terms).w) != float(two.weigh(terms).w)
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: LinearW(start=-1),
-        lambda: LinearW(steps=-1),
-        lambda: LinearW(free_nats=-1),
-        lambda: AdaptiveW(kl_offset="none"),
-        lambda: AdaptiveW(alpha=0),
-        lambda: AdaptiveW(w_0=2, w_max=1),
-    ],
+NAMES = sorted(
+    str(path.relative_to(ROOT / "conf/w_schedule"))[:-5] for path in (ROOT / "conf/w_schedule").rglob("*.yaml")
 )
-def test_bad_schedules_are_refused(make):
-    with pytest.raises(ValueError, match=r"w_schedule|w must"):
-        make()
+
+
+@pytest.fixture(params=NAMES)
+def make(request, composed):
+    """Makes the schedule of a YAML, as a run does."""
+    settings = check(composed(f"w_schedule={request.param}"))
+    return lambda: build(settings["w_schedule"], settings["allow"])
+
+
+def losses(schedule, seeds):
+    return [schedule.weigh(random_terms(seed)).loss for seed in seeds]
+
+
+def test_a_schedule_goes_on_from_its_state_bit_for_bit(make):
+    whole, first, second = make(), make(), make()
+    expected = losses(whole, range(8))
+    losses(first, range(5))
+    second.load_state_dict(first.state_dict(), strict=True)
+    assert losses(second, range(5, 8)) == expected[5:]
+
+
+def test_the_state_is_plain_buffers(make):
+    """So that a checkpoint holds all of it: nothing but tensors tells a used schedule from a new one."""
+    used, new = make(), make()
+    losses(used, range(5))
+    known = dict(used.named_buffers())
+    assert set(used.state_dict()) == set(known)
+    plain = {name: value for name, value in vars(used).items() if name not in ("_buffers", "warned")}
+    assert plain == {name: value for name, value in vars(new).items() if name in plain}
+
+
+def test_what_is_reported(make):
+    weighted = make().weigh(random_terms())
+    for value in (weighted.loss, weighted.w, weighted.w_per_step, *weighted.log.values()):
+        assert value.shape == ()
+        assert torch.isfinite(value)
+    assert not {"kl", "elbo"} & set(weighted.log)
+    assert not any(value.requires_grad for value in (weighted.w, weighted.w_per_step, *weighted.log.values()))
+
+
+def test_nan_past_a_trace_s_end_leaks_nowhere(make):
+    mask = torch.ones(5, 3, dtype=torch.bool)
+    mask[3:, 1] = mask[1:, 2] = False
+    terms = random_terms()
+    results = []
+    for padding in (0.0, math.nan):
+        leaves = [terms.distortion.clone(), terms.kl.clone(), terms.kl.clone(), terms.kl.clone()]
+        for leaf in leaves:
+            leaf[~mask] = padding
+            leaf.requires_grad_()
+        distortion, kl, to_prior, to_posterior = leaves
+        schedule = make()
+        for _ in range(3):
+            weighted = schedule.weigh(Terms(distortion, kl, lambda pair=(to_prior, to_posterior): pair, mask))
+        gradients = torch.autograd.grad(weighted.loss, leaves, allow_unused=True)
+        results.append([weighted.loss, *weighted.log.values(), *schedule.state_dict().values()])
+        results[-1] += [gradient for gradient in gradients if gradient is not None]
+    for clean, padded in zip(*results, strict=True):
+        assert torch.isfinite(padded).all()
+        assert torch.equal(clean, padded)
+
+
+def test_the_kl_is_discouraged(make):
+    """Above every threshold, and once a warm-up has begun, a nat of KL costs w_per_step, and what the prior's side costs."""
+    schedule = make()
+    for _ in range(5):
+        schedule.weigh(random_terms())
+    distortion, kl, _, _ = random_terms()
+    still = (kl + 2.0).requires_grad_()
+    weighted = schedule.weigh(terms_of(distortion, still))
+    slope = torch.autograd.grad(weighted.loss, still)[0].sum() / kl.shape[-1]
+    prior = weighted.log.get("w_prior", 0.0)
+    assert float(slope) == pytest.approx(float(weighted.w_per_step + prior), rel=1e-4)

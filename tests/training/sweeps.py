@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from conftest import ROOT, SMALL
@@ -15,21 +17,31 @@ def command(root: Path, *overrides: str) -> list[str]:
     return [sys.executable, "scripts/train.py", "-m", f"hydra.sweep.dir={root}", "sweep=s", *SMALL, PACE, *overrides]
 
 
-def start(root: Path, *overrides: str, **environment: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        command(root, *overrides),
+@contextmanager
+def running(command: list[str], **environment: str) -> Iterator[subprocess.Popen]:
+    """A process, and its end: a test that fails must not leave it at work, nor its pipe open."""
+    with subprocess.Popen(
+        command,
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         env={**os.environ, **environment},
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def start(root: Path, *overrides: str, **environment: str) -> AbstractContextManager[subprocess.Popen]:
+    return running(command(root, *overrides), **environment)
 
 
 def sweep(root: Path, *overrides: str, code: int = 0) -> str:
-    process = start(root, *overrides)
-    output, _ = process.communicate(timeout=240)
-    assert process.returncode == code, output
+    with start(root, *overrides) as process:
+        output, _ = process.communicate(timeout=240)
+        assert process.returncode == code, output
     return output
 
 

@@ -14,11 +14,15 @@ from vrnn.objective import (
     FIVO,
     IWAE,
     AdaptiveW,
+    BernoulliLikelihood,
+    BivariateLikelihood,
     ConstantW,
     GaussianLikelihood,
     GaussianMixtureLikelihood,
     LinearW,
     MSELikelihood,
+    MSEMeanLikelihood,
+    SharedGaussianLikelihood,
     Terms,
     gaussian_kl,
 )
@@ -45,17 +49,21 @@ def test_learning_rate_warms_up_and_decays_along_a_cosine(module):
 
 
 def test_gradients_are_clipped_to_the_global_norm(module):
+    optimizer = module.configure_optimizers()["optimizer"]
+    optimizer.zero_grad()
     (1e3 * module.training_step(batch(), 0)).backward()
-    module.configure_gradient_clipping(None)
+    module.configure_gradient_clipping(optimizer)
     norm = math.sqrt(sum(float(p.grad.square().sum()) for p in module.vrnn.parameters()))
     assert norm == pytest.approx(0.5, rel=1e-3)
 
 
 def test_a_gradient_that_is_not_finite_stops_training(module):
+    optimizer = module.configure_optimizers()["optimizer"]
+    optimizer.zero_grad()
     module.training_step(batch(), 0).backward()
     module.vrnn.decoder[1].bias.grad[0] = math.inf
     with pytest.raises(NonFiniteError, match="gradient norm became"):
-        module.configure_gradient_clipping(None)
+        module.configure_gradient_clipping(optimizer)
 
 
 def test_loss_does_not_grow_with_the_batch(module):
@@ -100,7 +108,18 @@ def test_a_smaller_group_starts_from_its_own_beginning(module):
     assert torch.equal(*ends)
 
 
-@pytest.mark.parametrize("likelihood", [GaussianLikelihood, GaussianMixtureLikelihood, MSELikelihood])
+@pytest.mark.parametrize(
+    "likelihood",
+    [
+        BernoulliLikelihood,
+        BivariateLikelihood,
+        GaussianLikelihood,
+        GaussianMixtureLikelihood,
+        MSELikelihood,
+        MSEMeanLikelihood,
+        lambda: SharedGaussianLikelihood("optimal"),
+    ],
+)
 @pytest.mark.parametrize("engine", ["native", "reference"])
 def test_nan_past_a_trace_s_end_reaches_no_gradient(likelihood, engine):
     module = VRNNModule(VRNN(likelihood=likelihood(), engine=engine), ConstantW(), steps=10)
@@ -130,6 +149,7 @@ def test_scalars_mean_what_their_names_say():
         "train/kl": kl.sum(-1).mean(),
         "train/elbo": log_likelihood - kl.sum(-1).mean(),
         "w/implied_beta": torch.tensor(0.01 * 7 * 2 / (2 * 0.02)),
+        "w/implied_sigma": torch.tensor(0.01 * 7 * 2 / 2).sqrt(),
         "train/mean_sigma": std.mean(),
     }
     assert {name: scalars[name] for name in expected} == pytest.approx(
@@ -210,3 +230,51 @@ def test_gaps_are_trained_on_with_particles():
 def test_what_cannot_train_on_particles_is_refused(vrnn, schedule, message):
     with pytest.raises(ValueError, match=message):
         VRNNModule(VRNN(**vrnn), schedule, steps=10, bound=IWAE(2))
+
+
+def silent(module):
+    """Take the noise out of z: a tiny posterior deviation."""
+    with torch.no_grad():
+        module.vrnn.encoder.head.weight[8:] = 0
+        module.vrnn.encoder.head.bias[8:] = -20
+    return module
+
+
+def without_points(one: Batch, trace: int) -> Batch:
+    """The batch with all of a trace's points taken away."""
+    gone = torch.zeros_like(one.mask)
+    gone[:, trace] = True
+    return Batch(one.x.masked_fill(gone.unsqueeze(-1), math.nan), one.mask & ~gone, one.start)
+
+
+def test_a_trace_that_has_ended_leaves_the_others_alone(module):
+    """A window in which trace 1 has no points: loss and state are those of the other two by themselves."""
+    ended, others = without_points(batch(), 1), [0, 2]
+    loss = silent(module).training_step(ended, 0)
+    state, module.carried = module.carried, None
+    alone = module.training_step(Batch(ended.x[:, others], ended.mask[:, others], ended.start[others]), 0)
+    torch.testing.assert_close(loss, alone, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(state.memory[others], module.carried.memory, rtol=0, atol=1e-3)
+    loss.backward()
+    assert all(torch.isfinite(p.grad).all() for p in module.parameters())
+
+
+def test_the_next_trace_begins_afresh_after_one_that_has_ended(module):
+    """Whatever the padding did to the carried state, `start` forgets it."""
+    silent(module).training_step(without_points(batch(), 1), 0)
+    loss, module.carried = module.training_step(batch(seed=1), 1), None
+    torch.testing.assert_close(module.training_step(batch(seed=1), 1), loss, rtol=1e-3, atol=1e-3)
+
+
+def test_a_window_that_is_all_gap_costs_nothing(module):
+    """One trace, hidden from the window's begin to its end: no loss, no gradient, and the state goes on without a NaN."""
+    module.fill = True
+    module.training_step(batch(size=1), 0)
+    hidden = without_points(batch(size=1, seed=1), 0)._replace(start=torch.tensor([False]))
+    loss = module.training_step(hidden, 1)
+    loss.backward()
+    assert loss == 0
+    assert all(p.grad is None or not p.grad.any() for p in module.parameters())
+    assert all(torch.isfinite(part).all() for part in module.carried[:3])
+    following = batch(size=1, seed=2)._replace(start=hidden.start)
+    assert math.isfinite(module.training_step(following, 2).item())

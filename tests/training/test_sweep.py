@@ -35,13 +35,13 @@ def test_killed_at_random_moments_the_same_command_finishes_everything(undisturb
     moments = random.Random(time.time_ns())  # truly random: the result must not depend on them
     for _ in range(2):
         before = begun(tmp_path)
-        process = start(tmp_path, *GRID, *CORES)
-        while begun(tmp_path) == before:
-            assert process.poll() is None, process.communicate()[0]
-            time.sleep(0.02)
-        time.sleep(moments.uniform(0.0, 2.5))
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        with start(tmp_path, *GRID, *CORES) as process:
+            while begun(tmp_path) == before:
+                assert process.poll() is None, process.communicate()[0]
+                time.sleep(0.02)
+            time.sleep(moments.uniform(0.0, 2.5))
+            process.send_signal(signal.SIGKILL)
+            process.communicate(timeout=60)
     stamps = {path: path.stat().st_mtime_ns for path in tmp_path.glob("s/*/done")}
     sweep(tmp_path, *GRID, *CORES)
     assert len(runs(tmp_path)) == 4
@@ -49,10 +49,21 @@ def test_killed_at_random_moments_the_same_command_finishes_everything(undisturb
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
 
 
+def test_workers_end_with_the_command_even_if_it_dies_before_their_first_job(tmp_path):
+    """They hold its standard output, so it is at its end once they are gone."""
+    with start(tmp_path, *GRID, *CORES) as process:
+        while "Launching jobs" not in process.stdout.readline():
+            assert process.poll() is None
+        time.sleep(random.Random(time.time_ns()).uniform(0.0, 2.0))  # the workers are on their way
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=60)
+    assert not finished(tmp_path)
+
+
 def test_two_processes_share_a_sweep_and_run_nothing_twice(undisturbed, tmp_path):
-    processes = [start(tmp_path, *GRID) for _ in range(2)]
-    outputs = [process.communicate(timeout=240)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], outputs
+    with start(tmp_path, *GRID) as one, start(tmp_path, *GRID) as other:
+        outputs = [process.communicate(timeout=240)[0] for process in (one, other)]
+    assert (one.returncode, other.returncode) == (0, 0), outputs
     both = "".join(outputs)
     assert both.count("finished: ELBO") - both.count("Already finished") == 4
     assert finished(tmp_path) == finished(undisturbed)
@@ -97,12 +108,12 @@ def test_a_changed_default_is_refused_and_a_bad_job_fails_while_the_others_go_on
 
 
 def test_sigterm_ends_the_sweep_with_a_checkpoint_and_the_sender_s_code(tmp_path):
-    process = start(tmp_path, "seed=0,1")
-    while not list(tmp_path.glob("s/*/checkpoints/last.ckpt")):
-        assert process.poll() is None
-        time.sleep(0.02)
-    process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=60)
+    with start(tmp_path, "seed=0,1") as process:
+        while not list(tmp_path.glob("s/*/checkpoints/last.ckpt")):
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM
     assert "The same command again goes on with what is left." in output
     assert [state(run) for run in runs(tmp_path)] == ["interrupted"]

@@ -46,9 +46,11 @@ def draw_point(tape, raw, x, last, before_last, noise, uniform, manner, sizes):
         else:
             start = zero
         if sample:
-            raw_std = tape[stds + chosen + i]
-            std = sigmoid(raw_std) if kind == SIGMOID else softplus(raw_std)
-            x[i] = start + scale * tape[means + chosen + i] + (width * std + floor) * noise[i]
+            std = floor
+            if width > 0:  # else there is no raw deviation to read
+                raw_std = tape[stds + chosen + i]
+                std += width * (sigmoid(raw_std) if kind == SIGMOID else softplus(raw_std))
+            x[i] = start + scale * tape[means + chosen + i] + std * noise[i]
         elif components:
             x[i] = start + scale * blend(tape, raw, components, means + i, x_dim)
         else:

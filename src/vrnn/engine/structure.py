@@ -15,7 +15,14 @@ from vrnn.engine.interface import UnsupportedError
 from vrnn.engine.plan import Layers, Structure
 from vrnn.engine.program import ELU, RELU, SIGMOID, SILU, SOFTPLUS, TANH
 from vrnn.engine.tiles import lanes
-from vrnn.objective.likelihoods import GaussianLikelihood, GaussianMixtureLikelihood, MSELikelihood
+from vrnn.objective.likelihoods import (
+    FixedGaussianLikelihood,
+    GaussianLikelihood,
+    GaussianMixtureLikelihood,
+    MSELikelihood,
+    MSEMeanLikelihood,
+    SharedGaussianLikelihood,
+)
 
 if TYPE_CHECKING:
     from vrnn.networks.vrnn import VRNN
@@ -25,6 +32,7 @@ LINEAR, SEQUENTIAL = "torch.nn.modules.linear.Linear", "torch.nn.modules.contain
 ACTIVATIONS = {nn.ReLU: RELU, nn.Tanh: TANH, nn.ELU: ELU, nn.SiLU: SILU}
 SQUASHES = {"softplus": SOFTPLUS, "sigmoid": SIGMOID}
 LIKELIHOODS = (GaussianLikelihood, MSELikelihood, GaussianMixtureLikelihood)
+OF_ONE_SIGMA = (FixedGaussianLikelihood, SharedGaussianLikelihood, MSEMeanLikelihood)
 ORIGINS = {"nothing": NOTHING, "last_point": LAST_POINT, "velocity": VELOCITY}
 RECURRENCES = {f"vrnn.networks.recurrence.{kind}": kind for kind in ("Elman", "GRU", "LSTM", "MTRNN")}
 
@@ -62,22 +70,29 @@ def examine(vrnn: VRNN) -> tuple[Structure, list[Tensor]]:
 def manner(vrnn: VRNN, sample: bool) -> tuple[Manner, tuple[float, ...]]:
     """Return how the VRNN draws its points, and: the frame's scale, the deviations' floor and width, the frame's gain.
 
+    A width of 0 means that there are no raw deviations: all are the floor.
+
     Raises:
         UnsupportedError: the kernels do not know its likelihood or its frame.
     """
-    frame, likelihood = vrnn.frame, vrnn.likelihood
+    frame, likelihood = vrnn.frame, cast(Any, vrnn.likelihood)
     known(frame, "vrnn.networks.frame.Frame")
-    require(type(likelihood) in LIKELIHOODS, f"they know no likelihood {name(type(likelihood))}")
+    require(type(likelihood) in LIKELIHOODS + OF_ONE_SIGMA, f"they know no likelihood {name(type(likelihood))}")
+    if type(likelihood) in OF_ONE_SIGMA:
+        squash, floor, width = SOFTPLUS, float(likelihood.sigma().detach()), 0.0
+    elif likelihood.ceiling is None:
+        squash, floor, width = SOFTPLUS, likelihood.floor, frame.scale
+    else:
+        squash, floor, width = SIGMOID, likelihood.floor, likelihood.ceiling - likelihood.floor
     kinds = Manner(
         x_dim=vrnn.x_dim,
         components=getattr(likelihood, "components", 0),
-        squash=SOFTPLUS if likelihood.ceiling is None else SIGMOID,
+        squash=squash,
         origin=ORIGINS[frame.relative_to],
         differences=int(frame.inputs == "position_difference"),
         sample=int(sample),
     )
-    width = frame.scale if likelihood.ceiling is None else likelihood.ceiling - likelihood.floor
-    return kinds, (frame.scale, likelihood.floor, width, frame.difference_gain)
+    return kinds, (frame.scale, floor, width, frame.difference_gain)
 
 
 def require(condition: object, what: str) -> None:

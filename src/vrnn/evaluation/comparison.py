@@ -42,7 +42,11 @@ SCORE = {
     "log_likelihood_nats_per_step": Score(("log_likelihood_nats_per_step",)),
     "invalid_fraction": Score(("generated", "invalid_fraction"), higher_is_better=False),
     "transition_tv": Score(("generated", "transition_tv"), higher_is_better=False),
+    "reconstruction_rmse": Score(("reconstruction_rmse",), higher_is_better=False),
     "laps_right_fraction": Score(("generated", "laps_right_fraction")),
+    "kl_at_junctions_share": Score(("kl_at_junctions_share",)),
+    "kl_per_choice_nats": Score(("kl_per_choice_nats",)),
+    "active_dims": Score(("active_dims",)),
 }
 
 
@@ -168,12 +172,12 @@ def group_runs(runs: Sequence[Run], sort: str) -> list[Group]:
     groups = [Group({key: dict(alike).get(key) for key in parameters}, found) for alike, found in members.items()]
     rng = np.random.default_rng(0)
     for group in groups:
-        _estimate(group, rng)
+        estimate(group, rng)
     sign = -1.0 if SCORE[sort].higher_is_better else 1.0
     return sorted(groups, key=lambda group: (math.isnan(group.mean[sort]), sign * group.mean[sort], group.label))
 
 
-def _estimate(group: Group, rng: np.random.Generator) -> None:
+def estimate(group: Group, rng: np.random.Generator) -> None:
     """Fill in a group's means and intervals."""
     for name in SCORE:
         values = np.array([run.scores[name] for run in group.runs])
@@ -217,6 +221,12 @@ def _scalar(value: Any) -> float:
     return float(make_ndarray(value.tensor)) if value.HasField("tensor") else float(value.simple_value)
 
 
+def training_seconds(run: Run) -> float:
+    """How long a run's training took, from its steps a second as they were in the middle; NaN if they were not logged."""
+    _, speeds = curve(run.directory, "speed/steps_per_second")
+    return float(run.settings["training.steps"] / np.median(speeds)) if len(speeds) else math.nan
+
+
 def curves(groups: Sequence[Group], tag: str) -> dict[str, tuple[NDArray[np.int64], Array]]:
     """Return {label: (steps (T,), values (n, T))} for each group that has logged `tag`; NaN where a run has not got so far."""
     found = {}
@@ -232,14 +242,19 @@ def curves(groups: Sequence[Group], tag: str) -> dict[str, tuple[NDArray[np.int6
 
 
 def samples(groups: Sequence[Group], most: int) -> dict[str, Array]:
-    """Return {swept values and seed: generated trace (T, 2)} of at most `most` finished runs, the best groups first."""
+    """Return {swept values and seed: generated trace (T, 2)} of at most `most` finished runs, the best groups first.
+
+    Runs whose sequences are not points in the plane have none.
+    """
     found: dict[str, Array] = {}
     for group in groups:
         for run in sorted(group.runs, key=lambda run: run.settings.get("seed", 0)):
             path = run.directory / SAMPLE
             if len(found) < most and run.state == "finished" and path.exists():
+                sample = np.load(path).astype(np.float64)
                 title = [*map(str, group.parameters.values()), f"seed {run.settings.get('seed')}"]
-                found[", ".join(title)] = np.load(path).astype(np.float64)
+                if sample.shape[1] == 2:
+                    found[", ".join(title)] = sample
     return found
 
 
@@ -265,7 +280,7 @@ def rows(groups: Sequence[Group], sort: str) -> list[list[str]]:
     headings = [*(groups[0].parameters if groups else []), "runs", *names]
     return [
         headings,
-        *([*map(str, g.parameters.values()), _standing(g), *(_cell(g, n) for n in names)] for g in groups),
+        *([*map(str, g.parameters.values()), _standing(g), *(cell(g, n) for n in names)] for g in groups),
     ]
 
 
@@ -276,7 +291,8 @@ def _standing(group: Group) -> str:
     return ", ".join([str(counts["finished"]), *others])
 
 
-def _cell(group: Group, name: str) -> str:
+def cell(group: Group, name: str) -> str:
+    """A score's mean and interval, as text."""
     mean, low, high = group.mean[name], group.low[name], group.high[name]
     if math.isnan(mean):
         return "-"
@@ -290,7 +306,7 @@ def failures(runs: Sequence[Run]) -> dict[str, str]:
 
 def to_markdown(title: str, table: Sequence[Sequence[str]], failed: Mapping[str, str], figures: Sequence[str]) -> str:
     """The whole comparison as a page. figures: paths beside it."""
-    lines = [f"# {title}", "", _line(table[0]), _line(["---"] * len(table[0])), *(_line(row) for row in table[1:]), ""]
+    lines = [f"# {title}", "", line(table[0]), line(["---"] * len(table[0])), *(line(row) for row in table[1:]), ""]
     lines += ["Mean over seeds and its 95 % bootstrap interval; `runs`: how many have finished.", ""]
     for name, error in failed.items():
         lines += [f"Failed: `{name}`", "", "```", error, "```", ""]
@@ -298,5 +314,6 @@ def to_markdown(title: str, table: Sequence[Sequence[str]], failed: Mapping[str,
     return "\n".join(lines) + "\n"
 
 
-def _line(cells: Sequence[str]) -> str:
+def line(cells: Sequence[str]) -> str:
+    """A row of a table in Markdown."""
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vrnn.networks.particles import log_evidence
 from vrnn.objective.bounds import FIVO, IWAE
+from vrnn.objective.reduction import mean_per_step
 
 if TYPE_CHECKING:
     from vrnn.networks.vrnn import VRNN
@@ -24,7 +25,9 @@ def held_out_scores(vrnn: VRNN, x: Tensor, mask: Tensor, generator: torch.Genera
     """Return the ELBO, the log-likelihood log p(x | z) and the KL on traces x (T, B, x_dim), mask (T, B).
 
     In nats per step and, summed over a trace, per sequence, each with its standard error over traces (None for one trace);
-    `active_dims`: latent dimensions with more than 0.01 nats per step. One sample of z a step, from `generator`.
+    `active_dims`: latent dimensions with more than 0.01 nats per step; `reconstruction_rmse`: root mean square distance of a
+    point from the decoder's mean, z drawn from the posterior, a coordinate, in units of x. One sample of z a step, from
+    `generator`.
     """
     run = vrnn.infer(x, mask=mask, generator=generator)
     mask = mask if run.mask is None else run.mask
@@ -36,6 +39,8 @@ def held_out_scores(vrnn: VRNN, x: Tensor, mask: Tensor, generator: torch.Genera
     for name, total in (("elbo", log_likelihood - kl), ("kl", kl), ("log_likelihood", log_likelihood)):
         scores |= in_nats(name, total, steps)
     scores["active_dims"] = int((kl_dims.sum((0, 1)) / steps.sum() > ACTIVE_NATS).sum())
+    error = (run.x - vrnn.likelihood.moments(run.decoder).mean).square().mean(-1)
+    scores["reconstruction_rmse"] = float(mean_per_step(error, mask).sqrt())
     return scores
 
 
@@ -56,14 +61,21 @@ def particle_scores(vrnn: VRNN, x: Tensor, mask: Tensor, particles: int, generat
 
 def in_nats(name: str, total: Tensor, steps: Tensor) -> Scores:
     """Return a figure of each trace, (B,) in nats, per step and per sequence, with standard errors. steps: (B,) observed."""
-    a_step = total.sum() / steps.sum()
-    of_ratio = (total - a_step * steps) / steps.double().mean()
+    a_step, error = ratio(total, steps)
     return {
-        f"{name}_nats_per_step": float(a_step),
-        f"{name}_nats_per_step_se": standard_error(of_ratio),
+        f"{name}_nats_per_step": a_step,
+        f"{name}_nats_per_step_se": error,
         f"{name}_nats_per_sequence": float(total.mean()),
         f"{name}_nats_per_sequence_se": standard_error(total),
     }
+
+
+def ratio(part: Tensor, whole: Tensor) -> tuple[float | None, float | None]:
+    """Return sum(part) / sum(whole) over independent traces (n,), None for 0 / 0, and its standard error (linearised)."""
+    if not whole.sum() > 0:
+        return None, None
+    value = part.double().sum() / whole.sum()
+    return float(value), standard_error((part - value * whole) / whole.double().mean())
 
 
 def standard_error(values: Tensor) -> float | None:

@@ -192,8 +192,8 @@ def _merge_invalid(laps: Sequence[Lap]) -> list[Lap]:
     return merged
 
 
-def _boundaries(trace: Trace) -> NDArray[np.int64]:
-    """Return the first step of every lap."""
+def lap_begins(trace: Trace) -> NDArray[np.int64]:
+    """Return the first step (n,) of every lap, the trace's first lap included; none where laps are not known."""
     return np.flatnonzero(np.diff(trace.lap, prepend=-1))
 
 
@@ -201,7 +201,7 @@ def _passage(automaton: Automaton, traces: list[Trace]) -> tuple[float, float]:
     """Return the judge's radius and gap, measured at the true lap boundaries."""
     farthest, shortest = 0.0, np.inf
     for trace in traces:
-        begins = _boundaries(trace)
+        begins = lap_begins(trace)
         inner = begins[(begins >= NEAR) & (begins + NEAR < len(trace.points))]
         for target in automaton.cut_points:
             at_target = np.linalg.norm(automaton.starts - target, axis=1) < 1e-3 * automaton.size
@@ -222,7 +222,7 @@ def _true_laps(
     states = np.array([piece.state for piece in automaton.pieces])
     shapes, durations, owners, expected = [], [], [], 0
     for trace in traces:
-        begins = _boundaries(trace)
+        begins = lap_begins(trace)
         expected += len(begins) - 1
         cuts, _ = find_cuts(trace.points, automaton.cut_points, radius, gap)
         for a, b in pairwise(cuts):

@@ -168,13 +168,14 @@ class VRNN(nn.Module):
     def distortion(self, run: Inference) -> Tensor:
         """Return what the loss adds to w * KL at each step, (T, B); with an "exact" latent the mean over its classes."""
         if not (isinstance(self.latent, CategoricalLatent) and self.latent.estimator == "exact"):
-            return self.likelihood.distortion(run.decoder, run.x)
+            return self.likelihood.distortion(run.decoder, run.x, run.mask)
         classes = torch.eye(self.z_dim, dtype=run.h.dtype, device=run.h.device)
         shape = (self.z_dim, *run.h.shape[:2])
         phi_z = self.phi_z(classes)[:, None, None].expand(*shape, -1)
         raw = self.decoder(torch.cat([phi_z, run.h.expand(*shape, -1)], dim=-1))
         decoder = self.likelihood.read(raw, run.origin.expand(*shape, -1), self.frame.scale)
-        each = self.likelihood.distortion(decoder, run.x.expand(*shape, -1))
+        mask = None if run.mask is None else run.mask.expand(shape)
+        each = self.likelihood.distortion(decoder, run.x.expand(*shape, -1), mask)
         return (self.latent.code(run.q).movedim(-1, 0) * each).sum(0)
 
     def generate(

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from vrnn.objective.distributions import Gaussian, gaussian_kl, gaussian_log_prob
 from vrnn.objective.likelihoods import Squash, positive
+from vrnn.processes import draw, total
 
 D = TypeVar("D", bound=tuple[Tensor, ...])
 Estimator = Literal["straight_through", "gumbel_softmax", "exact"]
@@ -111,7 +112,7 @@ class GaussianLatent(Latent):
 
     def noise(self, *shape: int, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Standard normal."""
-        return torch.randn(*shape, self.n_noise, dtype=like.dtype, device=like.device, generator=generator)
+        return draw(torch.randn, *shape, self.n_noise, like=like, generator=generator)
 
     def sample(self, dist: tuple[Tensor, ...], noise: Tensor) -> Tensor:
         """mean + std * noise."""
@@ -192,7 +193,7 @@ class CategoricalLatent(Latent):
 
     def noise(self, *shape: int, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Uniform in [0, 1)."""
-        return torch.rand(*shape, self.n_noise, dtype=like.dtype, device=like.device, generator=generator)
+        return draw(torch.rand, *shape, self.n_noise, like=like, generator=generator)
 
     def sample(self, dist: tuple[Tensor, ...], noise: Tensor) -> Tensor:
         """One-hot up to a gradient; soft in training with gumbel_softmax."""
@@ -230,7 +231,7 @@ class CategoricalLatent(Latent):
         """Return KL(mean of q over all steps and traces || uniform) in nats, summed over the variables: ()."""
         probs = q[0].exp()
         steps = probs.flatten(0, 1) if mask is None else probs[mask]
-        mean = steps.mean(0)
+        mean = total(steps.sum(0)) / total(steps.new_tensor(len(steps)))
         return (mean * (mean.clamp(min=1e-12).log() + math.log(self.classes))).sum()
 
     def _one_hot(self, chosen: Tensor, like: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 import yaml
 from pytorch_lightning import seed_everything
 
-from vrnn.config import ConfigError, build
+from vrnn.config import ConfigError, build, named_class
 from vrnn.data.module import TraceDataModule
 from vrnn.engine.threads import set_threads
 from vrnn.networks.particles import check_bound
@@ -29,11 +29,12 @@ def assemble(settings: Settings) -> tuple[Pattern, VRNNModule, TraceDataModule]:
     data = TraceDataModule(pattern, settings["training"]["steps"], settings["seed"], **settings["data"])
     schedule = build(settings["w_schedule"], settings["allow"])
     pace = {key: settings["training"][key] for key in ("steps", "log_every")}
+    options = {"gaps": data.gaps.share > 0, "seed": settings["seed"], **pace, **settings["optim"]}
     vrnn, bound = build_vrnn(settings), build(settings["bound"], settings["allow"])
     try:
         if settings["evaluation"]["particles"]:
             check_bound(vrnn)
-        module = VRNNModule(vrnn, schedule, bound=bound, seed=settings["seed"], **pace, **settings["optim"])
+        module = VRNNModule(vrnn, schedule, bound=bound, **options)
     except ValueError as error:
         raise ConfigError(str(error)) from error
     return pattern, module, data
@@ -41,9 +42,26 @@ def assemble(settings: Settings) -> tuple[Pattern, VRNNModule, TraceDataModule]:
 
 def build_vrnn(settings: Settings) -> VRNN:
     """Build the VRNN alone."""
+    pattern = pattern_class(settings)
     parts = {name: build(settings[name], settings["allow"]) for name in ("recurrence", "latent", "frame", "likelihood")}
     prior = build(settings["prior"], settings["allow"])
-    return VRNN(**settings["model"], **parts, prior_network=prior, engine=settings["engine"])
+    return VRNN(x_dim=pattern.x_dim, **settings["model"], **parts, prior_network=prior, engine=settings["engine"])
+
+
+def pattern_class(settings: Settings) -> type[Pattern]:
+    """Return the class of a run's pattern: it knows what its sequences are like without reading any data.
+
+    Raises:
+        ConfigError: the class lacks an attribute of `Pattern`.
+    """
+    found = named_class(settings["dataset"], settings["allow"])
+    for name in ("x_dim", "form", "names"):
+        if not hasattr(found, name):
+            raise ConfigError(
+                f"{settings['dataset']['_target_']} has no class attribute {name}: derive it from vrnn.patterns.Pattern, and "
+                "state there what differs from x_dim = 2, form = 'plane' and names = ()."
+            )
+    return found
 
 
 def stored_settings(directory: Path) -> Settings:

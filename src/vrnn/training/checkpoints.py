@@ -14,6 +14,7 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 from torch import Tensor
 
+from vrnn.processes import greatest
 from vrnn.training.interruption import Interruption
 
 LAST, BEST = "last.ckpt", "best.ckpt"
@@ -46,7 +47,9 @@ class RunCheckpoints(Checkpoint):
         self.directory, self.every, self.val_every = directory, every, val_every
         self.interruption = interruption
         self.best = float("-inf")
-        self.to_restore: dict[str, Any] | None = None
+        self.to_restore: dict[str, Any] | None = (
+            get_rng_states()
+        )  # Lightning seeds anew where there are several processes
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Restore the random generators once everything that runs before the first step has drawn from them."""
@@ -59,9 +62,10 @@ class RunCheckpoints(Checkpoint):
         step = trainer.global_step
         if step % self.val_every == 0:
             return
-        if step % self.every == 0 or self.interruption.pending:
+        asked = greatest(self.interruption.pending)
+        if step % self.every == 0 or asked:
             self.save(trainer, LAST)
-        self.interruption.exit_if_pending()
+        self._end_if(asked)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save the best first: killed in between, the run repeats this validation and saves both."""
@@ -70,11 +74,17 @@ class RunCheckpoints(Checkpoint):
             self.best = elbo
             self.save(trainer, BEST)
         self.save(trainer, LAST)
-        self.interruption.exit_if_pending()
+        self._end_if(greatest(self.interruption.pending))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """The end of training need not fall on a multiple of anything."""
         self.save(trainer, LAST)
+
+    def _end_if(self, asked: int | None) -> None:
+        """End with the signal that any of the run's processes got: they end at the same step."""
+        if asked is not None:
+            self.interruption.pending = asked
+            self.interruption.exit_if_pending()
 
     def save(self, trainer: Trainer, name: str) -> None:
         """Scalars reach the disk before the checkpoint that will not write them again."""

@@ -18,6 +18,8 @@ from vrnn.objective.bounds import ELBO, Bound
 from vrnn.objective.latents import CategoricalLatent
 from vrnn.objective.reduction import mean_per_step, mean_per_trace
 from vrnn.objective.w_schedules import ConstantW, Terms, Weighted, WSchedule
+from vrnn.processes import gather, own_part, shared, sharing
+from vrnn.training.adam import FlatAdam
 
 ACTIVE_NATS = 0.01  # a latent dimension whose KL exceeds this, in nats per step, counts as active
 
@@ -58,8 +60,9 @@ class VRNNModule(LightningModule):
             check_trainable(vrnn)
             if w_schedule.plain_w() is None:
                 raise ValueError(
-                    f"A bound by particles wants one weight known before the step, and no free nats, but "
-                    f"{type(w_schedule).__name__} has none: choose w_schedule=constant, free_nats=0, or bound=elbo."
+                    f"A bound by particles wants one weight known before the step for all of the KL, but "
+                    f"{type(w_schedule).__name__} has none: choose w_schedule=constant, or linear "
+                    "without free_nats and prior_at_once, or bound=elbo."
                 )
         self.vrnn, self.w_schedule = vrnn, w_schedule
         self.steps, self.warmup_steps, self.final_fraction = steps, warmup_steps, final_fraction
@@ -70,8 +73,8 @@ class VRNNModule(LightningModule):
         self.scalars: dict[str, float] = {}
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """Adam with warm-up and cosine decay, stepped every batch."""
-        optimizer = torch.optim.Adam(self.vrnn.parameters(), lr=self.learning_rate, fused=True)
+        """Adam over all weights as one, with warm-up and cosine decay, stepped every batch."""
+        optimizer = FlatAdam(self.vrnn, lr=self.learning_rate)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.learning_rate_factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
@@ -82,6 +85,20 @@ class VRNNModule(LightningModule):
         return warm * (self.final_fraction + (1 - self.final_fraction) * 0.5 * (1 + math.cos(math.pi * progress)))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The loss of this process's share of a batch; the means in it are over the whole batch.
+
+        Raises:
+            ValueError: several processes, and gaps to fill or particles: what is drawn depends on gaps and on weights.
+        """
+        with sharing(len(batch.start)) as mine:
+            if shared() and (self.fill or not isinstance(self.bound, ELBO)):
+                raise ValueError(
+                    "Traces with missing points, and bounds by particles, are for one process: "
+                    "leave out torchrun and trainer=ddp."
+                )
+            return self.loss(Batch(batch.x[:, mine], batch.mask[:, mine], batch.start[mine]))
+
+    def loss(self, batch: Batch) -> Tensor:
         """Infer along a window, weigh, and remember where the window ended."""
         state, start = self.carried, batch.start.repeat(self.bound.particles)
         if state is None or len(state.fresh) != len(
@@ -125,7 +142,7 @@ class VRNNModule(LightningModule):
 
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
         """Clip the global norm, before the step; a norm that is not finite stops the run before it can spoil the weights."""
-        norm = torch.nn.utils.clip_grad_norm_(self.vrnn.parameters(), self.clip or math.inf)
+        norm = torch.nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], self.clip or math.inf)
         if not torch.isfinite(norm):
             raise NonFiniteError(self._diagnosis("gradient norm", norm))
         if self.log_due:
@@ -139,7 +156,7 @@ class VRNNModule(LightningModule):
         moments = likelihood.moments(run.decoder)
         re = mean_per_step(((x - moments.mean).square() + moments.std.square()).mean(-1), mask)
         de = mean_per_trace((kl + 0.5).sum(-1), mask)
-        nats = likelihood.nats_per_distortion(mean_per_step(distortion, mask), self.vrnn.x_dim)
+        beta = weighted.w_per_step * likelihood.nats_per_distortion(mean_per_step(distortion, mask), self.vrnn.x_dim)
         return {
             **bound("train", likelihood.log_prob(run.decoder, x), kl, mask),
             **{
@@ -147,7 +164,8 @@ class VRNNModule(LightningModule):
                 for name, value in (("loss", weighted.loss.detach()), ("RE", re), ("DE", de))
             },
             "w/w": float(weighted.w),
-            "w/implied_beta": float(weighted.w_per_step * nats),
+            "w/implied_beta": float(beta),
+            "w/implied_sigma": float(beta.sqrt() * likelihood.rms_sigma(run.decoder, distortion, mask)),
             **{f"w/{name}": float(value) for name, value in weighted.log.items()},
             "train/mean_sigma": float(mean_per_step(moments.std.mean(-1), mask)),
         }
@@ -170,12 +188,12 @@ class VRNNModule(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the state carried between windows."""
-        checkpoint["carried_state"] = None if self.carried is None else tuple(self.carried)
+        checkpoint["carried_state"] = None if self.carried is None else tuple(map(gather, self.carried))
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take it up again."""
         carried = checkpoint["carried_state"]
-        self.carried = None if carried is None else State(*carried)
+        self.carried = None if carried is None else State(*map(own_part, carried))
 
     def _diagnosis(self, what: str, value: Tensor) -> str:
         return (

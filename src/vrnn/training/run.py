@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -24,8 +23,11 @@ from omegaconf import DictConfig
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from vrnn.config import ConfigError, check, differences, flat
+from vrnn.config import ConfigError, differences, flat, request
 from vrnn.data.module import TraceDataModule
+from vrnn.data.windows import TraceSet
+from vrnn.pictures import PICTURES
+from vrnn.processes import leads, meet, part, started, together
 from vrnn.rundir import CONFIG, DONE, SAMPLE, SCORES, holding, recording_failure, write_atomically
 from vrnn.training.assembly import assemble
 from vrnn.training.board import project
@@ -34,9 +36,8 @@ from vrnn.training.checkpoints import LAST, AtomicCheckpointIO, RunCheckpoints, 
 from vrnn.training.interruption import Interruption
 from vrnn.training.measure import measure
 from vrnn.training.module import VRNNModule
+from vrnn.training.outcome import finished
 from vrnn.training.report import SCALARS, save_figures, scalar_scores, write_scores
-
-logger = logging.getLogger(__name__)
 
 # Lightning 2.6 asks torch's pytree a question that torch 2.13 answers with a deprecation warning.
 warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
@@ -51,33 +52,62 @@ def run(
     """Train, evaluate and score one configuration in `directory`; go on where an earlier call was interrupted.
 
     Returns the scores. A finished run is not run again. asked: the command line's overrides, TensorBoard's first columns.
-    bar: show a progress bar. more: callbacks of the caller's own.
+    bar: show a progress bar. more: callbacks of the caller's own. Of several processes that torchrun started the first does all
+    this; the others help it train, and return nothing.
 
     Raises:
         ConfigError: the configuration cannot be run, or the directory holds a run of another one.
         BusyError: another process is at work in this directory.
         NonFiniteError: the loss or a gradient became NaN or infinite.
     """
-    with holding(directory), recording_failure(directory), Interruption() as interruption:
-        settings = check(config)
-        del settings["sweep"]  # where the run lies, not what it is
-        fresh = settings.pop("fresh")
+    check_processes(config)
+    if not leads():
+        return help_train(config, directory)
+    with holding(directory), recording_failure(directory), Interruption() as interruption, together():
+        scores = finished(config, directory)
+        if scores is not None:
+            meet()
+            return scores
+        settings, fresh = request(config)
         pattern, module, data = assemble(settings)
         claim(directory, settings, fresh)
-        if (directory / DONE).exists():
-            logger.info("Already finished; fresh=true would start it over.")
-            scores: Tree = json.loads((directory / SCORES).read_text())
-        else:
-            callbacks: list[Callback] = [HyperParameters(columns(asked, settings), list(SCALARS)), *more]
-            callbacks += [ProgressBar(refresh_rate=settings["training"]["log_every"])] if bar else []
-            board = train(settings, directory, module, data, interruption, callbacks)
-            load_weights(module, directory / "checkpoints" / f"{settings['evaluation']['checkpoint']}.ckpt")
-            scores, figures, sample = measure(module.vrnn, pattern, data, settings["evaluation"], settings["seed"])
-            np.save(directory / SAMPLE, sample.astype(np.float32))
-            project(module.vrnn, pattern, data.traces("test"), directory)
-            publish(scores, figures, directory, board, settings["training"]["steps"])
-            write_atomically(directory / DONE, "")
+        meet()
+        callbacks: list[Callback] = [HyperParameters(columns(asked, settings), list(SCALARS)), *more]
+        callbacks += [ProgressBar(refresh_rate=settings["training"]["log_every"])] if bar else []
+        board = train(settings, directory, module, data, interruption, callbacks)
+        part()
+        load_weights(module, directory / "checkpoints" / f"{settings['evaluation']['checkpoint']}.ckpt")
+        scores, figures, sample = measure(module.vrnn, pattern, data, settings["evaluation"], settings["seed"])
+        np.save(directory / SAMPLE, sample.astype(np.float32))
+        project(module.vrnn, pattern, data.traces("test"), directory)
+        publish(scores, figures, directory, board, settings["training"]["steps"])
+        write_atomically(directory / DONE, "")
     return scores
+
+
+def help_train(config: DictConfig, directory: Path) -> Tree:
+    """What the other processes of a run do: train with the first, which alone writes the directory."""
+    with Interruption() as interruption, together():
+        settings, _ = request(config)
+        _, module, data = assemble(settings)
+        meet()  # the first has made the directory this run's
+        if not (directory / DONE).exists():
+            train(settings, directory, module, data, interruption, [])
+    return {}
+
+
+def check_processes(config: DictConfig) -> None:
+    """Raise ConfigError if the trainer wants another number of processes than torchrun started, or a run they cannot share."""
+    trainer = config.trainer
+    wanted = trainer.get("devices", 1) * trainer.get("num_nodes", 1) if str(trainer.get("strategy")) == "ddp" else 1
+    if "ddp" in str(trainer.get("strategy")) and started() == 1:
+        raise ConfigError(
+            "trainer.strategy=ddp wants torchrun: torchrun --standalone --nproc-per-node=2 scripts/train.py trainer=ddp …"
+        )
+    if started() not in (1, wanted):
+        raise ConfigError(
+            f"torchrun started {started()} processes, but the trainer is for {wanted}; add trainer=ddp, or leave out torchrun."
+        )
 
 
 def claim(directory: Path, settings: Tree, fresh: bool) -> None:
@@ -121,7 +151,8 @@ def train(
     last = directory / "checkpoints" / LAST
     resume = torch.load(last, map_location="cpu", weights_only=True)["global_step"] if last.exists() else None
     board = TensorBoardLogger(directory, name="", version="", default_hp_metric=False, purge_step=resume and resume + 1)
-    shown = torch.as_tensor(data.traces("val")[0].points, dtype=torch.float32)
+    picture = PICTURES[data.pattern.form]
+    shown = TraceSet(data.traces("val")[: picture.together])
     trainer = Trainer(
         **settings["trainer"],
         default_root_dir=directory,
@@ -136,7 +167,7 @@ def train(
         enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in more),
         callbacks=[
             Scalars(),
-            Figures(directory / "figures", pace["figure_every"], pace["val_every"], shown),
+            Figures(directory / "figures", pace["figure_every"], pace["val_every"], shown, picture),
             RunCheckpoints(directory / "checkpoints", pace["checkpoint_every"], pace["val_every"], interruption),
             *more,
         ],
@@ -174,6 +205,8 @@ def training(interruption: Interruption) -> Iterator[None]:
     with warnings.catch_warnings():
         # Where Slurm is installed, Lightning wants everything started by srun; a run here is one process anywhere.
         warnings.filterwarnings("ignore", message="The `srun` command is available")
+        # Every one of a run's processes validates on all held-out traces, and finds the same.
+        warnings.filterwarnings("ignore", message=r"It is recommended to use `self.log")
         yield
     interruption.training = False
     interruption.exit_if_pending()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,7 +27,7 @@ from vrnn.training.run import run
 
 logger = logging.getLogger(__name__)
 
-STILLBORN = timedelta(minutes=1)  # a trial without all its settings after this long was killed while it was being made
+STILLBORN = timedelta(minutes=1)  # a trial whose run has not begun after this long has lost its worker
 
 Space = dict[str, BaseDistribution]
 
@@ -98,14 +99,23 @@ class Search:
 
     def _next(self) -> optuna.Trial | None:
         """A trial whose worker has gone, or a new one, or None if there are enough."""
-        with self.lock:
-            for frozen in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-                if frozen.params.keys() == self.space.keys():
-                    if state(self.run_directory(frozen.params)) != "running":
+        while True:
+            unborn = False
+            with self.lock:
+                for frozen in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+                    complete = frozen.params.keys() == self.space.keys()
+                    stands = state(self.run_directory(frozen.params)) if complete else "left"
+                    if stands == "left" and datetime.now() - (frozen.datetime_start or datetime.min) < STILLBORN:
+                        unborn = True
+                    elif not complete:
+                        self.study.tell(frozen.number, state=TrialState.FAIL)
+                    elif stands != "running":
                         return optuna.Trial(self.study, frozen._trial_id)
-                elif frozen.datetime_start and datetime.now() - frozen.datetime_start > STILLBORN:
-                    self.study.tell(frozen.number, state=TrialState.FAIL)
-            return self.study.ask(self.space) if len(self.study.trials) < self.config.trials else None
+                if len(self.study.trials) < self.config.trials:
+                    return self.study.ask(self.space)
+            if not unborn:
+                return None
+            time.sleep(1.0)  # somebody's trial is about to begin, unless they died just before
 
     def _attempt(self, trial: optuna.Trial) -> None:
         """Run one trial and tell the study what came of it. Nothing but a signal ends the search."""

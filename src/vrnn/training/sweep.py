@@ -27,7 +27,8 @@ from vrnn.rundir import FAILED, BusyError, failure, state
 
 logger = logging.getLogger(__name__)
 
-LAUNCHER = "VRNN_SWEEP_PID"  # environment: the process that launched the sweep
+LAUNCHER = "VRNN_SWEEP_PID"  # environment of joblib's workers: the process that launched them
+DDP = ("trainer=ddp", "trainer.strategy=ddp")
 LOOK_EVERY = 1.0  # seconds between two looks at the sweep's directories
 
 
@@ -50,21 +51,15 @@ def job(config: DictConfig, directory: Path, asked: Sequence[str]) -> None:
 
 
 def launcher_died() -> bool:
-    """Tell whether this is a worker whose launching process is gone."""
-    return worker_of() is not None and os.getppid() != worker_of()
-
-
-@cache
-def worker_of() -> int | None:
-    """The launching process if it is this one's parent, as under joblib; a cluster's jobs live on without theirs."""
-    launcher = int(os.environ.get(LAUNCHER, 0))
-    return launcher if os.getppid() == launcher else None
+    """Tell whether this is a worker of joblib's whose launching process is gone: it has another parent then."""
+    launcher = int(os.environ.get(LAUNCHER, os.getpid()))
+    return launcher not in (os.getpid(), os.getppid())
 
 
 @cache
 def end_with_launcher() -> None:
-    """See to it, once a process, that a worker ends as if by SIGTERM when the launching process dies."""
-    if worker_of() is not None:
+    """See to it, once a process, that a worker of joblib's ends as if by SIGTERM when the launching process dies."""
+    if LAUNCHER in os.environ:
         threading.Thread(target=_wait_for_launcher, daemon=True).start()
 
 
@@ -82,8 +77,20 @@ class Watch(Callback):
     """
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Begin to watch."""
-        os.environ[LAUNCHER] = str(os.getpid())
+        """Begin to watch.
+
+        Raises:
+            SystemExit: the jobs would be for several processes each.
+        """
+        if "TORCHELASTIC_RUN_ID" in os.environ or any(asked.startswith(DDP) for asked in config.hydra.overrides.task):
+            sys.exit(
+                "error: -m does not go together with torchrun and trainer=ddp, which make one run of several processes; "
+                "give the jobs of a sweep to a launcher instead: hydra/launcher=cores or hydra/launcher=slurm."
+            )
+        if (
+            "joblib" in config.hydra.launcher._target_
+        ):  # a cluster's jobs live on without the process that asked for them
+            os.environ[LAUNCHER] = str(os.getpid())
         self.progress = Progress(directories(config))
         self.progress.start()
 
