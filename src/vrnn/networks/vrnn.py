@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from vrnn.engine import choice, reference
 from vrnn.engine.choice import ENGINES, EngineName
@@ -179,14 +180,26 @@ class VRNN(nn.Module):
         """Return what the loss adds to w * KL at each step, (T, B); with an "exact" latent the mean over its classes."""
         if not self.sums_classes:
             return self.likelihood.distortion(run.decoder, run.x, run.mask)
-        classes = torch.eye(self.z_dim, dtype=run.h.dtype, device=run.h.device)
-        shape = (self.z_dim, *run.h.shape[:2])
-        phi_z = self.phi_z(classes)[:, None, None].expand(*shape, -1)
-        raw = self.decoder(torch.cat([phi_z, run.h.expand(*shape, -1)], dim=-1))
+        raw = self._raw_of_classes(run.h)
+        shape = raw.shape[:-1]
         decoder = self.likelihood.read(raw, run.origin.expand(*shape, -1), self.frame.scale)
         mask = None if run.mask is None else run.mask.expand(shape)
         each = self.likelihood.distortion(decoder, run.x.expand(*shape, -1), mask)
         return (self.latent.code(run.q).movedim(-1, 0) * each).sum(0)
+
+    def _raw_of_classes(self, h: Tensor) -> Tensor:
+        """Return the decoder's raw outputs for every class of z, (classes, T, B, n_outputs), given h (T, B, h_dim).
+
+        What the first layer makes of h, by far its larger part, is the same for all.
+        """
+        hidden, last = self.decoder
+        first, *others = cast(Any, hidden)
+        phi_z = self.phi_z(torch.eye(self.z_dim, dtype=h.dtype, device=h.device))
+        for_z, for_h = first.weight.split([phi_z.shape[-1], self.h_dim], dim=-1)
+        layer = linear(phi_z, for_z, first.bias)[:, None, None] + linear(h, for_h)
+        for module in others:
+            layer = module(layer)
+        return last(layer)
 
     def generate(
         self,
