@@ -76,7 +76,7 @@ def measure(
         figures["laps"] = plots.laps_figure(drawn[0], laps)
         figures["transitions"] = _transitions(pattern, scores["generated"])
     if vrnn.latent.groups:
-        true_laps = [(step, automaton.names[test[0].state[step]]) for step in junctions(test[0])] if automaton else []
+        true_laps = [(step, pattern.names[test[0].state[step]]) for step in junctions(test[0])]
         figures["latent"] = latent_figure(vrnn, kl[:, 0], true_laps, drawn[0], begun, seed)
     return scores, figures, drawn[0, :SHEET_STEPS]
 
