@@ -49,9 +49,9 @@ def test_every_file_of_every_group_builds(composed, file, drawing, lines):
 
 
 def commands(file):
-    """The commands in a YAML's head: comment lines `#   python scripts/…`."""
+    """The commands in a YAML's head: comment lines `#   python scripts/…` or `#   torchrun … scripts/…`."""
     for line in file.read_text().splitlines():
-        match = re.match(r"#\s+python scripts/(\w+)\.py ?(.*?)(\s{2,}.*)?$", line)
+        match = re.match(r"#\s+(?:python|torchrun \S+ \S+) scripts/(\w+)\.py ?(.*?)(\s{2,}.*)?$", line)
         if match:
             yield match[1], shlex.split(match[2])
 
