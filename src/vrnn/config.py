@@ -81,12 +81,14 @@ class Evaluation:
     """How the finished model is measured; see vrnn.evaluation. checkpoint: last or best.
 
     sample: whether generated points are drawn from the decoder; false feeds back its means (z is drawn all the same).
+    particles: how many the bounds IWAE and FIVO take; None: leave these out.
     """
 
     traces: int = 128
     steps: int = 2048
     sample: bool = True
     checkpoint: str = "last"
+    particles: int | None = None
 
 
 @dataclass
@@ -106,6 +108,7 @@ class Config:
     frame: Any = MISSING
     likelihood: Any = MISSING
     w_schedule: Any = MISSING
+    bound: Any = MISSING
     dataset: Any = MISSING
     data: Data = field(default_factory=Data)
     optim: Optim = field(default_factory=Optim)
@@ -124,6 +127,7 @@ class EvaluateConfig:
     sample: bool | None = None
     checkpoint: str | None = None
     seed: int | None = None
+    particles: int | None = None
 
 
 @dataclass
@@ -199,6 +203,7 @@ MINIMA = {
     "training.figure_every": 1,
     "evaluation.traces": 1,
     "evaluation.steps": 2,
+    "evaluation.particles": 1,
     "seed": 0,
 }
 
