@@ -232,12 +232,17 @@ def check(config: DictConfig) -> dict[str, Any]:
             raise ConfigError(f"{key} must be positive, but is {positive}.")
     if not 0 <= config.optim.final_fraction <= 1:
         raise ConfigError(f"optim.final_fraction must be in [0, 1], but is {config.optim.final_fraction}.")
-    if config.sweep is not None and not re.fullmatch(r"\w[\w.-]*", config.sweep):
-        raise ConfigError(f"sweep must be a name for a directory, of letters, digits and _.-, but is {config.sweep!r}.")
+    check_sweep(config.sweep)
     check_choice("evaluation.checkpoint", config.evaluation.checkpoint, ("last", "best"))
     resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     assert isinstance(resolved, dict)
     return {str(key): value for key, value in resolved.items()}
+
+
+def check_sweep(name: str | None) -> None:
+    """Raise ConfigError if a sweep's name is none for a directory under outputs/."""
+    if name is not None and not re.fullmatch(r"\w[\w.-]*", name):
+        raise ConfigError(f"sweep must be a name for a directory, of letters, digits and _.-, but is {name!r}.")
 
 
 def check_choice(key: str, value: str, choices: tuple[str, ...]) -> None:
