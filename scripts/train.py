@@ -1,5 +1,6 @@
 """Train one run, or a sweep of them, from config to scores: `python scripts/train.py experiment=eye`."""
 
+import os
 from pathlib import Path
 
 import hydra
@@ -8,6 +9,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from vrnn.config import in_one_line, register
+from vrnn.rundir import BusyError
+from vrnn.training import sweep
+from vrnn.training.outcome import finished, print_scores
 
 register()
 
@@ -15,18 +19,20 @@ register()
 @hydra.main(version_base="1.3", config_path="../conf", config_name="train")
 def main(config: DictConfig) -> None:
     """Hydra names the run's directory after what was asked."""
-    from vrnn.rundir import BusyError  # after Hydra has read the command line: --help must not wait for torch
-    from vrnn.training import report, run, sweep
-    from vrnn.training.module import NonFiniteError
-
     directory, asked = Path(HydraConfig.get().runtime.output_dir), list(HydraConfig.get().overrides.task)
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         sweep.job(config, directory, asked)
-    else:
+        return
+    with in_one_line():
+        scores = None if "TORCHELASTIC_RUN_ID" in os.environ else finished(config, directory)
+    if scores is None:
+        from vrnn.training.module import NonFiniteError  # only now: --help and a finished run need not wait for torch
+        from vrnn.training.run import run
+
         with in_one_line(BusyError, NonFiniteError):
-            scores = run.run(config, directory, asked)
-        if scores:
-            report.print_scores(scores, directory)
+            scores = run(config, directory, asked)
+    if scores:
+        print_scores(scores, directory)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from conftest import ROOT
+from handwriting import write_lines
 from vrnn.config import ConfigError, build, check, differences, flat, register, run_name
-from vrnn.training.assembly import assemble
+from vrnn.training.assembly import assemble, build_vrnn, check_data
 
 GROUP_FILES = sorted(path.relative_to(ROOT / "conf") for path in (ROOT / "conf").glob("*/*.yaml"))
 GROUP_FILES = [file for file in GROUP_FILES if file.parts[0] != "search"]  # of scripts/search.py, not of a run
@@ -31,10 +32,16 @@ def drawing(tmp_path):
     return tmp_path / "drawing.npy"
 
 
+@pytest.fixture
+def lines(tmp_path):
+    return write_lines(tmp_path / "lines", 5)
+
+
 @pytest.mark.parametrize("file", GROUP_FILES, ids=str)
-def test_every_file_of_every_group_builds(composed, file, drawing):
+def test_every_file_of_every_group_builds(composed, file, drawing, lines):
     group, name = file.parts[0], file.stem
-    extra = [f"dataset.files=[{drawing}]"] if name == "traces" else COMPANIONS.get((group, name), [])
+    given = {"traces": [f"dataset.files=[{drawing}]"], "iam": [f"dataset.directory={lines}"]}
+    extra = given.get(name, COMPANIONS.get((group, name), []))
     settings = check(composed(f"{group}={name}", *extra))
     pattern, module, data = assemble(settings)
     assert pattern is data.pattern
@@ -42,9 +49,9 @@ def test_every_file_of_every_group_builds(composed, file, drawing):
 
 
 def commands(file):
-    """The commands in a YAML's head: comment lines `#   python scripts/…`."""
+    """The commands in a YAML's head: comment lines `#   python scripts/…` or `#   torchrun … scripts/…`."""
     for line in file.read_text().splitlines():
-        match = re.match(r"#\s+python scripts/(\w+)\.py ?(.*?)(\s{2,}.*)?$", line)
+        match = re.match(r"#\s+(?:python|torchrun \S+ \S+) scripts/(\w+)\.py ?(.*?)(\s{2,}.*)?$", line)
         if match:
             yield match[1], shlex.split(match[2])
 
@@ -59,7 +66,7 @@ def test_every_file_is_headed_by_commands_that_compose(file):
         single = [re.sub(r"^([\w./]+)=([^\[{]*?),.*$", r"\1=\2", part) for part in overrides]  # a sweep's first job
         with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
             config = compose(script, overrides=single)
-        if script == "train" and not any(part.startswith("dataset=traces") for part in overrides):
+        if script == "train" and not {"dataset=traces", "dataset=iam"} & set(overrides):
             assemble(check(config))
 
 
@@ -72,7 +79,12 @@ def test_every_file_is_headed_by_commands_that_compose(file):
         ("optim.clip=0", "optim.clip must be positive"),
         ("optim.final_fraction=2", r"optim.final_fraction must be in \[0, 1\]"),
         ("evaluation.checkpoint=first", "evaluation.checkpoint must be one of last, best"),
+        ("evaluation.particles=0", "evaluation.particles must be at least 1"),
         ("seed=-1", "seed must be at least 0"),
+        ("data.min_steps=2049", "data.min_steps must be at most data.steps = 2048, but is 2049"),
+        ("data.min_steps=0", "data.min_steps must be at least 1"),
+        ("data.gaps.share=1", r"data.gaps.share must be in \[0, 1\), so that some points are left, but is 1"),
+        ("data.gaps.length=0", "data.gaps.length must be at least 1"),
     ],
 )
 def test_numbers_out_of_range(composed, override, message):
@@ -106,11 +118,66 @@ def test_objects_that_cannot_be(composed, override, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["likelihood=bernoulli"], "likelihood=bernoulli"),
+        (["latent=none"], "no KL to weigh"),
+        (["latent=none", "w_schedule=free_bits"], "no KL to weigh"),
+        (["recurrence=none"], "h_dim must be 0"),
+        (["latent=none", "w_schedule=constant", "recurrence=none", "model.h_dim=0"], "needs a memory"),
+        (["frame=velocity", "+frame.predicts=next"], "relative_to=nothing"),
+        (["latent=categorical", "w_schedule=sigma_vae"], "latent.estimator=exact"),
+        (["likelihood=pen"], "x_dim = 3"),
+        (["bound=iwae", "bound.particles=0"], "particles K >= 1, but got 0"),
+        (["bound=fivo", "likelihood=mse"], "MSELikelihood trains on something else"),
+        (["bound=fivo", "w_schedule=adaptive"], "AdaptiveW has none"),
+        (["frame=predictive", "evaluation.particles=4"], "frame.predicts=next has no bound"),
+    ],
+)
+def test_choices_that_contradict_each_other(composed, overrides, message):
+    """Each is refused at the start, in one line."""
+    settings = check(composed(*overrides, "data={traces: 4, steps: 16}"))
+
+    def start():
+        _, module, data = assemble(settings)
+        check_data(module, data)
+
+    with pytest.raises(ConfigError, match=message) as caught:
+        start()
+    assert "\n" not in str(caught.value)
+
+
 def test_a_missing_file_of_traces_is_named(composed):
     with pytest.raises((ConfigError, OmegaConfBaseException), match=r"dataset\.files"):
         check(composed("dataset=traces"))
     with pytest.raises(ConfigError, match=r"nowhere\.npy"):
         assemble(check(composed("dataset=traces", "dataset.files=[nowhere.npy]")))
+
+
+def test_a_directory_of_handwriting_must_be_given_and_hold_some(composed, tmp_path):
+    with pytest.raises((ConfigError, OmegaConfBaseException), match=r"dataset\.directory"):
+        check(composed("dataset=iam"))
+    with pytest.raises(ConfigError, match=r"expected three \*\.xml files or more"):
+        assemble(check(composed("dataset=iam", f"dataset.directory={tmp_path}")))
+
+
+@pytest.mark.parametrize(("dataset", "x_dim"), [("eye", 2), ("digits", 8), ("iam", 3)])
+def test_the_model_is_as_wide_as_the_data_without_reading_any(composed, dataset, x_dim):
+    settings = check(composed(f"dataset={dataset}", *(["dataset.directory=nowhere"] if dataset == "iam" else [])))
+    assert build_vrnn(settings).x_dim == x_dim
+
+
+class Shapeless:
+    """A pattern that does not tell how wide its sequences are."""
+
+
+def test_a_pattern_must_tell_its_width(composed):
+    settings = check(composed("allow=[vrnn,test_config]"))
+    with pytest.raises(
+        ConfigError, match=r"Shapeless has no class attribute x_dim: derive it from vrnn.patterns.Pattern"
+    ):
+        build_vrnn(settings | {"dataset": {"_target_": "test_config.Shapeless"}})
 
 
 def test_build_takes_a_user_s_package_once_it_is_allowed():

@@ -11,6 +11,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 
 from vrnn import plots
+from vrnn.plots import style, traces
 
 
 @dataclass
@@ -176,7 +177,7 @@ def test_laps_lie_in_their_labels_panel_with_count_and_share():
     thin, wide, invalid = map(lines_of, figure.axes)
     np.testing.assert_allclose(thin.get_segments()[0], points[60:120])
     np.testing.assert_allclose(wide.get_segments()[1], points[20:60])
-    assert {to_hex(colour) for colour in invalid.get_colors()} == {plots.WRONG.lower()}
+    assert {to_hex(colour) for colour in invalid.get_colors()} == {style.WRONG.lower()}
     assert figure.axes[0].get_xlim() == pytest.approx((-2.48, 2.48), abs=0.03)  # the valid laps' box and 12 %
     pixels(figure)
 
@@ -185,7 +186,7 @@ def test_a_panel_of_very_many_laps_counts_all_and_draws_some():
     laps = [Lap("wide", i, i + 20) for i in range(150)] * 5
     figure = plots.laps_figure(oval(), laps)
     assert figure.axes[0].get_title() == "wide: 100.0 % (750)"
-    assert 200 <= len(lines_of(figure.axes[0]).get_segments()) <= plots.LAPS_DRAWN
+    assert 200 <= len(lines_of(figure.axes[0]).get_segments()) <= traces.LAPS_DRAWN
     assert figure.axes[1].get_title() == "invalid: 0.0 % (0)"
 
 
@@ -203,29 +204,40 @@ def test_no_laps_broken_laps_and_a_diverging_trace():
 # ---- latents ---------------------------------------------------------------------------------------------------------
 
 
-def test_bars_are_mean_kl_and_active_ones_stand_out():
-    kl = np.array([0.3, 0.0099, 0.0101, 0.0])[None] * np.array([0.5, 1.5, 1.0])[:, None]
-    figure = plots.latent_figure(kl)
-    bars, heat, _ = figure.axes
-    assert [bar.get_width() for bar in bars.patches] == pytest.approx([0.3, 0.0099, 0.0101, 0.0])
-    quiet = plots.QUIET.lower()
-    assert [to_hex(bar.get_facecolor()) == quiet for bar in bars.patches] == [False, True, False, True]
-    assert bars.get_title() == "KL: 0.32 nats a step, 2 of 4 active"
-    np.testing.assert_array_equal(heat.images[0].get_array(), kl.T)
-    assert bars.get_ylim() == heat.get_ylim() == (3.5, -0.5)
+SPREADS = [
+    plots.Spread("deviations", np.linspace(0.1, 0.9, 40).reshape(20, 2)),
+    plots.Spread("probabilities", np.tile([0.5, 0.2, 0.3], (20, 1)), stacked=True),
+]
+
+
+def test_kl_above_the_prior_s_spread_with_the_laps_named():
+    kl = np.linspace(0.0, 0.3, 30)
+    figure = plots.latent_figure(kl, [(5, "wide"), (12, "thin")], SPREADS, [(7.5, "thin"), (9.0, style.INVALID)])
+    top, deviations, probabilities = figure.axes
+    np.testing.assert_array_equal(top.lines[0].get_ydata(), kl)
+    assert [line.get_xdata()[0] for line in top.lines[1:]] == [5, 12]
+    assert texts(top) == ["wide", "thin"]
+    assert texts(deviations) == ["thin", "invalid"]
+    assert [to_hex(text.get_color()) for text in deviations.texts] == [
+        to_hex(top.texts[1].get_color()),
+        style.WRONG.lower(),
+    ]
+    np.testing.assert_array_equal(deviations.lines[1].get_ydata(), SPREADS[0].values[:, 1])
+    assert len(probabilities.collections) == 3
+    assert probabilities.get_ylim() == (0.0, 1.0)
+    assert texts(probabilities) == []
+    assert len({ax.get_xlim() for ax in figure.axes}) == 1
     pixels(figure)
 
 
-def test_latents_with_gaps_and_collapsed_ones():
-    kl = np.full((10, 3), 0.2)
-    kl[5:, 1] = np.nan
-    kl[:, 2] = np.inf
-    figure = plots.latent_figure(kl)
-    assert [bar.get_width() for bar in figure.axes[0].patches] == pytest.approx([0.2, 0.2, 0.0])
+def test_marks_beyond_what_is_shown_are_left_out_and_bad_kl_is_an_error():
+    figure = plots.latent_figure(np.ones(10), [(3, "wide"), (40, "wide")], SPREADS[:1], [])
+    assert texts(figure.axes[0]) == ["wide"]
     pixels(figure)
-    assert plots.latent_figure(np.zeros((5, 40))).axes[0].get_title() == "KL: 0 nats a step, 0 of 40 active"
-    with pytest.raises(ValueError, match=r"expected kl of shape \(T, z_dim\) with T, z_dim >= 1, got \(5,\)"):
-        plots.latent_figure(np.zeros(5))
+    with pytest.raises(
+        ValueError, match=r"expected kl of shape \(T,\) with T >= 1 and a spread or more, got \(5, 2\), 1"
+    ):
+        plots.latent_figure(np.zeros((5, 2)), [], SPREADS[:1], [])
 
 
 def test_figures_leave_pyplot_alone():
@@ -234,7 +246,7 @@ def test_figures_leave_pyplot_alone():
 
     before = plt.get_fignums()
     plots.traces_figure({"shown": oval()})
-    plots.latent_figure(np.ones((5, 2)))
+    plots.latent_figure(np.ones(5), [], SPREADS, [])
     assert plt.get_fignums() == before
 
 

@@ -1,5 +1,7 @@
 """What the README tells people to type works."""
 
+import json
+import os
 import re
 import shlex
 import shutil
@@ -8,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 
 from conftest import ROOT, SMALL
@@ -20,7 +23,8 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 
 
 def blocks(language: str, page: str = README) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", page, flags=re.DOTALL)
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", page, flags=re.DOTALL | re.MULTILINE)
+    return [text for name, text in fenced if name == language]
 
 
 def commands(page: str) -> list[list[str]]:
@@ -41,7 +45,7 @@ def test_commands(words):
         re.fullmatch(r"scripts/(\w+)\.py", words[words.index("python") + 1])[1],
         words[words.index("python") + 2 :],
     )
-    if (ROOT / "conf" / f"{script}.yaml").exists() and "recurrence=leaky" not in overrides:
+    if (ROOT / "conf" / f"{script}.yaml").exists() and "--config-dir" not in overrides:
         config = composed(script, overrides)
         if script == "train" and not any("dataset=traces" in part for part in overrides):
             assemble(check(config))
@@ -87,18 +91,26 @@ def test_the_notebook_s_lines():
     assert names["run"].z.shape == (100, 16, 8)
 
 
-def test_a_recurrence_of_one_s_own(tmp_path, monkeypatch):
-    """The README's class and YAML, from outside the package."""
-    (source,) = (block for block in blocks("python") if "my_lab.py" in block)
-    (yaml,) = (block for block in blocks("yaml") if "leaky.yaml" in block)
-    (tmp_path / "my_lab.py").write_text(source)
-    (tmp_path / "recurrence").mkdir()
-    (tmp_path / "recurrence" / "leaky.yaml").write_text(yaml)
-    monkeypatch.syspath_prepend(tmp_path)
-    from vrnn.training.run import run
-
-    overrides = [*SMALL, f"hydra.searchpath=[file://{tmp_path}]", "recurrence=leaky", "allow=[vrnn,my_lab]"]
+def test_parts_of_one_s_own(tmp_path):
+    """The README's classes, YAML files and command, in a directory that knows nothing of this repository."""
+    files = {
+        re.match(r"# (lab/\S+)\n", block)[1]: block for block in blocks("python") + blocks("yaml") if "# lab/" in block
+    }
+    assert {Path(name).parent.name for name in files} == {"lab", "recurrence", "w_schedule", "dataset"}
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (line,) = (line for block in blocks("") for line in block.splitlines() if "--config-dir" in line)
+    path, _, script, *words = shlex.split(line)
     pace = "training={steps: 4, log_every: 2, val_every: 4, checkpoint_every: 2, figure_every: 4}"
-    scores = run(composed("train", [*overrides, pace]), tmp_path / "run")
-    assert scores["kl_nats_per_step"] > 0
-    assert type(sys.modules["my_lab"].Leaky(2, 3)).__name__ == "Leaky"
+    command = [sys.executable, str(ROOT / script), *words, *SMALL, pace, "w_schedule.steps=3", "sweep=own"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([path.split("=")[1], str(ROOT / "src")])}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (run,) = tmp_path.glob("outputs/own/*")
+    weights = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    assert weights["w_schedule.n"] == 4
+    assert weights["vrnn.recurrence.cell.weight_hh"].shape == (16, 16)
+    scores = json.loads((run / "scores.json").read_text())
+    assert scores["truth"]["pattern_fractions"] == {"heart": 1.0}
+    assert scores["judge"]["invalid_fraction"] < 0.1

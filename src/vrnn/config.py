@@ -33,16 +33,26 @@ class Model:
 
 
 @dataclass
+class Gaps:
+    """Which share of the points is hidden from the model, in stretches of how many steps; see vrnn.data.gaps."""
+
+    share: float = 0.0
+    length: int = 10
+
+
+@dataclass
 class Data:
     """How many traces, and how they are served; see vrnn.data.TraceDataModule."""
 
     traces: int = 256
     steps: int = 2048
+    min_steps: int | None = None
     window: int | None = 64
     batch_size: int = 32
     val_traces: int = 16
     test_traces: int = 64
     eval_steps: int = 1024
+    gaps: Gaps = field(default_factory=Gaps)
 
 
 @dataclass
@@ -71,12 +81,14 @@ class Evaluation:
     """How the finished model is measured; see vrnn.evaluation. checkpoint: last or best.
 
     sample: whether generated points are drawn from the decoder; false feeds back its means (z is drawn all the same).
+    particles: how many the bounds IWAE and FIVO take; None: leave these out.
     """
 
     traces: int = 128
     steps: int = 2048
     sample: bool = True
     checkpoint: str = "last"
+    particles: int | None = None
 
 
 @dataclass
@@ -96,6 +108,7 @@ class Config:
     frame: Any = MISSING
     likelihood: Any = MISSING
     w_schedule: Any = MISSING
+    bound: Any = MISSING
     dataset: Any = MISSING
     data: Data = field(default_factory=Data)
     optim: Optim = field(default_factory=Optim)
@@ -114,6 +127,7 @@ class EvaluateConfig:
     sample: bool | None = None
     checkpoint: str | None = None
     seed: int | None = None
+    particles: int | None = None
 
 
 @dataclass
@@ -174,6 +188,8 @@ MINIMA = {
     "threads": 1,
     "data.traces": 1,
     "data.steps": 2,
+    "data.min_steps": 1,
+    "data.gaps.length": 1,
     "data.window": 1,
     "data.batch_size": 1,
     "data.val_traces": 1,
@@ -187,6 +203,7 @@ MINIMA = {
     "training.figure_every": 1,
     "evaluation.traces": 1,
     "evaluation.steps": 2,
+    "evaluation.particles": 1,
     "seed": 0,
 }
 
@@ -233,6 +250,13 @@ def check(config: DictConfig) -> dict[str, Any]:
     if not 0 <= config.optim.final_fraction <= 1:
         raise ConfigError(f"optim.final_fraction must be in [0, 1], but is {config.optim.final_fraction}.")
     check_sweep(config.sweep)
+    if config.data.min_steps is not None and config.data.min_steps > config.data.steps:
+        most = f"data.steps = {config.data.steps}"
+        raise ConfigError(f"data.min_steps must be at most {most}, but is {config.data.min_steps}.")
+    if not 0 <= config.data.gaps.share < 1:
+        raise ConfigError(
+            f"data.gaps.share must be in [0, 1), so that some points are left, but is {config.data.gaps.share}."
+        )
     check_choice("evaluation.checkpoint", config.evaluation.checkpoint, ("last", "best"))
     resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     assert isinstance(resolved, dict)
@@ -243,6 +267,13 @@ def check_sweep(name: str | None) -> None:
     """Raise ConfigError if a sweep's name is none for a directory under outputs/."""
     if name is not None and not re.fullmatch(r"\w[\w.-]*", name):
         raise ConfigError(f"sweep must be a name for a directory, of letters, digits and _.-, but is {name!r}.")
+
+
+def request(config: DictConfig) -> tuple[dict[str, Any], bool]:
+    """Return the settings a run is known by, checked (see `check`), and whether it is to start over."""
+    settings = check(config)
+    del settings["sweep"]  # where the run lies, not what it is
+    return settings, settings.pop("fresh")
 
 
 def check_choice(key: str, value: str, choices: tuple[str, ...]) -> None:
@@ -280,7 +311,12 @@ def _targets(node: Any) -> Iterator[str]:
             yield from _targets(value)
 
 
-def _check_target(target: str, allow: list[str]) -> None:
+def named_class(node: Mapping[str, Any], allow: list[str]) -> type:
+    """Return the class a configuration names by `_target_`, under the same rules as `build`, without making anything."""
+    return _check_target(node["_target_"], allow)
+
+
+def _check_target(target: str, allow: list[str]) -> type:
     """A target's own name and the module that defines it must lie in an allowed package: `vrnn.config.hydra` does not."""
     hint = f"a class of {' or '.join(allow)} (packages of your own are added by allow=[vrnn,my_package])"
     if target.split(".")[0] not in allow:
@@ -291,6 +327,7 @@ def _check_target(target: str, allow: list[str]) -> None:
         raise ConfigError(f"A configuration names {target}, which does not exist.") from error
     if not isinstance(found, type) or found.__module__.split(".")[0] not in allow:
         raise ConfigError(f"A configuration may name {hint}, but {target} is {found!r}.")
+    return found
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

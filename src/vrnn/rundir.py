@@ -11,7 +11,7 @@ from typing import Literal
 from filelock import FileLock, Timeout
 
 CONFIG, SCORES, DONE, FAILED, LOCK = "config.yaml", "scores.json", "done", "failed", ".lock"
-SAMPLE = "sample.npy"  # one generated trace (T, 2) of a finished run
+SAMPLE = "sample.npy"  # one generated trace (T, x_dim) of a finished run
 PATIENCE = 2.0  # seconds to wait for a lock: longer than somebody who only looks whether it is held
 
 State = Literal["finished", "running", "failed", "interrupted", "left"]

@@ -1,5 +1,7 @@
 """Every window of every trace once an epoch, in an order that (seed, epoch) fixes and a position resumes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -101,3 +103,59 @@ def test_splits_have_seeds_of_their_own():
     (whole,) = one.val_dataloader()
     assert whole.x.shape == (20, 4, 2)
     assert len(one.train_dataloader()) == 3
+
+
+def test_points_that_are_hidden_are_neither_in_x_nor_in_the_mask():
+    trace = Trace.of_unknown_origin(np.ones((6, 2)))
+    seen = np.array([False, True, True, False, True, False])
+    both = TraceSet([replace(trace, observed=seen), trace.until(3)])
+    assert both.mask.T.tolist() == [seen.tolist(), [True, True, True, False, False, False]]
+    assert torch.equal(torch.isnan(both.x).any(-1), ~both.mask)
+    assert both.lengths.tolist() == [6, 3]
+
+
+def test_a_gap_at_a_trace_s_end_is_part_of_it():
+    """Windows go on to the end of the trace, not of what is observed."""
+    trace = Trace.of_unknown_origin(np.ones((12, 2)))
+    one = TraceLoader(TraceSet([replace(trace, observed=np.arange(12) < 2)]), 1, 4, 0, total=3)
+    assert [batch.mask.sum().item() for batch in one] == [2, 0, 0]
+    assert [batch.start.item() for batch in one] == [True, False, False]
+
+
+def test_a_trace_that_hides_everything_is_an_error():
+    trace = Trace.of_unknown_origin(np.ones((6, 2)))
+    with pytest.raises(ValueError, match=r"trace 1 \(counted from 0\) of 2 has none.*data\.gaps\.share"):
+        TraceSet([trace, replace(trace, observed=np.zeros(6, dtype=bool))])
+
+
+def data(**options) -> TraceDataModule:
+    counts = {"traces": 300, "steps": 20, "val_traces": 3, "test_traces": 3, "eval_steps": 20}
+    return TraceDataModule(Walk(), total=3, seed=0, **{**counts, **options})
+
+
+def test_training_traces_are_cut_to_any_length_between_two():
+    """300 draws of 11 lengths miss one of them once in 4e11 times."""
+    whole, cut, again = data(), data(min_steps=10), data(min_steps=10)
+    lengths = [len(trace.points) for trace in cut.traces("train")]
+    assert set(lengths) == set(range(10, 21))
+    assert lengths == [len(trace.points) for trace in again.traces("train")]
+    for trace, uncut in zip(cut.traces("train"), whole.traces("train"), strict=True):
+        assert np.array_equal(trace.points, uncut.points[: len(trace.points)])
+    assert {len(trace.points) for split in ("val", "test") for trace in cut.traces(split)} == {20}
+
+
+def test_gaps_are_in_every_split_and_the_truth_stays():
+    plain, gapped = data(), data(gaps={"share": 0.25, "length": 5})
+    for split in ("train", "val", "test"):
+        for trace, truth in zip(gapped.traces(split), plain.traces(split), strict=True):
+            assert trace.observed.sum() == 15
+            assert np.array_equal(trace.points, truth.points)
+    (batch,) = gapped.test_dataloader()
+    assert batch.mask.sum() == 3 * 15
+    assert torch.isnan(batch.x[~batch.mask]).all()
+
+
+@pytest.mark.parametrize("least", [0, 21])
+def test_a_shortest_length_out_of_range(least):
+    with pytest.raises(ValueError, match=rf"data\.min_steps must be in \[1, data\.steps = 20\], but is {least}"):
+        data(min_steps=least)

@@ -76,6 +76,40 @@ def test_an_invalid_stretch_says_where_it_is():
     assert 755 < bad.end < 850
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_true_traces_begin_at_a_cut_point(name):
+    for points in draw(load(name), 200, 120, 8):
+        first = judge_of(name).judge(points)[0]
+        assert (first.start, first.piece == INVALID) == (pytest.approx(0.0, abs=4.0), False)
+
+
+def test_a_trace_that_begins_elsewhere_is_invalid_until_it_comes_to_the_junction():
+    judge = judge_of("eye")
+    for points in wrong():
+        late = points[10:]  # the first lap is wide, 35 steps: a third of it is missing
+        first, *others = judge.judge(late)
+        assert first.piece == INVALID
+        assert (first.start, first.end) == (0.0, pytest.approx(25, abs=7))
+        assert all(lap.piece >= 0 for lap in others[:-1])
+    # one of 33 or so laps before the horizon, in each trace
+    result = score([points[10:] for points in wrong()], judge)
+    assert result["invalid_fraction"] == pytest.approx(result["traces"] / result["laps"])
+
+
+def test_the_judge_has_not_seen_the_training_traces():
+    pattern, seen = load("eye"), []
+
+    class Spy(AutomatonPattern):
+        def draw(self, *arguments):
+            seen.extend(super().draw(*arguments))
+            return seen
+
+    LapJudge.calibrate(Spy(pattern.automaton, pattern.hand), seed=3)
+    for split in range(3):
+        (trace,) = pattern.draw("train", 1, 2048, np.random.default_rng([3, split]))
+        assert not any(np.array_equal(trace.points[:9], other.points[:9]) for other in seen)
+
+
 def test_too_short_to_tell():
     judge = judge_of("eye")
     for steps in (1, 2, 20):

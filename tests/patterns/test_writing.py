@@ -75,3 +75,31 @@ def test_bad_requests(tmp_path):
     for shape in [(9, 2), (3, 9, 3), (0, 9, 2), (3, 0, 2)]:
         with pytest.raises(ValueError, match=r"expected traces of shape \(n, T, 2\)"):
             write_traces(tmp_path / "a", np.zeros(shape), "npz")
+
+
+def test_strokes_become_one_line_each(tmp_path):
+    offsets = np.array([[[0.0, 1, 0], [1, 1, 1], [0, 1, 0], [1, 0, -2]]])
+    write_traces(tmp_path / "strokes.svg", offsets, "svg", "strokes")
+    paths, _ = svg2paths(str(tmp_path / "strokes.svg"))
+    first, second = ([path[0].start, *(line.end for line in path)] for path in paths)
+    unit = 84.0 / 3  # three wide
+    np.testing.assert_allclose(
+        np.array(first) - first[0], unit * np.array([0, 1, 2 - 1j]), atol=1e-3
+    )  # SVG's y points down
+    np.testing.assert_allclose(np.array(second) - first[0], unit * np.array([3 - 1j, 3 + 1j]), atol=1e-3)
+
+
+def test_columns_are_named_after_what_they_hold(tmp_path):
+    for form, width, head in (("strokes", 3, "pen,dx,dy"), ("image", 4, "x0,x1,x2,x3")):
+        values = np.random.default_rng(1).standard_normal((2, 3, width))
+        write_traces(tmp_path / "a.csv", values, "csv", form)
+        assert (tmp_path / "a.csv").read_text().splitlines()[0] == f"trace,step,{head}"
+        table = np.loadtxt(tmp_path / "a.csv", delimiter=",", skiprows=1)
+        np.testing.assert_array_equal(table[:, 2:], values.reshape(6, width))
+
+
+def test_images_are_no_lines(tmp_path):
+    with pytest.raises(ValueError, match="write images as png, npz or csv"):
+        write_traces(tmp_path / "a.svg", np.zeros((1, 8, 8)), "svg", "image")
+    with pytest.raises(ValueError, match=r"expected traces of shape \(n, T, 3\)"):
+        write_traces(tmp_path / "a.svg", np.zeros((1, 8, 2)), "svg", "strokes")

@@ -7,14 +7,19 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from vrnn.data import Batch
-from vrnn.networks import VRNN
+from vrnn.networks import VRNN, Frame
+from vrnn.networks.particles import follow
+from vrnn.networks.vrnn import joined
 from vrnn.objective import (
+    FIVO,
+    IWAE,
     AdaptiveW,
     BernoulliLikelihood,
     BivariateLikelihood,
     ConstantW,
     GaussianLikelihood,
     GaussianMixtureLikelihood,
+    LinearW,
     MSELikelihood,
     MSEMeanLikelihood,
     SharedGaussianLikelihood,
@@ -44,17 +49,21 @@ def test_learning_rate_warms_up_and_decays_along_a_cosine(module):
 
 
 def test_gradients_are_clipped_to_the_global_norm(module):
+    optimizer = module.configure_optimizers()["optimizer"]
+    optimizer.zero_grad()
     (1e3 * module.training_step(batch(), 0)).backward()
-    module.configure_gradient_clipping(None)
+    module.configure_gradient_clipping(optimizer)
     norm = math.sqrt(sum(float(p.grad.square().sum()) for p in module.vrnn.parameters()))
     assert norm == pytest.approx(0.5, rel=1e-3)
 
 
 def test_a_gradient_that_is_not_finite_stops_training(module):
+    optimizer = module.configure_optimizers()["optimizer"]
+    optimizer.zero_grad()
     module.training_step(batch(), 0).backward()
     module.vrnn.decoder[1].bias.grad[0] = math.inf
     with pytest.raises(NonFiniteError, match="gradient norm became"):
-        module.configure_gradient_clipping(None)
+        module.configure_gradient_clipping(optimizer)
 
 
 def test_loss_does_not_grow_with_the_batch(module):
@@ -146,3 +155,126 @@ def test_scalars_mean_what_their_names_say():
     assert {name: scalars[name] for name in expected} == pytest.approx(
         {name: float(value.detach()) for name, value in expected.items()}, rel=1e-4
     )
+
+
+@pytest.mark.parametrize("kind", [IWAE, FIVO])
+@pytest.mark.parametrize("engine", ["native", "reference"])
+def test_training_on_a_bound_carries_k_copies(kind, engine):
+    """loss = -bound / observed steps, from the same noise; then a window that goes on, then one trace begins anew."""
+    torch.manual_seed(0)
+    vrnn = VRNN(engine=engine)
+    module = VRNNModule(vrnn, ConstantW(), steps=100, log_every=1, bound=kind(4))
+    first = batch(steps=6)
+    first.x[4:, 1], first.mask[4:, 1] = math.nan, False
+    torch.manual_seed(1)
+    loss = module.training_step(first, 0)
+    torch.manual_seed(1)
+    expected = follow(vrnn, first.x, kind(4), first.mask)
+    assert float(loss.detach()) == pytest.approx(-float(expected.bound.detach().sum()) / 16, rel=1e-5)
+    assert all(map(torch.equal, module.carried, expected.state.detach()))
+    loss.backward()
+    assert all(torch.isfinite(p.grad).all() for p in vrnn.parameters())
+    following = batch(seed=1)._replace(start=torch.tensor([False, True, False]))
+    torch.manual_seed(2)
+    loss = module.training_step(following, 1)
+    torch.manual_seed(2)
+    state = expected.state.detach().reset(torch.tensor([False, True, False] * 4))
+    expected = follow(vrnn, following.x, kind(4), None, state)
+    assert float(loss.detach()) == pytest.approx(-float(expected.bound.detach().mean()) / 5, rel=1e-5)
+    assert module.carried.memory.shape == (12, 64)
+    assert not module.carried.memory.requires_grad
+    assert module.scalars["train/loss"] == pytest.approx(float(loss.detach()))
+
+
+def test_w_tempers_the_weights_and_moves_on():
+    """Halfway through a warm-up, one particle: loss = mean(-log p(x | z) + w (log q - log p))."""
+    torch.manual_seed(0)
+    vrnn, x = VRNN(), batch().x
+    module = VRNNModule(vrnn, LinearW(steps=10), steps=100, bound=IWAE(1))
+    module.w_schedule.n += 5
+    torch.manual_seed(1)
+    loss = module.training_step(batch(), 0)
+    torch.manual_seed(1)
+    run = vrnn.infer(x)
+    sampled = (Normal(*run.q).log_prob(run.z) - Normal(*run.p).log_prob(run.z)).sum(-1)
+    expected = (0.5 * sampled - Normal(*run.decoder).log_prob(x).sum(-1)).mean()
+    torch.testing.assert_close(loss, expected, rtol=1e-5, atol=1e-5)
+    assert module.w_schedule.n == 6
+
+
+def test_gaps_are_trained_on_with_particles():
+    """FIVO fills in step by step; an Inference put together from steps with and without a mask has one for all."""
+    torch.manual_seed(0)
+    vrnn = VRNN()
+    gap = batch(steps=6)
+    gap.x[2, 1], gap.mask[2, 1] = math.nan, False
+    module = VRNNModule(vrnn, ConstantW(), steps=100, log_every=1, gaps=True, bound=FIVO(4))
+    module.training_step(gap, 0).backward()
+    assert all(torch.isfinite(p.grad).all() for p in vrnn.parameters())
+    runs = [vrnn.infer(gap.x[t : t + 1], mask=gap.mask[t : t + 1], fill=True) for t in range(6)]
+    whole = joined(runs)
+    assert torch.equal(whole.mask, gap.mask)
+    assert torch.equal(whole.filled[gap.mask], gap.x[gap.mask])
+    assert whole.q.mean.shape == (6, 3, 8)
+
+
+@pytest.mark.parametrize(
+    ("vrnn", "schedule", "message"),
+    [
+        ({}, AdaptiveW(), "AdaptiveW has none"),
+        ({}, LinearW(free_nats=0.1), "LinearW has none"),
+        ({"likelihood": MSELikelihood()}, ConstantW(), "MSELikelihood trains on something else"),
+        ({"frame": Frame("position", relative_to="nothing", predicts="next")}, ConstantW(), "has no bound"),
+    ],
+)
+def test_what_cannot_train_on_particles_is_refused(vrnn, schedule, message):
+    with pytest.raises(ValueError, match=message):
+        VRNNModule(VRNN(**vrnn), schedule, steps=10, bound=IWAE(2))
+
+
+def silent(module):
+    """Take the noise out of z: a tiny posterior deviation."""
+    with torch.no_grad():
+        module.vrnn.encoder.head.weight[8:] = 0
+        module.vrnn.encoder.head.bias[8:] = -20
+    return module
+
+
+def without_points(one: Batch, trace: int) -> Batch:
+    """The batch with all of a trace's points taken away."""
+    gone = torch.zeros_like(one.mask)
+    gone[:, trace] = True
+    return Batch(one.x.masked_fill(gone.unsqueeze(-1), math.nan), one.mask & ~gone, one.start)
+
+
+def test_a_trace_that_has_ended_leaves_the_others_alone(module):
+    """A window in which trace 1 has no points: loss and state are those of the other two by themselves."""
+    ended, others = without_points(batch(), 1), [0, 2]
+    loss = silent(module).training_step(ended, 0)
+    state, module.carried = module.carried, None
+    alone = module.training_step(Batch(ended.x[:, others], ended.mask[:, others], ended.start[others]), 0)
+    torch.testing.assert_close(loss, alone, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(state.memory[others], module.carried.memory, rtol=0, atol=1e-3)
+    loss.backward()
+    assert all(torch.isfinite(p.grad).all() for p in module.parameters())
+
+
+def test_the_next_trace_begins_afresh_after_one_that_has_ended(module):
+    """Whatever the padding did to the carried state, `start` forgets it."""
+    silent(module).training_step(without_points(batch(), 1), 0)
+    loss, module.carried = module.training_step(batch(seed=1), 1), None
+    torch.testing.assert_close(module.training_step(batch(seed=1), 1), loss, rtol=1e-3, atol=1e-3)
+
+
+def test_a_window_that_is_all_gap_costs_nothing(module):
+    """One trace, hidden from the window's begin to its end: no loss, no gradient, and the state goes on without a NaN."""
+    module.fill = True
+    module.training_step(batch(size=1), 0)
+    hidden = without_points(batch(size=1, seed=1), 0)._replace(start=torch.tensor([False]))
+    loss = module.training_step(hidden, 1)
+    loss.backward()
+    assert loss == 0
+    assert all(p.grad is None or not p.grad.any() for p in module.parameters())
+    assert all(torch.isfinite(part).all() for part in module.carried[:3])
+    following = batch(size=1, seed=2)._replace(start=hidden.start)
+    assert math.isfinite(module.training_step(following, 2).item())

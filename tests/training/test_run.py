@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from conftest import SMALL
+from handwriting import write_lines
 from vrnn.config import ConfigError
 from vrnn.training.again import evaluate_again, generate_again
 from vrnn.training.module import NonFiniteError
@@ -50,10 +52,19 @@ def test_a_run_leaves_what_the_readme_says(finished):
     directory, scores = finished
     for name in ("config.yaml", "scores.json", "done", "checkpoints/last.ckpt", "checkpoints/best.ckpt"):
         assert (directory / name).is_file()
-    for name in ("training", "true_and_generated", "sheet", "laps", "transitions"):
+    for name in ("training", "true_and_generated", "sheet", "laps", "transitions", "latent"):
         assert (directory / "figures" / f"{name}.png").stat().st_size > 5000
     assert json.loads((directory / "scores.json").read_text()) == scores
     assert scores["judge"]["invalid_fraction"] < 0.1
+
+
+@pytest.mark.parametrize("engine", ["native", "reference"])
+def test_a_run_learns(small, tmp_path, engine):
+    """Under Lightning, with all that lies between a gradient and a weight: half a nat a step from step 20 to 60."""
+    pace = "training={steps: 60, log_every: 20, val_every: 20, checkpoint_every: 60, figure_every: 60}"
+    run(small(pace, f"engine={engine}"), tmp_path)
+    first, _, last = (event.value for event in events(tmp_path).Scalars("val/elbo"))
+    assert last > first + 0.5
 
 
 def test_tensorboard_holds_every_scalar_and_figure(finished):
@@ -65,7 +76,17 @@ def test_tensorboard_holds_every_scalar_and_figure(finished):
     assert expected <= set(tags["scalars"])
     assert [event.step for event in accumulator.Scalars("train/elbo")] == [3, 6, 9, 12]
     assert [event.step for event in accumulator.Scalars("val/elbo")] == [6, 12]
-    assert {"traces", "true_and_generated", "laps", "transitions"} <= set(tags["images"])
+    assert {"traces", "true_and_generated", "laps", "transitions", "latent"} <= set(tags["images"])
+
+
+@pytest.mark.parametrize("latent", ["categorical", "none"])
+def test_where_the_latent_works_is_told_where_there_is_one(small, tmp_path, latent):
+    scores = run(small(f"latent={latent}", "w_schedule=constant"), tmp_path)
+    there = latent != "none"
+    assert scores["choice_entropy_nats"] == pytest.approx(0.6365, abs=5e-5)
+    assert 0.0 < scores["steps_at_junctions_share"] < 0.2
+    assert (scores["kl_at_junctions_share"] is not None) == (scores["kl_per_choice_nats_se"] is not None) == there
+    assert (tmp_path / "figures" / "latent.png").exists() == there
 
 
 def test_hparams_have_the_run_with_its_scores(finished):
@@ -152,11 +173,60 @@ def test_a_drawing_trains_generates_and_continues(small, tmp_path):
     assert np.abs(continued[:, 0] - [1.2, 1.2]).max() < np.abs(whole[:, 0] - [1.2, 1.2]).max()
 
 
+def drawn_in(directory, kinds):
+    options = {"prefix": None, "out": None, "sample": True, "checkpoint": "last", "seed": 0}
+    return {kind: generate_again(directory, 3, 8, format=kind, **options) for kind in kinds}
+
+
+def test_digits_train_and_are_drawn(composed, tmp_path):
+    pytest.importorskip("sklearn")
+    scores = run(composed("dataset=digits", "model=tiny", "evaluation.traces=9", PACE), tmp_path)
+    assert -8 * math.log(2) * 2 < scores["elbo_nats_per_step"] < 0  # two nats a pixel would be worse than a coin's
+    for name in ("training", "true_and_generated", "sheet"):
+        assert (tmp_path / "figures" / f"{name}.png").stat().st_size > 2000
+    states = {line.split("\t")[0] for line in (tmp_path / "projector" / "states.tsv").read_text().splitlines()[1:]}
+    assert states == set("0123456789")
+    images = np.load(drawn_in(tmp_path, ["png", "csv", "npz"])["npz"])["traces"]
+    assert images.shape == (3, 8, 8)
+    assert set(images.ravel()) <= {0.0, 1.0}
+    with pytest.raises(ValueError, match="write images as png, npz or csv"):
+        drawn_in(tmp_path, ["svg"])
+    with pytest.raises(ConfigError, match="this run's sequences are of the form image"):
+        generate_again(tmp_path, 1, 8, "drawing.npy", "png", None, True, "last", 0)
+
+
+def test_handwriting_trains_and_is_drawn(composed, tmp_path):
+    lines = write_lines(tmp_path / "lines", 12)
+    small = ["model=tiny", "likelihood.components=2", "data.window=20", "evaluation={traces: 3, steps: 30}", PACE]
+    directory = tmp_path / "run"
+    scores = run(composed("dataset=iam", f"dataset.directory={lines}", *small), directory)
+    assert math.isfinite(scores["elbo_nats_per_step"])
+    shutil.rmtree(lines)  # drawing needs no data
+    strokes = np.load(drawn_in(directory, ["png", "csv", "svg", "npz"])["npz"])["traces"]
+    assert strokes.shape == (3, 8, 3)
+    assert set(strokes[..., 0].ravel()) <= {0.0, 1.0}
+
+
+def test_traces_of_unequal_length_with_gaps_train(small, tmp_path):
+    scores = run(small("data.min_steps=40", "data.gaps={share: 0.3, length: 40}"), tmp_path)
+    assert math.isfinite(scores["elbo_nats_per_step"])
+    assert scores["judge"]["invalid_fraction"] < 0.1
+
+
 def test_evaluating_again_gives_the_same_scores(finished):
     directory, scores = finished
     before = (directory / "scores.json").read_bytes()
     assert evaluate_again(directory) == scores
     assert (directory / "scores.json").read_bytes() == before
+    assert "particles" not in scores
+    evaluate_again(directory, particles=16)
+    tighter = json.loads((directory / "scores-last-4x256-samples-seed0-16particles.json").read_text())
+    assert tighter["particles"] == 16
+    for name in ("iwae", "fivo"):  # 16 particles find more than one; the same traces, so the same errors
+        assert tighter[f"{name}_nats_per_step"] > tighter["elbo_nats_per_step"]
+        assert tighter[f"{name}_nats_per_step_se"] > 0
+        assert tighter[f"{name}_nats_per_sequence"] == pytest.approx(256 * tighter[f"{name}_nats_per_step"])
+    assert {name: tighter[name] for name in scores} == scores
     evaluate_again(directory, traces=6, checkpoint="best")
     assert (directory / "scores.json").read_bytes() == before
     assert json.loads((directory / "scores-best-6x256-samples-seed0.json").read_text())["generated"]["traces"] == 6
@@ -168,6 +238,7 @@ def test_evaluating_again_gives_the_same_scores(finished):
         (lambda run: evaluate_again(run / "nowhere"), "no config.yaml"),
         (lambda run: evaluate_again(run, checkpoint="first"), "checkpoint must be one of last, best"),
         (lambda run: evaluate_again(run, traces=0), "traces must be at least 1"),
+        (lambda run: evaluate_again(run, particles=0), "particles must be at least 1"),
         (lambda run: generate_again(run, 0, 5, None, "png", None, True, "last", 0), "n must be at least 1"),
         (lambda run: generate_again(run, 1, 5, None, "gif", None, True, "last", 0), "format must be one of"),
         (lambda run: generate_again(run, 1, 5, "none.npy", "png", None, True, "last", 0), "none.npy"),

@@ -15,7 +15,10 @@ from vrnn.patterns.trace import Trace
 
 
 class Batch(NamedTuple):
-    """x: (T, B, x_dim). mask: (T, B), True where x holds a point. start: (B,), True where a trace begins (state: zero)."""
+    """x: (T, B, x_dim). mask: (T, B), True where x holds a point, NaN elsewhere. start: (B,), True where a trace begins.
+
+    A trace may have no point in a window: it has ended before, while others of its group go on, or the window lies in a gap.
+    """
 
     x: Tensor
     mask: Tensor
@@ -23,15 +26,28 @@ class Batch(NamedTuple):
 
 
 class TraceSet:
-    """Traces side by side in one tensor: x (T, N, x_dim) float32, NaN past a trace's end; mask (T, N)."""
+    """Traces side by side in one tensor: x (T, N, x_dim) float32; mask (T, N), False past a trace's end and in its gaps.
+
+    Where the mask is False x is NaN. lengths: (N,), in steps, gaps included.
+
+    Raises:
+        ValueError: no traces, or one that hides all its points.
+    """
 
     def __init__(self, traces: Sequence[Trace]):
         if not traces:
             raise ValueError("A data set needs at least one trace, but got none.")
-        points = [torch.as_tensor(trace.points, dtype=torch.float32) for trace in traces]
-        self.x = torch.nn.utils.rnn.pad_sequence(points, padding_value=torch.nan)
-        self.lengths = torch.tensor([len(p) for p in points])
-        self.mask = torch.arange(len(self.x)).unsqueeze(1) < self.lengths
+        pad = torch.nn.utils.rnn.pad_sequence
+        self.lengths = torch.tensor([len(trace.points) for trace in traces])
+        self.mask = pad([torch.as_tensor(trace.observed) for trace in traces], padding_value=False)
+        self.x = pad([torch.as_tensor(trace.points, dtype=torch.float32) for trace in traces])
+        self.x[~self.mask] = torch.nan
+        empty = (~self.mask.any(0)).nonzero().flatten().tolist()
+        if empty:
+            raise ValueError(
+                f"Every trace needs an observed point, but trace {empty[0]} (counted from 0) of {len(traces)} has none, "
+                f"nor have {len(empty) - 1} others: hide fewer points (data.gaps.share), or draw longer traces."
+            )
 
     def __len__(self) -> int:
         return self.x.shape[1]

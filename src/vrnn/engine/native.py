@@ -19,7 +19,7 @@ from vrnn.engine.interface import Noise, State, Unrolled
 from vrnn.engine.plan import Plan, plan
 from vrnn.engine.structure import examine, manner, require
 from vrnn.engine.threads import divide, each
-from vrnn.objective.distributions import Gaussian
+from vrnn.objective.latents import Latent, like_tuple
 
 if TYPE_CHECKING:
     from vrnn.networks.vrnn import VRNN
@@ -37,9 +37,12 @@ def unroll(vrnn: VRNN, features: Tensor, noise: Tensor, memory: Tensor) -> Unrol
     """
     structure, weights = examine(vrnn)
     _check(weights, features, noise, memory)
-    run = _Unroll.apply(plan(structure), torch.is_grad_enabled(), features, noise, memory, *weights)
-    h, q_mean, q_std, z, p_mean, p_std, raw, after = run
-    return Unrolled(h, Gaussian(q_mean, q_std), Gaussian(p_mean, p_std), raw, z, after)
+    require(structure.latent.draw != "soft" or not noise.requires_grad, "they have no gradient for Gumbel noise")
+    run = _Unroll.apply(plan(structure), torch.is_grad_enabled(), features, noise, memory, _joined(weights))
+    h, raw, z, *parts, after = run
+    both = len(parts) // (2 if structure.prior else 1)
+    q, p = (_distribution(vrnn.latent, dist, h.detach()) for dist in (parts[:both], parts[both:]))
+    return Unrolled(h, q, p, raw, z, after)
 
 
 def generate(vrnn: VRNN, noise: Noise, state: State, sample: bool) -> tuple[Tensor, State]:
@@ -51,7 +54,7 @@ def generate(vrnn: VRNN, noise: Noise, state: State, sample: bool) -> tuple[Tens
     structure, weights = examine(vrnn)
     kinds, sizes = manner(vrnn, sample)
     _check(weights, *noise, *state[:3])
-    program, packed = plan(structure), _pack(plan(structure), weights)
+    program, packed = plan(structure), _pack(plan(structure), _joined(weights))
     steps, batch = noise.uniform.shape
     points = noise.x.new_empty(steps, batch, vrnn.x_dim)
     moved = [part.detach().clone(memory_format=torch.contiguous_format) for part in state[:3]]
@@ -66,6 +69,14 @@ def generate(vrnn: VRNN, noise: Noise, state: State, sample: bool) -> tuple[Tens
 
     each(run, divide(batch))
     return points, after
+
+
+def _distribution(latent: Latent, parts: list[Tensor], h: Tensor) -> tuple[Tensor, ...]:
+    """What the kernels gave as a distribution over z; what they did not is the standard one."""
+    if not parts:
+        return latent.standard(h)
+    forms = latent.standard(h[:0])
+    return like_tuple(forms, (part.unflatten(-1, form.shape[2:]) for part, form in zip(parts, forms, strict=True)))
 
 
 def _check(weights: list[Tensor], *inputs: Tensor) -> None:
@@ -85,11 +96,11 @@ class Share(NamedTuple):
 
 
 class _Unroll(torch.autograd.Function):
-    """(features, noise, memory, weights) -> (h, q.mean, q.std, z, p.mean, p.std, raw, memory)."""
+    """(features, noise, memory, flat weights) -> (h, raw, z, parts of q, parts of p if it is learned, memory)."""
 
     @staticmethod
     def forward(ctx: Any, plan: Plan, keep: bool, *tensors: Tensor) -> tuple[Tensor, ...]:
-        (features, noise, memory), weights = tensors[:3], tensors[3:]
+        features, noise, memory, weights = tensors
         steps, batch = features.shape[:2]
         outputs = [features.new_empty(steps, batch, dim) for _, dim in plan.ports[kernels.OUTPUTS :].tolist()]
         after = features.new_empty(memory.shape)
@@ -106,7 +117,7 @@ class _Unroll(torch.autograd.Function):
             rows = ((steps if keep else block) + 1) * size
             shares.append(Share(first, size, block, np.empty(rows * plan.width, packed.dtype)))
         each(run, shares)
-        ctx.plan, ctx.packed, ctx.shares, ctx.shape, ctx.likes = plan, packed, shares, (steps, batch), tensors
+        ctx.plan, ctx.packed, ctx.shares, ctx.shape, ctx.likes = plan, packed, shares, (steps, batch), tensors[:3]
         ctx.set_materialize_grads(False)
         return *outputs, after
 
@@ -115,7 +126,7 @@ class _Unroll(torch.autograd.Function):
     def backward(ctx: Any, *d_results: Tensor | None) -> tuple[Tensor | None, ...]:
         plan, packed, (steps, batch) = ctx.plan, ctx.packed, ctx.shape
         nothing = torch.from_numpy(packed[:0])
-        features, noise, memory, *weights = ctx.likes
+        features, noise, memory = ctx.likes
         *d_outputs, d_after = d_results
         d_features, d_noise = (
             torch.empty_like(part, memory_format=torch.contiguous_format) if wanted else nothing
@@ -133,9 +144,11 @@ class _Unroll(torch.autograd.Function):
             kernels.run_backward(*_program(plan), packed, share.tape, *where, sources, targets, d_packed, grads)
             return d_packed
 
-        d_packed = np.sum(each(run, ctx.shares), axis=0)
+        d_packed, *others = each(run, ctx.shares)
+        for other in others:
+            d_packed += other
         d_inputs = (part if len(part) else None for part in (d_features, d_noise))
-        return None, None, *d_inputs, d_memory, *_unpack(plan, d_packed, weights)
+        return None, None, *d_inputs, d_memory, _unpack(plan, d_packed)
 
 
 def _program(plan: Plan) -> tuple[Any, ...]:
@@ -146,17 +159,21 @@ def _flat(*tensors: Tensor) -> tuple[Flat, ...]:
     return tuple(tensor.detach().reshape(-1).contiguous().numpy() for tensor in tensors)
 
 
-def _pack(plan: Plan, weights: tuple[Tensor, ...] | list[Tensor]) -> Flat:
+def _joined(weights: list[Tensor]) -> Tensor:
+    """All weights one after another, (n,): torch, and not Python, hands their gradients out."""
+    return torch.cat([weight.reshape(-1) for weight in weights])
+
+
+def _pack(plan: Plan, weights: Tensor) -> Flat:
     """Put the weights where the program looks for them."""
-    flat = torch.cat([weight.reshape(-1) for weight in weights]).detach().numpy()
+    flat = weights.detach().numpy()
     packed = np.zeros(plan.packed, flat.dtype)
     kernels.pack(flat, plan.pieces, packed)
     return packed
 
 
-def _unpack(plan: Plan, d_packed: Flat, weights: list[Tensor]) -> list[Tensor]:
-    """Return the weights' gradients from those of the packed ones."""
+def _unpack(plan: Plan, d_packed: Flat) -> Tensor:
+    """Return the weights' gradients, (n,), from those of the packed ones."""
     flat = np.empty(plan.flat, d_packed.dtype)
     kernels.unpack(d_packed, plan.pieces, flat)
-    parts = torch.from_numpy(flat).split([weight.numel() for weight in weights])
-    return [part.view(weight.shape) for part, weight in zip(parts, weights, strict=True)]
+    return torch.from_numpy(flat)

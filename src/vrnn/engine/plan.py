@@ -2,35 +2,84 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vrnn.engine.cells import WIRINGS
-from vrnn.engine.program import ACTIVATE, BIAS, CELL, PRODUCT, SAMPLE, SILU, STD, instruction
+from vrnn.engine.program import (
+    ACTIVATE,
+    BIAS,
+    CELL,
+    DRAW,
+    GUMBEL,
+    HIGHEST,
+    LENGTH,
+    LOG_SOFTMAX,
+    PRODUCT,
+    SAMPLE,
+    SILU,
+    STD,
+    instruction,
+)
 from vrnn.engine.tiles import ROWS
 
 Table = NDArray[np.int64]
 Layers = tuple[tuple[int, int], ...]  # of an MLP: width and activation of each
 
 
+Drawn = Literal["probable", "soft", "highest"]
+
+
+class Latent(NamedTuple):
+    """Of what z is made: `gaussian` dimensions, then `variables` one-hot variables of `classes` classes; any may be 0.
+
+    squash: of the deviations. draw: how a class is drawn. "probable": by inverting the probabilities' cumulative sum; with
+    Gumbel noise added to them, "soft": the scores' softmax, "highest": the highest score.
+    """
+
+    gaussian: int = 0
+    squash: int = 0
+    variables: int = 0
+    classes: int = 0
+    draw: Drawn = "probable"
+
+    @property
+    def one_hot(self) -> int:
+        """How many of z's numbers are those of the one-hot variables."""
+        return self.variables * self.classes
+
+    @property
+    def z_dim(self) -> int:
+        """The width of z."""
+        return self.gaussian + self.one_hot
+
+    @property
+    def n_noise(self) -> int:
+        """How many numbers of chance a z takes."""
+        return self.gaussian + (self.variables if self.draw == "probable" else self.one_hot)
+
+
 class Structure(NamedTuple):
-    """All that shapes a program. lane: numbers in a vector; squash: of the encoder's and the prior's deviations."""
+    """All that shapes a program. lane: numbers in a vector.
+
+    recurrence: its name, "" without one. phi_z, encoder: () without z; prior: () without z or if it is the standard one.
+    """
 
     lane: int
     features: int
-    z_dim: int
     h_dim: int
     outputs: int
+    latent: Latent
     recurrence: str
     phi_x: Layers
     phi_z: Layers
     encoder: Layers
     prior: Layers
     decoder: Layers
-    squash: int
 
 
 class Port(NamedTuple):
@@ -46,8 +95,8 @@ class Plan(NamedTuple):
     width: of a tape row. flat, packed: how many weights there are, as torch has them and as the program wants them (transposed,
     padded); pieces: a row for each move from here to there (see kernels.pack).
     before, after: what needs no earlier step's result and feeds none, for many steps at once; step: one step. think, act: the
-    halves of a generated step, before and after the point is drawn. ports: features, noise, state, then q.mean, q.std, z,
-    p.mean, p.std, raw. states, state_width: parts of the state, and the width of each on the tape.
+    halves of a generated step, before and after the point is drawn. ports: features, noise, state, raw, z, then the parts of q
+    and, if it is learned, of p. states, state_width: parts of the state, and the width of each on the tape.
     """
 
     width: int
@@ -64,7 +113,21 @@ class Plan(NamedTuple):
     state_width: int
 
 
-Program = list[NDArray[np.int64]]
+Instruction = NDArray[np.int64]
+Program = list[Instruction]
+
+
+class Dist(NamedTuple):
+    """Where a distribution over z stands on the tape; probs: those of log_probs. Parts that z does not have are empty."""
+
+    mean: Port = Port(0, 0)
+    std: Port = Port(0, 0)
+    log_probs: Port = Port(0, 0)
+    probs: Port = Port(0, 0)
+
+    def given_out(self) -> list[Port]:
+        """The parts that the latent's own distribution has."""
+        return [port for port in self[:3] if port.dim]
 
 
 class _Builder:
@@ -107,13 +170,13 @@ class _Builder:
     def products(
         self, column: int, n: int, inputs: list[Port], blocks: int = 1, turn: int = 0, bias: int = -1
     ) -> Program:
-        """One instruction an input, with its share of the next flat matrix (blocks * n, widths of all inputs).
+        """One instruction an input that is not empty, with its share of the next flat matrix (blocks * n, widths of all).
 
         bias: the place of what the first of them starts from; -1: from what is there.
         """
         total, width, start, program = sum(port.dim for port in inputs), blocks * self.padded(n), 0, []
         flat = self.take(blocks * n * total)
-        for port in inputs:
+        for port in filter(lambda port: port.dim, inputs):
             deep = self.padded(port.dim)
             forward, backward = self.place(-(-port.dim // ROWS) * ROWS * width), self.place(width * deep)
             shape = [blocks, n, self.padded(n), turn]
@@ -122,30 +185,76 @@ class _Builder:
             start, bias = start + port.dim, -1
         return program
 
-    def linear(self, n: int, inputs: list[Port], parts: int = 1) -> tuple[Port, Program]:
-        """A linear layer of parts * n outputs: [a product for each input]."""
-        out, bias = self.column(n, parts), self.place(parts * self.padded(n))
-        products = self.products(out, n, inputs, parts, bias=bias)
-        self.vector(bias, n, parts)
-        return Port(out, n), products
+    def linear(self, inputs: list[Port], *widths: tuple[int, int]) -> tuple[list[Port], Program]:
+        """A linear layer whose outputs are `parts` times n numbers for each (n, parts): [a product for each input]."""
+        outs = [Port(self.column(n, parts), n) for n, parts in widths]
+        biases = [self.place(parts * self.padded(n)) for n, parts in widths]
+        program: Program = []
+        for out, bias, (n, parts) in zip(outs, biases, widths, strict=True):
+            program += self.products(out.column, n, inputs, parts, bias=bias)
+        for bias, (n, parts) in zip(biases, widths, strict=True):
+            self.vector(bias, n, parts)
+        return outs, program
 
     def mlp(self, layers: Layers, inputs: list[Port]) -> tuple[Port, Program]:
         """Linear layers, each with its activation."""
         program: Program = []
         for n, activation in layers:
-            out, layer = self.linear(n, inputs)
+            (out,), layer = self.linear(inputs, (n, 1))
             slope = self.column(n) if activation == SILU else out.column
             program += [*layer, instruction(ACTIVATE, out.column, self.padded(n), activation, slope)]
             inputs = [out]
         return inputs[0], program
 
-    def gaussian(self, layers: Layers, inputs: list[Port], z_dim: int, squash: int) -> tuple[Port, Port, Program]:
-        """An MLP with heads for mean and standard deviation."""
+    def distribution(self, layers: Layers, inputs: list[Port], latent: Latent) -> tuple[Dist, Program]:
+        """An MLP with heads: means and deviations, logits."""
+        n, size = latent.gaussian, latent.one_hot
         hidden, program = self.mlp(layers, inputs)
-        mean, head = self.linear(z_dim, [hidden], parts=2)
-        std, width = Port(self.column(z_dim), z_dim), self.padded(z_dim)
-        deviate = instruction(STD, mean.column + width, width, squash, std.column, self.constant(1))
-        return mean, std, [*program, *head, deviate]
+        heads, products = self.linear([hidden], *(width for width in ((n, 2), (size, 1)) if width[0]))
+        program, dist = [*program, *products], Dist()
+        if n:
+            mean, std, width = heads[0], Port(self.column(n), n), self.padded(n)
+            dist = dist._replace(mean=mean, std=std)
+            squash = (latent.squash, std.column, self.constant(1))
+            program.append(instruction(STD, mean.column + width, width, *squash))
+        if size:
+            log_probs, probs = (Port(self.column(size), size) for _ in range(2))
+            dist = dist._replace(log_probs=log_probs, probs=probs)
+            columns = (log_probs.column, probs.column, self.constant(1))
+            program.append(normalise(heads[-1], latent, self.padded(size), *columns))
+        return dist, program
+
+    def standard(self, latent: Latent) -> tuple[Dist, Program]:
+        """The distribution of z before anything is known: constants."""
+        n, size = latent.gaussian, latent.one_hot
+        dist = Dist(*(Port(self.column(dim), dim) for dim in (n, n, size, size)))
+        return dist, [instruction(BIAS, p.column, self.padded(p.dim), self.constant(p.dim)) for p in dist if p.dim]
+
+    def draw(self, latent: Latent, noise: Port) -> tuple[Port, Callable[[Dist], Program]]:
+        """Where z stands, and the program that draws it from a distribution."""
+        n, size = latent.gaussian, latent.one_hot
+        z = Port(self.column(n + self.padded(size)), latent.z_dim)
+        hot, chance, whole = z.column + n, noise.column + n, self.padded(size)
+        scores, scratch, constants = Port(-1, size), -1, -1
+        if latent.draw != "probable":
+            scores, scratch = Port(self.column(size), size), self.column(size)
+            constants = self.constant(3)  # slope, tiny, and the least probability: 0
+
+        def classes(dist: Dist) -> Program:
+            one_hot = latent.variables, chance, hot, latent.classes
+            if latent.draw == "probable":
+                return [instruction(DRAW, dist.probs.column, whole, *one_hot)]
+            score = instruction(GUMBEL, dist.log_probs.column, whole, 0, chance, scores.column, constants)
+            if latent.draw == "highest":
+                return [score, instruction(HIGHEST, scores.column, whole, *one_hot)]
+            return [score, normalise(scores, latent, whole, scratch, hot, constants + 2)]
+
+        def program(dist: Dist) -> Program:
+            width = n if size else self.padded(n)  # what is one-hot follows without a gap
+            steps = [instruction(SAMPLE, dist.mean.column, width, dist.std.column, noise.column, z.column)] if n else []
+            return [*steps, *classes(dist)] if size else steps
+
+        return z, program
 
     def recurrence(self, name: str, h: Port, inputs: list[Port]) -> tuple[Program, Program]:
         """What needs the first input alone: its product, the biases; and the rest: the other products, the cell."""
@@ -161,44 +270,49 @@ class _Builder:
         return [first, *alone], [*others, instruction(CELL, gates, width, *cell)]
 
 
+def normalise(raw: Port, latent: Latent, width: int, log_probs: int, probs: int, even: int) -> Instruction:
+    """Raw's log_softmax in the columns log_probs and probs. even: place of the least probability."""
+    return instruction(LOG_SOFTMAX, raw.column, width, latent.variables, log_probs, probs, latent.classes, even)
+
+
 @lru_cache(maxsize=64)
 def plan(structure: Structure) -> Plan:
     """Lay out the tape and write the program of every VRNN of this structure."""
     s, build = structure, _Builder(structure.lane)
-    z_dim, states = s.z_dim, WIRINGS[s.recurrence].states
-    features, noise = Port(build.column(s.features), s.features), Port(build.column(z_dim), z_dim)
-    h, z = Port(build.column(s.h_dim, states), s.h_dim), Port(build.column(z_dim), z_dim)
-    width = build.padded(z_dim)
+    states = WIRINGS[s.recurrence].states if s.recurrence else 0
+    features, noise = (Port(build.column(n), n) for n in (s.features, s.latent.n_noise))
+    h = Port(build.column(s.h_dim, states), s.h_dim)
 
-    def draw(mean: Port, std: Port) -> NDArray[np.int64]:
-        return instruction(SAMPLE, mean.column, width, std.column, noise.column, z.column)
-
-    # The weights are taken in this order: see native.weights.
+    # The weights are taken in this order: see structure.examine. A network of no layers takes none and gives its input.
     phi_x, see = build.mlp(s.phi_x, [features])
+    z, draw = build.draw(s.latent, noise)
     phi_z, read_z = build.mlp(s.phi_z, [z])
-    q_mean, q_std, encode = build.gaussian(s.encoder, [phi_x, h], z_dim, s.squash)
-    p_mean, p_std, expect = build.gaussian(s.prior, [h], z_dim, s.squash)
+    q, encode = build.distribution(s.encoder, [phi_x, h], s.latent)
+    p, expect = build.distribution(s.prior, [h], s.latent) if s.prior else build.standard(s.latent)
     hidden, decode = build.mlp(s.decoder, [phi_z, h])
-    raw, last = build.linear(s.outputs, [hidden])
-    recur_ahead, recur = build.recurrence(s.recurrence, h, [phi_x, phi_z])
+    (raw,), last = build.linear([hidden], (s.outputs, 1))
+    recur_ahead, recur = build.recurrence(s.recurrence, h, [phi_x, phi_z]) if s.recurrence else ([], [])
     decode += last
 
-    # The encoder's first instruction, the product with phi_x, needs no earlier step either.
+    # The encoder's first instruction, the product with phi_x, needs no earlier step either; without a memory nothing does.
+    ahead = 1 if s.recurrence else len(encode)
     parts = {
-        "before": [*see, *encode[:1], *recur_ahead],
-        "step": [*encode[1:], draw(q_mean, q_std), *read_z, *recur],
-        "after": [*expect, *decode],
-        "think": [*expect, draw(p_mean, p_std), *read_z, *decode],
+        "before": [*see, *encode[:ahead], *recur_ahead],
+        "step": [*encode[ahead:], *draw(q), *read_z, *recur],
+        "after": [*(expect if s.prior else []), *decode],
+        "think": [*expect, *draw(p), *read_z, *decode],
         "act": [*see, *recur_ahead, *recur],
     }
-    ports = np.array([features, noise, h, q_mean, q_std, z, p_mean, p_std, raw], dtype=np.int64)
+    if not s.recurrence:
+        parts["before"], parts["step"] = parts["before"] + parts["step"], []
+    ports = [features, noise, h, raw, z, *q.given_out(), *(p.given_out() if s.prior else [])]
     return Plan(
         width=build.width,
         flat=build.flat,
         packed=build.packed,
         pieces=np.array(build.pieces, dtype=np.int64),
-        **{name: np.stack(part) for name, part in parts.items()},
-        ports=ports,
+        **{name: np.array(part, dtype=np.int64).reshape(-1, LENGTH) for name, part in parts.items()},
+        ports=np.array(ports, dtype=np.int64),
         states=states,
         state_width=build.padded(s.h_dim),
     )

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from vrnn.engine.cells import cell_backward, cell_forward
+from vrnn.engine.classes import draw_classes, gumbel, highest_classes, log_softmax, log_softmax_backward
 from vrnn.engine.compiled import inner
 from vrnn.engine.mathematics import exp, sigmoid, softplus, tanh
 from vrnn.engine.tiles import ROWS, VECTOR_BYTES, product
@@ -25,19 +26,23 @@ from vrnn.engine.tiles import ROWS, VECTOR_BYTES, product
     STD,  # raw column, width, squash, std's column, floor's place                std = squash(raw) + floor
     SAMPLE,  # mean column, width, std's, noise's, z's column                     z = mean + std * noise
     CELL,  # gates' column, width of a gate, kind, state's column, gates, states, keep's place
-) = range(6)
+    LOG_SOFTMAX,  # raw column, width, variables, log_probs' column, probs' column, classes, even's place
+    DRAW,  # probs' column, width of z, variables, noise's column, z's column, classes     z = one-hot drawn from probs
+    GUMBEL,  # log_probs' column, width, -, noise's column, scores' column, place of slope and tiny
+    HIGHEST,  # scores' column, width of z, variables, -, z's column, classes              z = one-hot of the highest score
+) = range(10)
 LENGTH = 9
 
 RELU, TANH, ELU, SILU = range(4)
 SOFTPLUS, SIGMOID = range(2)
-FEATURES, NOISE, STATE, RAW = 0, 1, 2, 8  # ports: see plan.Plan
+FEATURES, NOISE, STATE, RAW = range(4)  # ports: see plan.Plan
 
 
 @inner
 def forward(program, tape, width, first, count, batch, weights):
     """Carry the program out on tape rows first, …, first + count - 1. width: of a tape row; weights: packed."""
     for i in range(len(program)):
-        code, column, size, a, b, c, _, e, bias = program[i]
+        code, column, size, a, b, c, d, e, bias = program[i]
         start = first * width
         if code == PRODUCT:
             y, x = start + column, start + b
@@ -57,6 +62,15 @@ def forward(program, tape, width, first, count, batch, weights):
                 squash(a, tape, at, np.uintp(row + b), weights[c], n)
             elif code == SAMPLE:
                 sample(tape, at, np.uintp(row + a), np.uintp(row + b), np.uintp(row + c), n)
+            elif code == LOG_SOFTMAX:
+                log_probs, probs = np.uintp(row + b), np.uintp(row + c)
+                log_softmax(tape, at, log_probs, probs, n, np.uintp(a), np.uintp(d), weights[e])
+            elif code == DRAW:
+                draw_classes(tape, at, np.uintp(row + b), np.uintp(row + c), n, np.uintp(a), np.uintp(d))
+            elif code == GUMBEL:
+                gumbel(tape, at, np.uintp(row + b), np.uintp(row + c), n, weights[d], weights[d + 1])
+            elif code == HIGHEST:
+                highest_classes(tape, at, np.uintp(row + c), n, np.uintp(a), np.uintp(d))
             else:
                 state, after = np.uintp(row + b), np.uintp(row + batch * width + b)
                 cell_forward(a, tape, weights, at, state, after, np.uintp(e), n)
@@ -71,7 +85,7 @@ def backward(program, tape, grads, width, first, first_grad, count, batch, weigh
         if code == PRODUCT:
             y, x = back + b, back + column
             product(grads, y, width, grads, y, width, grads, x, width, 1, weights, d, e, count, size, e)
-        elif code != BIAS:
+        elif code not in (BIAS, HIGHEST):
             n = np.uintp(size)
             for r in range(0, count * width, width):
                 row, d_row = start + r, back + r
@@ -84,6 +98,16 @@ def backward(program, tape, grads, width, first, first_grad, count, batch, weigh
                     d_std, d_noise, d_z = np.uintp(d_row + a), np.uintp(d_row + b), np.uintp(d_row + c)
                     std, noise = np.uintp(row + a), np.uintp(row + b)
                     sample_backward(grads, tape, d_at, d_std, d_noise, d_z, std, noise, n)
+                elif code == LOG_SOFTMAX:
+                    d_log_probs, d_probs, probs = np.uintp(d_row + b), np.uintp(d_row + c), np.uintp(row + c)
+                    variables, classes = np.uintp(a), np.uintp(d)
+                    log_softmax_backward(
+                        grads, tape, d_at, d_log_probs, d_probs, probs, n, variables, classes, weights[e]
+                    )
+                elif code == DRAW:  # as if z were the probabilities
+                    add(grads, d_at, grads, np.uintp(d_row + c), np.uintp(a * d))
+                elif code == GUMBEL:
+                    add_times(grads, d_at, grads, np.uintp(d_row + c), weights[d], n)
                 else:
                     d_state, d_after = np.uintp(d_row + b), np.uintp(d_row + ahead + b)
                     state, after = np.uintp(row + b), np.uintp(row + ahead + b)
@@ -118,6 +142,13 @@ def add(y, out, x, at, n):
     """y[out …] += x[at …], n numbers."""
     for j in range(n):
         y[out + j] += x[at + j]
+
+
+@inner
+def add_times(y, out, x, at, factor, n):
+    """y[out …] += factor * x[at …], n numbers."""
+    for j in range(n):
+        y[out + j] += factor * x[at + j]
 
 
 @inner

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from vrnn.engine.drawing import LAST_POINT, NOTHING, VELOCITY, Manner
 from vrnn.engine.interface import UnsupportedError
-from vrnn.engine.plan import Layers, Structure
+from vrnn.engine.plan import Drawn, Latent, Layers, Structure
 from vrnn.engine.program import ELU, RELU, SIGMOID, SILU, SOFTPLUS, TANH
 from vrnn.engine.tiles import lanes
+from vrnn.objective.latents import CategoricalLatent, GaussianCategoricalLatent, GaussianLatent, NoLatent
 from vrnn.objective.likelihoods import (
     FixedGaussianLikelihood,
     GaussianLikelihood,
@@ -26,7 +27,6 @@ from vrnn.objective.likelihoods import (
 
 if TYPE_CHECKING:
     from vrnn.networks.vrnn import VRNN
-    from vrnn.objective.latents import GaussianLatent
 
 LINEAR, SEQUENTIAL = "torch.nn.modules.linear.Linear", "torch.nn.modules.container.Sequential"
 ACTIVATIONS = {nn.ReLU: RELU, nn.Tanh: TANH, nn.ELU: ELU, nn.SiLU: SILU}
@@ -35,6 +35,10 @@ LIKELIHOODS = (GaussianLikelihood, MSELikelihood, GaussianMixtureLikelihood)
 OF_ONE_SIGMA = (FixedGaussianLikelihood, SharedGaussianLikelihood, MSEMeanLikelihood)
 ORIGINS = {"nothing": NOTHING, "last_point": LAST_POINT, "velocity": VELOCITY}
 RECURRENCES = {f"vrnn.networks.recurrence.{kind}": kind for kind in ("Elman", "GRU", "LSTM", "MTRNN")}
+RECURRENCES["vrnn.networks.recurrence.NoRecurrence"] = ""
+STANDARD = "vrnn.networks.feedforward.StandardPrior"
+ABOUT_Z = ("vrnn.networks.feedforward.LatentNetwork", STANDARD)
+LATENTS = (GaussianLatent, CategoricalLatent, NoLatent)
 
 
 def examine(vrnn: VRNN) -> tuple[Structure, list[Tensor]]:
@@ -44,27 +48,28 @@ def examine(vrnn: VRNN) -> tuple[Structure, list[Tensor]]:
         UnsupportedError: the kernels do not know one of its parts.
     """
     known(vrnn, "vrnn.networks.vrnn.VRNN")
-    known(vrnn.latent, "vrnn.objective.latents.GaussianLatent")
     known(vrnn.decoder, SEQUENTIAL)
     hidden, last = vrnn.decoder
     weights: list[Tensor] = []
-    networks: dict[str, Any] = {
-        "phi_x": layers(vrnn.phi_x, weights),
-        "phi_z": layers(vrnn.phi_z, weights),
-        "encoder": gaussian(vrnn.encoder, weights),
-        "prior": gaussian(vrnn.prior, weights),
+    latent = kind_of_z(vrnn.latent)
+    networks: dict[str, Any] = {"latent": latent, "phi_x": layers(vrnn.phi_x, weights)}
+    if latent.draw != "probable":
+        weights.append(gumbel_constants(vrnn.latent, like=weights[0]))
+    networks |= {
+        "phi_z": layers(vrnn.phi_z, weights) if latent.z_dim else (),
+        "encoder": about_z(vrnn.encoder, vrnn.latent, weights),
+        "prior": about_z(vrnn.prior, vrnn.latent, weights),
         "decoder": layers(hidden, weights),
         "outputs": linear(last, weights),
         "recurrence": recurrence(vrnn.recurrence, weights),
     }
+    require(networks["encoder"] or not latent.z_dim, "they need an encoder that learns")
     first = weights[0]
     kinds = {(weight.dtype, weight.device) for weight in weights}
     require(first.device.type == "cpu", f"they run on the CPU, but the weights are on {first.device}")
     require(len(kinds) == 1, "they need all weights in one place and precision")
     require(first.dtype in (torch.float32, torch.float64), f"they know float32 and float64, not {first.dtype}")
-    sizes: dict[str, Any] = {"features": first.shape[1], "z_dim": vrnn.z_dim, "h_dim": vrnn.h_dim}
-    squash = SQUASHES[cast("GaussianLatent", vrnn.latent).std]
-    return Structure(lane=lanes(first.itemsize), **sizes, **networks, squash=squash), weights
+    return Structure(lane=lanes(first.itemsize), features=first.shape[1], h_dim=vrnn.h_dim, **networks), weights
 
 
 def manner(vrnn: VRNN, sample: bool) -> tuple[Manner, tuple[float, ...]]:
@@ -136,18 +141,51 @@ def layers(mlp: Any, weights: list[Tensor]) -> Layers:
     return tuple(found)
 
 
-def gaussian(network: Any, weights: list[Tensor]) -> Layers:
-    """Collect the weights and the floor of a network that ends in a Gaussian."""
-    known(network, "vrnn.networks.feedforward.LatentNetwork")
+def kind_of_z(latent: Any) -> Latent:
+    """Return of what z is made."""
+    parts = [latent.gaussian, latent.categorical] if type(latent) is GaussianCategoricalLatent else [latent]
+    z = Latent()
+    for part in parts:
+        require(type(part) in LATENTS, f"they know no latent {name(type(part))}")
+        if type(part) is GaussianLatent:
+            z = z._replace(gaussian=part.z_dim, squash=SQUASHES[part.std])
+        if type(part) is CategoricalLatent:
+            with_gumbel: Drawn = "soft" if part.training else "highest"
+            drawn = with_gumbel if part.estimator == "gumbel_softmax" else "probable"
+            z = z._replace(variables=part.variables, classes=part.classes, draw=drawn)
+    return z
+
+
+def gumbel_constants(latent: Any, like: Tensor) -> Tensor:
+    """Return what makes a class of Gumbel noise: 1 / temperature, the smallest number with a logarithm, 0."""
+    temperature = getattr(latent, "categorical", latent).temperature
+    return like.new_tensor([1 / temperature, torch.finfo(like.dtype).tiny, 0.0])
+
+
+def about_z(network: Any, latent: Any, weights: list[Tensor]) -> Layers:
+    """Collect the weights of a network that ends in a distribution over z, and that distribution's constants."""
+    kind = known(network, *ABOUT_Z)
+    require(network.latent is latent, "they know no networks about another z than the VRNN's")
+    if kind == STANDARD:
+        dist = latent.standard(weights[0].new_zeros(1, 0))
+        probs = [part.exp() for part in dist[-1:] if part.dim() > 2]
+        weights += [*dist, *probs] if latent.z_dim else []
+        return ()
     found = layers(network.hidden, weights)
     linear(network.head, weights)
-    weights.append(weights[-1].new_tensor([network.latent.floor]))
+    gaussian, categorical = getattr(latent, "gaussian", latent), getattr(latent, "categorical", latent)
+    if type(gaussian) is GaussianLatent:
+        weights.append(weights[0].new_tensor([gaussian.floor]))
+    if type(categorical) is CategoricalLatent:
+        weights.append(weights[0].new_tensor([categorical.uniform / categorical.classes]))
     return found
 
 
 def recurrence(module: Any, weights: list[Tensor]) -> str:
-    """Collect a recurrence's weights and return its name."""
+    """Collect a recurrence's weights and return its name, "" for none."""
     kind = RECURRENCES[known(module, *RECURRENCES)]
+    if not kind:
+        return kind
     cell = module.cell
     known(cell, *(f"torch.nn.modules.rnn.{name}Cell" for name in ("RNN", "GRU", "LSTM")))
     require(getattr(cell, "nonlinearity", "tanh") == "tanh", "they know no RNNCell but that of tanh")

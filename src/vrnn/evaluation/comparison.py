@@ -44,6 +44,9 @@ SCORE = {
     "transition_tv": Score(("generated", "transition_tv"), higher_is_better=False),
     "reconstruction_rmse": Score(("reconstruction_rmse",), higher_is_better=False),
     "laps_right_fraction": Score(("generated", "laps_right_fraction")),
+    "kl_at_junctions_share": Score(("kl_at_junctions_share",)),
+    "kl_per_choice_nats": Score(("kl_per_choice_nats",)),
+    "active_dims": Score(("active_dims",)),
 }
 
 
@@ -239,14 +242,19 @@ def curves(groups: Sequence[Group], tag: str) -> dict[str, tuple[NDArray[np.int6
 
 
 def samples(groups: Sequence[Group], most: int) -> dict[str, Array]:
-    """Return {swept values and seed: generated trace (T, 2)} of at most `most` finished runs, the best groups first."""
+    """Return {swept values and seed: generated trace (T, 2)} of at most `most` finished runs, the best groups first.
+
+    Runs whose sequences are not points in the plane have none.
+    """
     found: dict[str, Array] = {}
     for group in groups:
         for run in sorted(group.runs, key=lambda run: run.settings.get("seed", 0)):
             path = run.directory / SAMPLE
             if len(found) < most and run.state == "finished" and path.exists():
+                sample = np.load(path).astype(np.float64)
                 title = [*map(str, group.parameters.values()), f"seed {run.settings.get('seed')}"]
-                found[", ".join(title)] = np.load(path).astype(np.float64)
+                if sample.shape[1] == 2:
+                    found[", ".join(title)] = sample
     return found
 
 

@@ -24,7 +24,7 @@ class Lap:
     """A stretch of a trace between two cuts.
 
     piece: index into `Automaton.pieces`; INVALID: no piece looks like it or takes as long; UNFINISHED: cut off by the
-        trace's begin or end, nobody can tell.
+        trace's end, nobody can tell.
     label: the piece's label, "invalid" or "unfinished".
     state: the automaton's state, -1 where there is none.
     laps: how much of a lap it counts in a visit (a crossing piece less than 1).
@@ -45,7 +45,8 @@ class LapJudge:
 
     All thresholds come from true traces (`calibrate`), never from a model. A lap is invalid if its RMS distance to the
     nearest template is over that template's limit, or its duration outside that template's range. Neighbouring invalid
-    laps are one invalid stretch; a pen that never comes back, stands still, runs away or turns NaN leaves one as well.
+    laps are one invalid stretch; a pen that never comes back, stands still, runs away or turns NaN leaves one as well, and
+    so does one that begins elsewhere than at a cut point, where the hand's traces all begin, until it comes to one.
 
     Which laps may be counted. The lap that the trace's end cuts off is long more often than a lap is in general: to
     count complete laps only biases the odds against the longer pattern. So a lap counts if it *starts* before
@@ -88,7 +89,8 @@ class LapJudge:
                 their closest approaches (a curve that comes back to its own start in mid-lap, a hand too shaky).
         """
         automaton = pattern.automaton
-        drawn = pattern.draw("train", traces, steps, np.random.default_rng(seed))
+        rng = np.random.default_rng([seed, *b"judge"])  # of its own: [seed, 0] are the training traces
+        drawn = pattern.draw("train", traces, steps, rng)
         radius, gap = _passage(automaton, drawn)
         shapes, durations, pieces = _true_laps(automaton, drawn, radius, gap)
         count = len(automaton.pieces)
@@ -118,11 +120,12 @@ class LapJudge:
         broken = ~np.isfinite(points).all(axis=1)
         sound = np.clip(points[: np.argmax(broken)] if broken.any() else points, -1e6, 1e6)
         cuts, begins = find_cuts(sound, self.automaton.cut_points, self.radius, self.gap)
-        laps = [] if begins or not len(cuts) else [self._open_ended(0.0, cuts[0], broken=False)]
+        laps = [] if begins or not len(cuts) else [self._lap(INVALID, 0.0, cuts[0])]
         laps += self._name(sound, cuts)
         last, end = cuts[-1] if len(cuts) else 0.0, len(points) - 1.0
         if last < end:
-            laps.append(self._open_ended(last, end, broken=bool(broken.any())))
+            lost = bool(broken.any()) or end - last > self.longest.max()  # no lap takes that long
+            laps.append(self._lap(INVALID if lost else UNFINISHED, last, end))
         return _merge_invalid(laps)
 
     def lap_horizon(self, steps: int) -> float:
@@ -145,10 +148,6 @@ class LapJudge:
         valid &= (self.shortest[nearest] <= duration) & (duration <= self.longest[nearest])
         named = np.where(valid, nearest, INVALID)
         return [self._lap(int(piece), a, b) for piece, (a, b) in zip(named, pairwise(cuts), strict=True)]
-
-    def _open_ended(self, start: float, end: float, broken: bool) -> Lap:
-        """Return the stretch before the first or after the last cut: no lap takes that long, or nobody can tell."""
-        return self._lap(INVALID if broken or end - start > self.longest.max() else UNFINISHED, start, end)
 
     def _lap(self, piece: int, start: float, end: float) -> Lap:
         if piece < 0:
@@ -192,8 +191,8 @@ def _merge_invalid(laps: Sequence[Lap]) -> list[Lap]:
     return merged
 
 
-def _boundaries(trace: Trace) -> NDArray[np.int64]:
-    """Return the first step of every lap."""
+def lap_begins(trace: Trace) -> NDArray[np.int64]:
+    """Return the first step (n,) of every lap, the trace's first lap included; none where laps are not known."""
     return np.flatnonzero(np.diff(trace.lap, prepend=-1))
 
 
@@ -201,7 +200,7 @@ def _passage(automaton: Automaton, traces: list[Trace]) -> tuple[float, float]:
     """Return the judge's radius and gap, measured at the true lap boundaries."""
     farthest, shortest = 0.0, np.inf
     for trace in traces:
-        begins = _boundaries(trace)
+        begins = lap_begins(trace)
         inner = begins[(begins >= NEAR) & (begins + NEAR < len(trace.points))]
         for target in automaton.cut_points:
             at_target = np.linalg.norm(automaton.starts - target, axis=1) < 1e-3 * automaton.size
@@ -222,7 +221,7 @@ def _true_laps(
     states = np.array([piece.state for piece in automaton.pieces])
     shapes, durations, owners, expected = [], [], [], 0
     for trace in traces:
-        begins = _boundaries(trace)
+        begins = lap_begins(trace)
         expected += len(begins) - 1
         cuts, _ = find_cuts(trace.points, automaton.cut_points, radius, gap)
         for a, b in pairwise(cuts):

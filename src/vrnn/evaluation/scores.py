@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vrnn.evaluation.laps import INVALID, UNFINISHED, Lap, LapJudge
+from vrnn.evaluation.laps import INVALID, Lap, LapJudge
 from vrnn.patterns import Automaton
 
 Array = NDArray[np.float64]
@@ -23,8 +23,7 @@ class Visit:
     """A run of laps of one state.
 
     state: the automaton's state. start: time in steps. laps: how many. following: the state of the next visit, None
-    where an invalid lap or the trace's end comes next. whole: False if it touches an invalid lap. known: False if the
-    trace began in its middle, so that nobody can tell how many laps it has.
+    where an invalid lap or the trace's end comes next. whole: False if it touches an invalid lap.
     """
 
     state: int
@@ -32,7 +31,6 @@ class Visit:
     laps: float = 0.0
     following: int | None = None
     whole: bool = True
-    known: bool = True
 
 
 def find_visits(laps: Sequence[Lap], automaton: Automaton) -> list[Visit]:
@@ -40,27 +38,24 @@ def find_visits(laps: Sequence[Lap], automaton: Automaton) -> list[Visit]:
 
     A visit is a maximal run of laps of one state. Where the automaton may stay in a state of m laps, a run of L laps is
     ceil(L / m) visits, of which the last is short if m does not divide L. An invalid lap ends a visit; the one before
-    and the one after are not `whole`. If the trace begins within a lap and visits have more than one, those up to the
-    first change of state are not `known`.
+    and the one after are not `whole`.
     """
     stays = np.diag(automaton.matrix) > 0.0
     visits: list[Visit] = []
     current: Visit | None = None
-    whole, known = True, True
+    whole = True
     for lap in laps:
         if lap.piece < 0:
             if lap.piece == INVALID and current:
                 current.whole = False
             whole = whole and lap.piece != INVALID
-            known = known and (lap.piece != UNFINISHED or bool((automaton.laps <= 1.0).all()))
             current = None
             continue
         full = stays[lap.state] and current and current.laps >= automaton.laps[lap.state] - EPS and lap.laps > 0.0
         if current is None or current.state != lap.state or full:
             if current:
                 current.following = lap.state
-                known = known or current.state != lap.state
-            current = Visit(lap.state, lap.start, whole=whole, known=known)
+            current = Visit(lap.state, lap.start, whole=whole)
             visits.append(current)
             whole = True
         current.laps += lap.laps
@@ -145,7 +140,7 @@ def _count(points: Array, judge: LapJudge) -> Array:
         elif lap.piece == INVALID:
             pieces[1] += max(1, round((min(lap.end, horizon) - lap.start) / judge.mean_duration))
     for visit in visits:
-        if visit.known and visit.start < judge.visit_horizon(len(points)):
+        if visit.start < judge.visit_horizon(len(points)):
             pieces[2] += 1
             pieces[3] += visit.whole and abs(visit.laps - judge.automaton.laps[visit.state]) < EPS
             if visit.following is not None:

@@ -2,10 +2,12 @@
 
 from vrnn.patterns.automaton import Automaton, Piece
 from vrnn.patterns.curves import Circle, Curve, Eight, Infinity, Oval, Polygon
+from vrnn.patterns.digits import Digits
 from vrnn.patterns.drawings import DrawnPattern, Rendering
 from vrnn.patterns.hand import AutomatonPattern, Hand
+from vrnn.patterns.iam import Handwriting
 from vrnn.patterns.reading import read_drawings
-from vrnn.patterns.trace import Pattern, Split, Trace
+from vrnn.patterns.trace import Form, Pattern, Split, Trace
 from vrnn.patterns.writing import write_traces
 
 __all__ = [
@@ -13,9 +15,12 @@ __all__ = [
     "AutomatonPattern",
     "Circle",
     "Curve",
+    "Digits",
     "DrawnPattern",
     "Eight",
+    "Form",
     "Hand",
+    "Handwriting",
     "Infinity",
     "Oval",
     "Pattern",

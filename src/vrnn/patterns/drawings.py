@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vrnn.patterns.reading import FEWEST_POINTS, read_drawings
 from vrnn.patterns.resampling import SmoothStroke, normalise
-from vrnn.patterns.trace import Split, Trace
+from vrnn.patterns.trace import Pattern, Split, Trace
 
 Points = NDArray[np.float64]
 
@@ -51,7 +51,7 @@ class Rendering:
         return moved
 
 
-class DrawnPattern:
+class DrawnPattern(Pattern):
     """Drawings from files: the drawn points as they are, or renderings of them at constant speed.
 
     Every drawing is normalised by itself, as a whole, as the blog did (zero mean, one scale, std_x + std_y = 2); see
@@ -113,7 +113,7 @@ class DrawnPattern:
                 traces.append(source[start : start + steps])
             elif i < len(sources):
                 traces.append(source.copy())
-        return [_trace(points) for points in traces]
+        return [Trace.of_unknown_origin(points) for points in traces]
 
     def _prepared(self, name: str, points: Points) -> Points | SmoothStroke:
         """Return what `draw` draws from: the points themselves, or the curve through them."""
@@ -160,8 +160,3 @@ def _smooth_noise(steps: int, width: float, rng: np.random.Generator) -> Points:
     window /= np.sqrt((window**2).sum())
     white = rng.standard_normal((steps + 2 * reach, 2))
     return np.stack([np.convolve(white[:, i], window, mode="valid") for i in (0, 1)], axis=1)
-
-
-def _trace(points: Points) -> Trace:
-    unknown = np.full(len(points), -1, dtype=np.int64)
-    return Trace(points=points, state=unknown, lap=unknown.copy())

@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from vrnn.patterns.automaton import PIECE_SEGMENTS, Automaton
 from vrnn.patterns.checks import Points, pair, positive, within
-from vrnn.patterns.trace import Split, Trace
+from vrnn.patterns.trace import Pattern, Split, Trace
 
 
 class Hand:
@@ -125,7 +125,7 @@ class Hand:
         return smooth
 
 
-class AutomatonPattern:
+class AutomatonPattern(Pattern):
     """An automaton drawn by a hand: traces without end, with their truth.
 
     Raises:
@@ -137,6 +137,7 @@ class AutomatonPattern:
             raise ValueError("hand.side_stretch: expected [1, 1] with crossing: line")
         self.automaton = automaton
         self.hand = hand
+        self.names = automaton.names
 
     def draw(self, split: Split, n: int, steps: int, rng: np.random.Generator) -> list[Trace]:
         """Return n traces of `steps` points; the truth is the same in every split, only the caller's seeds differ.

@@ -10,10 +10,12 @@ import torch
 from vrnn import plots
 from vrnn.config import ConfigError, check_choice
 from vrnn.patterns import read_drawings, write_traces
-from vrnn.training.assembly import assemble, build_vrnn, stored_settings
+from vrnn.pictures import PICTURES
+from vrnn.training.assembly import assemble, build_vrnn, pattern_class, stored_settings
 from vrnn.training.checkpoints import load_weights
 from vrnn.training.measure import measure
-from vrnn.training.report import print_scores, save_figures, write_scores
+from vrnn.training.outcome import print_scores
+from vrnn.training.report import save_figures, write_scores
 
 CHECKPOINTS = ("last", "best")
 FORMATS = ("png", "npz", "csv", "svg")
@@ -34,11 +36,15 @@ def evaluate_again(run: Path, **given: Any) -> dict[str, Any]:
     asked = {**own, **{key: value for key, value in given.items() if value is not None}}
     check_choice("checkpoint", asked["checkpoint"], CHECKPOINTS)
     _check_least(traces=(asked["traces"], 1), steps=(asked["steps"], 2), seed=(asked["seed"], 0))
+    _check_least(particles=(1 if asked["particles"] is None else asked["particles"], 1))
     pattern, module, data = assemble(settings)
     load_weights(module, run / "checkpoints" / f"{asked['checkpoint']}.ckpt")
     scores, figures, _ = measure(module.vrnn, pattern, data, asked, asked["seed"])
     points = "samples" if asked["sample"] else "means"
-    suffix = "" if asked == own else "-{checkpoint}-{traces}x{steps}-{points}-seed{seed}".format(points=points, **asked)
+    what = "-{checkpoint}-{traces}x{steps}-{points}-seed{seed}" + (
+        "-{particles}particles" if asked["particles"] else ""
+    )
+    suffix = "" if asked == own else what.format(points=points, **asked)
     save_figures(figures, run / f"figures{suffix}")
     write_scores(scores, run / f"scores{suffix}.json")
     print_scores(scores, run)
@@ -68,7 +74,13 @@ def generate_again(
     check_choice("format", format, FORMATS)
     check_choice("checkpoint", checkpoint, CHECKPOINTS)
     _check_least(n=(n, 1), steps=(steps, 1), seed=(seed, 0))
-    vrnn = build_vrnn(stored_settings(run))
+    settings = stored_settings(run)
+    form = pattern_class(settings).form
+    if prefix is not None and form != "plane":
+        raise ConfigError(
+            f"prefix={prefix} is a drawing of points (x, y), but this run's sequences are of the form {form}."
+        )
+    vrnn = build_vrnn(settings)
     load_weights(vrnn, run / "checkpoints" / f"{checkpoint}.ckpt", prefix="vrnn.")
     begun = None if prefix is None else _one_drawing(prefix)
     generator = torch.Generator().manual_seed(seed)
@@ -76,9 +88,9 @@ def generate_again(
     traces = drawn.transpose(0, 1).double().numpy()
     path = Path(out) if out is not None else run / f"generated.{format}"
     if format == "png":
-        plots.save(plots.sheet_figure(traces), path)
+        plots.save(PICTURES[form].sheet(traces), path)
     else:
-        write_traces(path, traces, format)
+        write_traces(path, traces, format, form)
     return path
 
 

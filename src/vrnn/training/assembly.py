@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,11 @@ import torch
 import yaml
 from pytorch_lightning import seed_everything
 
-from vrnn.config import ConfigError, build
+from vrnn.config import ConfigError, build, named_class
 from vrnn.data.module import TraceDataModule
+from vrnn.data.windows import TraceSet
 from vrnn.engine.threads import set_threads
+from vrnn.networks.particles import check_bound
 from vrnn.networks.vrnn import VRNN
 from vrnn.patterns import Pattern
 from vrnn.training.module import VRNNModule
@@ -25,18 +29,62 @@ def assemble(settings: Settings) -> tuple[Pattern, VRNNModule, TraceDataModule]:
     torch.set_num_threads(1)  # its threads spin: beside a busy core they cost more than they give
     set_threads(settings["threads"])
     pattern: Pattern = build(settings["dataset"], settings["allow"])
-    data = TraceDataModule(pattern, settings["training"]["steps"], settings["seed"], **settings["data"])
+    with choices_that_fit():
+        data = TraceDataModule(pattern, settings["training"]["steps"], settings["seed"], **settings["data"])
     schedule = build(settings["w_schedule"], settings["allow"])
     pace = {key: settings["training"][key] for key in ("steps", "log_every")}
-    module = VRNNModule(build_vrnn(settings), schedule, seed=settings["seed"], **pace, **settings["optim"])
+    options = {"gaps": data.gaps.share > 0, "seed": settings["seed"], **pace, **settings["optim"]}
+    vrnn, bound = build_vrnn(settings), build(settings["bound"], settings["allow"])
+    with choices_that_fit():
+        if settings["evaluation"]["particles"]:
+            check_bound(vrnn)
+        module = VRNNModule(vrnn, schedule, bound=bound, **options)
     return pattern, module, data
+
+
+def check_data(module: VRNNModule, data: TraceDataModule) -> None:
+    """Draw the training traces, and see that the likelihood can be one of theirs.
+
+    Raises:
+        ConfigError: it cannot, or there is nothing to learn from.
+    """
+    with choices_that_fit():
+        module.vrnn.likelihood.check(TraceSet(data.traces("train")).x)
+
+
+@contextmanager
+def choices_that_fit() -> Iterator[None]:
+    """Turn what parts say of each other, each good by itself, into an error of the configuration."""
+    try:
+        yield
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def build_vrnn(settings: Settings) -> VRNN:
     """Build the VRNN alone."""
+    pattern = pattern_class(settings)
     parts = {name: build(settings[name], settings["allow"]) for name in ("recurrence", "latent", "frame", "likelihood")}
     prior = build(settings["prior"], settings["allow"])
-    return VRNN(**settings["model"], **parts, prior_network=prior, engine=settings["engine"])
+    options = {"prior_network": prior, "engine": settings["engine"], **settings["model"]}
+    with choices_that_fit():
+        return VRNN(x_dim=pattern.x_dim, **parts, **options)
+
+
+def pattern_class(settings: Settings) -> type[Pattern]:
+    """Return the class of a run's pattern: it knows what its sequences are like without reading any data.
+
+    Raises:
+        ConfigError: the class lacks an attribute of `Pattern`.
+    """
+    found = named_class(settings["dataset"], settings["allow"])
+    for name in ("x_dim", "form", "names"):
+        if not hasattr(found, name):
+            raise ConfigError(
+                f"{settings['dataset']['_target_']} has no class attribute {name}: derive it from vrnn.patterns.Pattern, and "
+                "state there what differs from x_dim = 2, form = 'plane' and names = ()."
+            )
+    return found
 
 
 def stored_settings(directory: Path) -> Settings:

@@ -10,7 +10,7 @@ import torch
 
 from vrnn.data.windows import TraceSet
 from vrnn.networks.vrnn import VRNN
-from vrnn.patterns import AutomatonPattern, Pattern, Trace
+from vrnn.patterns import Pattern, Trace
 
 # The tab CUSTOM SCALARS: {category: {chart: [kind, tags]}}
 LAYOUT = {
@@ -39,19 +39,20 @@ PROJECTOR = """embeddings {
 def project(vrnn: VRNN, pattern: Pattern, traces: Sequence[Trace], directory: Path) -> None:
     """Write the means of q(z_t | ...) along held-out traces where TensorBoard's projector finds them.
 
-    Each comes with the automaton's state (its name, or "unknown" in drawings), the lap and the step, to colour by. At most
-    CODES of them, evenly chosen: the projector's browser does the arithmetic.
+    Each comes with its state (its name, or "unknown" in drawings), the lap and the step, to colour by. At most CODES of them,
+    evenly chosen among the observed: the projector's browser does the arithmetic.
     """
     held_out = TraceSet(traces)
     generator = torch.Generator(device=vrnn.device).manual_seed(0)
     run = vrnn.infer(held_out.x.to(vrnn.device), mask=held_out.mask.to(vrnn.device), generator=generator)
     known = held_out.mask.T.cpu()
     codes = vrnn.latent.code(run.q).transpose(0, 1).cpu()[known].numpy()
-    names = pattern.automaton.names if isinstance(pattern, AutomatonPattern) else []
+    names = pattern.names
     rows = [
         f"{names[state] if 0 <= state < len(names) else 'unknown'}\t{lap}\t{step}"
         for trace in traces
-        for step, (state, lap) in enumerate(zip(trace.state, trace.lap, strict=True))
+        for step, (state, lap, observed) in enumerate(zip(trace.state, trace.lap, trace.observed, strict=True))
+        if observed
     ]
     chosen = np.linspace(0, len(codes) - 1, min(CODES, len(codes))).round().astype(int)
     folder = directory / "projector"

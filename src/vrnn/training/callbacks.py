@@ -12,9 +12,10 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import TQDMProgressBar
 from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 from pytorch_lightning.loggers import TensorBoardLogger
-from torch import Tensor
 
 from vrnn import plots
+from vrnn.data.windows import TraceSet
+from vrnn.pictures import Picture
 from vrnn.training.board import LAYOUT
 from vrnn.training.module import VRNNModule
 
@@ -45,15 +46,16 @@ class Scalars(Callback):
 
 
 class Figures(Callback):
-    """A held-out trace, its reconstruction, and one generated from the prior, to TensorBoard and disk.
+    """Held-out traces, their reconstruction, and as many generated from the prior, to TensorBoard and disk.
 
     Drawn at the first validation (each `val_every` steps) after every `every` steps.
 
-    shown: (T, x_dim), the held-out trace.
+    shown: the held-out traces; what they hide is not drawn, but is reconstructed. picture: how they are drawn.
     """
 
-    def __init__(self, directory: Path, every: int, val_every: int, shown: Tensor):
-        self.directory, self.every, self.val_every, self.shown = directory, every, val_every, shown
+    def __init__(self, directory: Path, every: int, val_every: int, shown: TraceSet, picture: Picture):
+        self.directory, self.every, self.val_every = directory, every, val_every
+        self.shown, self.picture = shown, picture
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Drawn with noise of its own, so that looking does not change the run."""
@@ -61,12 +63,13 @@ class Figures(Callback):
         step = trainer.global_step
         if not trainer.is_global_zero or step // self.every == (step - self.val_every) // self.every:
             return
-        generator, shown = pl_module.noise_generator(), self.shown.to(pl_module.device).unsqueeze(1)
+        generator = pl_module.noise_generator()
+        shown, mask = self.shown.x.to(pl_module.device), self.shown.mask.to(pl_module.device)
         with torch.no_grad():
-            reconstructed = pl_module.vrnn.reconstruct(shown, generator=generator)
-            generated = pl_module.vrnn.generate(1, len(shown), generator=generator)
+            reconstructed = pl_module.vrnn.reconstruct(shown, None if mask.all() else mask, generator)
+            generated = pl_module.vrnn.generate(shown.shape[1], len(shown), generator=generator)
         panels = {"shown": shown, "generated from the prior": generated, "reconstructed": reconstructed}
-        figure = plots.traces_figure({name: x[:, 0].cpu().numpy() for name, x in panels.items()})
+        figure = self.picture.panels({name: x.transpose(0, 1).cpu().numpy() for name, x in panels.items()})
         board(trainer).experiment.add_figure("traces", figure, trainer.global_step)
         plots.save(figure, self.directory / "training.png")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -24,20 +23,21 @@ from omegaconf import DictConfig
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from vrnn.config import ConfigError, check, differences, flat
+from vrnn.config import ConfigError, differences, flat, request
 from vrnn.data.module import TraceDataModule
+from vrnn.data.windows import TraceSet
+from vrnn.pictures import PICTURES
 from vrnn.processes import leads, meet, part, started, together
 from vrnn.rundir import CONFIG, DONE, SAMPLE, SCORES, holding, recording_failure, write_atomically
-from vrnn.training.assembly import assemble
+from vrnn.training.assembly import assemble, check_data
 from vrnn.training.board import project
 from vrnn.training.callbacks import Figures, HyperParameters, ProgressBar, Scalars
 from vrnn.training.checkpoints import LAST, AtomicCheckpointIO, RunCheckpoints, load_weights
 from vrnn.training.interruption import Interruption
 from vrnn.training.measure import measure
 from vrnn.training.module import VRNNModule
+from vrnn.training.outcome import finished
 from vrnn.training.report import SCALARS, save_figures, scalar_scores, write_scores
-
-logger = logging.getLogger(__name__)
 
 # Lightning 2.6 asks torch's pytree a question that torch 2.13 answers with a deprecation warning.
 warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
@@ -64,33 +64,32 @@ def run(
     if not leads():
         return help_train(config, directory)
     with holding(directory), recording_failure(directory), Interruption() as interruption, together():
-        settings = check(config)
-        del settings["sweep"]  # where the run lies, not what it is
-        fresh = settings.pop("fresh")
+        scores = finished(config, directory)
+        if scores is not None:
+            meet()
+            return scores
+        settings, fresh = request(config)
         pattern, module, data = assemble(settings)
+        check_data(module, data)
         claim(directory, settings, fresh)
         meet()
-        if (directory / DONE).exists():
-            logger.info("Already finished; fresh=true would start it over.")
-            scores: Tree = json.loads((directory / SCORES).read_text())
-        else:
-            callbacks: list[Callback] = [HyperParameters(columns(asked, settings), list(SCALARS)), *more]
-            callbacks += [ProgressBar(refresh_rate=settings["training"]["log_every"])] if bar else []
-            board = train(settings, directory, module, data, interruption, callbacks)
-            part()
-            load_weights(module, directory / "checkpoints" / f"{settings['evaluation']['checkpoint']}.ckpt")
-            scores, figures, sample = measure(module.vrnn, pattern, data, settings["evaluation"], settings["seed"])
-            np.save(directory / SAMPLE, sample.astype(np.float32))
-            project(module.vrnn, pattern, data.traces("test"), directory)
-            publish(scores, figures, directory, board, settings["training"]["steps"])
-            write_atomically(directory / DONE, "")
+        callbacks: list[Callback] = [HyperParameters(columns(asked, settings), list(SCALARS)), *more]
+        callbacks += [ProgressBar(refresh_rate=settings["training"]["log_every"])] if bar else []
+        board = train(settings, directory, module, data, interruption, callbacks)
+        part()
+        load_weights(module, directory / "checkpoints" / f"{settings['evaluation']['checkpoint']}.ckpt")
+        scores, figures, sample = measure(module.vrnn, pattern, data, settings["evaluation"], settings["seed"])
+        np.save(directory / SAMPLE, sample.astype(np.float32))
+        project(module.vrnn, pattern, data.traces("test"), directory)
+        publish(scores, figures, directory, board, settings["training"]["steps"])
+        write_atomically(directory / DONE, "")
     return scores
 
 
 def help_train(config: DictConfig, directory: Path) -> Tree:
     """What the other processes of a run do: train with the first, which alone writes the directory."""
     with Interruption() as interruption, together():
-        settings = check(config)
+        settings, _ = request(config)
         _, module, data = assemble(settings)
         meet()  # the first has made the directory this run's
         if not (directory / DONE).exists():
@@ -153,7 +152,8 @@ def train(
     last = directory / "checkpoints" / LAST
     resume = torch.load(last, map_location="cpu", weights_only=True)["global_step"] if last.exists() else None
     board = TensorBoardLogger(directory, name="", version="", default_hp_metric=False, purge_step=resume and resume + 1)
-    shown = torch.as_tensor(data.traces("val")[0].points, dtype=torch.float32)
+    picture = PICTURES[data.pattern.form]
+    shown = TraceSet(data.traces("val")[: picture.together])
     trainer = Trainer(
         **settings["trainer"],
         default_root_dir=directory,
@@ -168,7 +168,7 @@ def train(
         enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in more),
         callbacks=[
             Scalars(),
-            Figures(directory / "figures", pace["figure_every"], pace["val_every"], shown),
+            Figures(directory / "figures", pace["figure_every"], pace["val_every"], shown, picture),
             RunCheckpoints(directory / "checkpoints", pace["checkpoint_every"], pace["val_every"], interruption),
             *more,
         ],

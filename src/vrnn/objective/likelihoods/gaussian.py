@@ -108,6 +108,11 @@ class SharedGaussianLikelihood(OneSigma):
         else:
             self.register_buffer("mse", torch.tensor(start**2))
 
+    @property
+    def follows_batches(self) -> bool:  # type: ignore[override]
+        """Unless s is a parameter."""
+        return self.kind != "learned"
+
     def sigma(self) -> Tensor:
         """s, ()."""
         if self.kind == "learned":

@@ -44,6 +44,8 @@ class Likelihood(nn.Module):
         """Return the mean and standard deviation of each coordinate: (…, x_dim)."""
         raise NotImplementedError
 
+    follows_batches: bool = False  # whether `distortion` learns something from all points of a batch at once
+
     def check(self, x: Tensor) -> None:
         """Raise ValueError if data x (…, x_dim) cannot be this likelihood's; a NaN stands for a point that is missing."""
 

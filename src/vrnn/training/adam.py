@@ -1,0 +1,29 @@
+"""Adam over all weights as one tensor: a step, clipping and zeroing are one operation each instead of one a weight."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+
+class FlatAdam(torch.optim.Adam):
+    """torch's fused Adam with one parameter (n,), of which all weights of a module become views.
+
+    Whatever replaces weights instead of changing them parts them from it: move the module to its device and precision first.
+    """
+
+    def __init__(self, module: nn.Module, lr: float):
+        self.weights = list(module.parameters())
+        sizes = [weight.numel() for weight in self.weights]
+        flat = nn.Parameter(torch.cat([weight.detach().reshape(-1) for weight in self.weights]))
+        flat.grad = torch.zeros_like(flat)
+        for weight, data in zip(self.weights, flat.detach().split(sizes), strict=True):
+            weight.data = data.view(weight.shape)
+        self.gradients = [part.view_as(w) for part, w in zip(flat.grad.split(sizes), self.weights, strict=True)]
+        super().__init__([flat], lr=lr, fused=True)
+
+    def zero_grad(self, set_to_none: bool = False) -> None:
+        """Zero in place, and make the weights' gradients views of the one parameter's, whatever they have become since."""
+        super().zero_grad(set_to_none=False)
+        for weight, gradient in zip(self.weights, self.gradients, strict=True):
+            weight.grad = gradient

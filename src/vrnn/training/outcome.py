@@ -1,0 +1,91 @@
+"""What a run came to: whether it finished, and its scores as a table. Asking must not wait for torch and Lightning."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+
+from vrnn.config import request
+from vrnn.rundir import CONFIG, DONE, SCORES
+
+logger = logging.getLogger(__name__)
+
+
+def finished(config: DictConfig, directory: Path) -> dict[str, Any] | None:
+    """Return the scores of the run in a directory if it finished with this configuration and is not to start over.
+
+    Raises:
+        ConfigError: the configuration cannot be run.
+    """
+    settings, fresh = request(config)
+    if fresh or not (directory / DONE).exists() or yaml.safe_load((directory / CONFIG).read_text()) != settings:
+        return None
+    logger.info("Already finished; fresh=true would start it over.")
+    scores: dict[str, Any] = json.loads((directory / SCORES).read_text())
+    return scores
+
+
+def print_scores(scores: dict[str, Any], directory: Path) -> None:
+    """Print what was learned next to the truth, and where everything lies."""
+    directory = _short(directory)
+    table = Table(title=str(directory), title_justify="left")
+    for column in ("", "model", "truth"):
+        table.add_column(column, justify="left" if not column else "right")
+    for row in _rows(scores):
+        table.add_row(*row)
+    console = Console()
+    console.print(table)
+    for what, where in (
+        ("scores", directory / "scores.json"),
+        ("figures", directory / "figures"),
+        ("checkpoints", directory / "checkpoints"),
+    ):
+        console.print(f"{what:12}{where}", soft_wrap=True, highlight=False)
+    console.print(f"{'TensorBoard':12}tensorboard --logdir {directory}", soft_wrap=True, highlight=False)
+
+
+def _short(path: Path) -> Path:
+    """The path as somebody in the working directory would type it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _rows(scores: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """The table's rows: what, the model's value with its standard error, the truth's."""
+    labels = {"elbo": "ELBO", "iwae": "IWAE", "fivo": "FIVO", "log_likelihood": "log-likelihood", "kl": "KL"}
+    for name, label in labels.items():
+        key = f"{name}_nats_per_step"
+        if key not in scores:
+            continue
+        if name in ("iwae", "fivo"):
+            label = f"{label} of {scores['particles']}"
+        yield f"{label}, nats per step", _estimate(scores, key), ""
+    if "generated" not in scores:
+        return
+    drawn, truth = scores["generated"], scores["truth"]
+    yield "generated laps", str(drawn["laps"]), ""
+    yield "invalid laps", _estimate(drawn, "invalid_fraction"), "0"
+    for state, share in truth["pattern_fractions"].items():
+        error = (drawn.get("pattern_fractions_se") or {}).get(state)
+        yield f"share of {state}", _number(drawn["pattern_fractions"][state], error), f"{share:.4f}"
+    yield "transitions, mean total variation", _estimate(drawn, "transition_tv"), "0"
+    yield "visits with the right laps", _estimate(drawn, "laps_right_fraction"), "1"
+    if scores.get("choice_entropy_nats") is not None:
+        yield "KL a choice, nats", _estimate(scores, "kl_per_choice_nats"), f"{scores['choice_entropy_nats']:.4f}"
+
+
+def _estimate(scores: dict[str, Any], key: str) -> str:
+    return _number(scores[key], scores.get(f"{key}_se"))
+
+
+def _number(value: float | None, error: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if error is None else f"{value:.4f} ± {error:.4f}"
