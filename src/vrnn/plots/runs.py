@@ -33,7 +33,9 @@ def sweep_figure(scores: Array, parameters: Mapping[str, Sequence[object]], name
         places = _places(ax, values)
         ax.plot(places, scores, "o", markersize=4, alpha=0.5, color=HUES[0], markeredgewidth=0)
         at = np.unique(places)
-        ax.plot(at, [np.nanmean(scores[places == x]) for x in at], "_-", markersize=14, linewidth=0.8, color=INK)
+        means = [np.nanmean(scores[places == x]) for x in at]
+        line = "-" if _numbers(values) else "none"  # between names there is nothing
+        ax.plot(at, means, "_", linestyle=line, markersize=14, linewidth=0.8, color=INK)
         ax.set_title(key, fontsize=10, color=INK)
         plain_axes(ax)
     for ax in axes[len(parameters) :]:
@@ -42,10 +44,15 @@ def sweep_figure(scores: Array, parameters: Mapping[str, Sequence[object]], name
     return figure
 
 
+def _numbers(values: Sequence[object]) -> list[float]:
+    """The values, if all are numbers; else none."""
+    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    return numbers if len(numbers) == len(values) else []
+
+
 def _places(ax: Axes, values: Sequence[object]) -> Array:
     """Say where a parameter's values lie on the x axis, and set it up."""
-    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
-    if len(numbers) == len(values):
+    if numbers := _numbers(values):
         if min(numbers) > 0 and max(numbers) > 30 * min(numbers):
             ax.set_xscale("log")
         return np.array(numbers, dtype=np.float64)
