@@ -6,6 +6,7 @@ import hydra
 import numpy as np
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -54,11 +55,15 @@ def main(config: DictConfig) -> None:
 
 
 def show(table: list[list[str]], failed: dict[str, str], out: Path) -> None:
-    """The table and the failures on the console."""
-    printed = Table(*table[0])
+    """The table and the failures on the console, where there is room for the interval of the first score alone."""
+    printed = Table(box=box.SIMPLE)
+    for heading in table[0]:
+        printed.add_column(heading.removesuffix("_nats_per_step").replace("_", "\n"), no_wrap=True)
+    kept = table[0].index("runs") + 2
     for row in table[1:]:
-        printed.add_row(*row)
+        printed.add_row(*row[:kept], *(cell.partition(" [")[0] for cell in row[kept:]))
     console = Console()
+    console.width = max(console.width, Console(width=1000).measure(printed).maximum)  # half a number is none
     console.print(printed)
     for name, error in failed.items():
         console.print(f"failed: {name}\n  {error}", markup=False, highlight=False, soft_wrap=True)

@@ -49,9 +49,9 @@ def test_every_file_of_every_group_builds(composed, file, drawing, lines):
 
 
 def commands(file):
-    """The commands in a YAML's head: comment lines `#   python scripts/…`."""
+    """The commands in a YAML's head: comment lines `#   python scripts/…` or `#   torchrun … scripts/…`."""
     for line in file.read_text().splitlines():
-        match = re.match(r"#\s+python scripts/(\w+)\.py ?(.*?)(\s{2,}.*)?$", line)
+        match = re.match(r"#\s+(?:python|torchrun \S+ \S+) scripts/(\w+)\.py ?(.*?)(\s{2,}.*)?$", line)
         if match:
             yield match[1], shlex.split(match[2])
 
@@ -79,6 +79,7 @@ def test_every_file_is_headed_by_commands_that_compose(file):
         ("optim.clip=0", "optim.clip must be positive"),
         ("optim.final_fraction=2", r"optim.final_fraction must be in \[0, 1\]"),
         ("evaluation.checkpoint=first", "evaluation.checkpoint must be one of last, best"),
+        ("evaluation.particles=0", "evaluation.particles must be at least 1"),
         ("seed=-1", "seed must be at least 0"),
         ("data.min_steps=2049", "data.min_steps must be at most data.steps = 2048, but is 2049"),
         ("data.min_steps=0", "data.min_steps must be at least 1"),
@@ -128,6 +129,10 @@ def test_objects_that_cannot_be(composed, override, message):
         (["frame=velocity", "+frame.predicts=next"], "relative_to=nothing"),
         (["latent=categorical", "w_schedule=sigma_vae"], "latent.estimator=exact"),
         (["likelihood=pen"], "x_dim = 3"),
+        (["bound=iwae", "bound.particles=0"], "particles K >= 1, but got 0"),
+        (["bound=fivo", "likelihood=mse"], "MSELikelihood trains on something else"),
+        (["bound=fivo", "w_schedule=adaptive"], "AdaptiveW has none"),
+        (["frame=predictive", "evaluation.particles=4"], "frame.predicts=next has no bound"),
     ],
 )
 def test_choices_that_contradict_each_other(composed, overrides, message):

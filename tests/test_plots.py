@@ -11,6 +11,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 
 from vrnn import plots
+from vrnn.plots import style, traces
 
 
 @dataclass
@@ -176,7 +177,7 @@ def test_laps_lie_in_their_labels_panel_with_count_and_share():
     thin, wide, invalid = map(lines_of, figure.axes)
     np.testing.assert_allclose(thin.get_segments()[0], points[60:120])
     np.testing.assert_allclose(wide.get_segments()[1], points[20:60])
-    assert {to_hex(colour) for colour in invalid.get_colors()} == {plots.WRONG.lower()}
+    assert {to_hex(colour) for colour in invalid.get_colors()} == {style.WRONG.lower()}
     assert figure.axes[0].get_xlim() == pytest.approx((-2.48, 2.48), abs=0.03)  # the valid laps' box and 12 %
     pixels(figure)
 
@@ -185,7 +186,7 @@ def test_a_panel_of_very_many_laps_counts_all_and_draws_some():
     laps = [Lap("wide", i, i + 20) for i in range(150)] * 5
     figure = plots.laps_figure(oval(), laps)
     assert figure.axes[0].get_title() == "wide: 100.0 % (750)"
-    assert 200 <= len(lines_of(figure.axes[0]).get_segments()) <= plots.LAPS_DRAWN
+    assert 200 <= len(lines_of(figure.axes[0]).get_segments()) <= traces.LAPS_DRAWN
     assert figure.axes[1].get_title() == "invalid: 0.0 % (0)"
 
 
@@ -211,7 +212,7 @@ SPREADS = [
 
 def test_kl_above_the_prior_s_spread_with_the_laps_named():
     kl = np.linspace(0.0, 0.3, 30)
-    figure = plots.latent_figure(kl, [(5, "wide"), (12, "thin")], SPREADS, [(7.5, "thin"), (9.0, plots.INVALID)])
+    figure = plots.latent_figure(kl, [(5, "wide"), (12, "thin")], SPREADS, [(7.5, "thin"), (9.0, style.INVALID)])
     top, deviations, probabilities = figure.axes
     np.testing.assert_array_equal(top.lines[0].get_ydata(), kl)
     assert [line.get_xdata()[0] for line in top.lines[1:]] == [5, 12]
@@ -219,7 +220,7 @@ def test_kl_above_the_prior_s_spread_with_the_laps_named():
     assert texts(deviations) == ["thin", "invalid"]
     assert [to_hex(text.get_color()) for text in deviations.texts] == [
         to_hex(top.texts[1].get_color()),
-        plots.WRONG.lower(),
+        style.WRONG.lower(),
     ]
     np.testing.assert_array_equal(deviations.lines[1].get_ydata(), SPREADS[0].values[:, 1])
     assert len(probabilities.collections) == 3

@@ -81,12 +81,14 @@ class Evaluation:
     """How the finished model is measured; see vrnn.evaluation. checkpoint: last or best.
 
     sample: whether generated points are drawn from the decoder; false feeds back its means (z is drawn all the same).
+    particles: how many the bounds IWAE and FIVO take; None: leave these out.
     """
 
     traces: int = 128
     steps: int = 2048
     sample: bool = True
     checkpoint: str = "last"
+    particles: int | None = None
 
 
 @dataclass
@@ -106,6 +108,7 @@ class Config:
     frame: Any = MISSING
     likelihood: Any = MISSING
     w_schedule: Any = MISSING
+    bound: Any = MISSING
     dataset: Any = MISSING
     data: Data = field(default_factory=Data)
     optim: Optim = field(default_factory=Optim)
@@ -124,6 +127,7 @@ class EvaluateConfig:
     sample: bool | None = None
     checkpoint: str | None = None
     seed: int | None = None
+    particles: int | None = None
 
 
 @dataclass
@@ -199,6 +203,7 @@ MINIMA = {
     "training.figure_every": 1,
     "evaluation.traces": 1,
     "evaluation.steps": 2,
+    "evaluation.particles": 1,
     "seed": 0,
 }
 
@@ -244,8 +249,7 @@ def check(config: DictConfig) -> dict[str, Any]:
             raise ConfigError(f"{key} must be positive, but is {positive}.")
     if not 0 <= config.optim.final_fraction <= 1:
         raise ConfigError(f"optim.final_fraction must be in [0, 1], but is {config.optim.final_fraction}.")
-    if config.sweep is not None and not re.fullmatch(r"\w[\w.-]*", config.sweep):
-        raise ConfigError(f"sweep must be a name for a directory, of letters, digits and _.-, but is {config.sweep!r}.")
+    check_sweep(config.sweep)
     if config.data.min_steps is not None and config.data.min_steps > config.data.steps:
         most = f"data.steps = {config.data.steps}"
         raise ConfigError(f"data.min_steps must be at most {most}, but is {config.data.min_steps}.")
@@ -257,6 +261,12 @@ def check(config: DictConfig) -> dict[str, Any]:
     resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     assert isinstance(resolved, dict)
     return {str(key): value for key, value in resolved.items()}
+
+
+def check_sweep(name: str | None) -> None:
+    """Raise ConfigError if a sweep's name is none for a directory under outputs/."""
+    if name is not None and not re.fullmatch(r"\w[\w.-]*", name):
+        raise ConfigError(f"sweep must be a name for a directory, of letters, digits and _.-, but is {name!r}.")
 
 
 def request(config: DictConfig) -> tuple[dict[str, Any], bool]:

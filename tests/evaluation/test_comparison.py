@@ -17,6 +17,7 @@ from torch.utils.tensorboard import SummaryWriter
 from conftest import ROOT
 from vrnn import plots
 from vrnn.evaluation import comparison
+from vrnn.plots import style
 from vrnn.rundir import holding
 
 
@@ -125,7 +126,7 @@ def test_figures_of_odd_comparisons():
     assert figure.axes[0].get_xscale() == "log"
     assert [label.get_text() for label in figure.axes[1].get_xticklabels()] == ["False", "True"]
     curves = {f"run {i}": (np.array([10, 20]), np.array([[i, np.nan], [i + 1.0, np.nan]])) for i in range(8)}
-    assert len(plots.curves_figure(curves, "score").axes[0].get_legend().get_texts()) == len(plots.HUES)
+    assert len(plots.curves_figure(curves, "score").axes[0].get_legend().get_texts()) == len(style.HUES)
     plots.curves_figure({"one": (np.array([10]), np.array([[1.0]]))}, "score")
     with pytest.raises(ValueError, match=r"a value of each parameter for each of 2 runs, got \{'rate': 1\}"):
         plots.sweep_figure(scores[:2], {"rate": [1]}, "score")

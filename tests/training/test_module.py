@@ -7,14 +7,19 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from vrnn.data import Batch
-from vrnn.networks import VRNN
+from vrnn.networks import VRNN, Frame
+from vrnn.networks.particles import follow
+from vrnn.networks.vrnn import joined
 from vrnn.objective import (
+    FIVO,
+    IWAE,
     AdaptiveW,
     BernoulliLikelihood,
     BivariateLikelihood,
     ConstantW,
     GaussianLikelihood,
     GaussianMixtureLikelihood,
+    LinearW,
     MSELikelihood,
     MSEMeanLikelihood,
     SharedGaussianLikelihood,
@@ -150,6 +155,81 @@ def test_scalars_mean_what_their_names_say():
     assert {name: scalars[name] for name in expected} == pytest.approx(
         {name: float(value.detach()) for name, value in expected.items()}, rel=1e-4
     )
+
+
+@pytest.mark.parametrize("kind", [IWAE, FIVO])
+@pytest.mark.parametrize("engine", ["native", "reference"])
+def test_training_on_a_bound_carries_k_copies(kind, engine):
+    """loss = -bound / observed steps, from the same noise; then a window that goes on, then one trace begins anew."""
+    torch.manual_seed(0)
+    vrnn = VRNN(engine=engine)
+    module = VRNNModule(vrnn, ConstantW(), steps=100, log_every=1, bound=kind(4))
+    first = batch(steps=6)
+    first.x[4:, 1], first.mask[4:, 1] = math.nan, False
+    torch.manual_seed(1)
+    loss = module.training_step(first, 0)
+    torch.manual_seed(1)
+    expected = follow(vrnn, first.x, kind(4), first.mask)
+    assert float(loss.detach()) == pytest.approx(-float(expected.bound.detach().sum()) / 16, rel=1e-5)
+    assert all(map(torch.equal, module.carried, expected.state.detach()))
+    loss.backward()
+    assert all(torch.isfinite(p.grad).all() for p in vrnn.parameters())
+    following = batch(seed=1)._replace(start=torch.tensor([False, True, False]))
+    torch.manual_seed(2)
+    loss = module.training_step(following, 1)
+    torch.manual_seed(2)
+    state = expected.state.detach().reset(torch.tensor([False, True, False] * 4))
+    expected = follow(vrnn, following.x, kind(4), None, state)
+    assert float(loss.detach()) == pytest.approx(-float(expected.bound.detach().mean()) / 5, rel=1e-5)
+    assert module.carried.memory.shape == (12, 64)
+    assert not module.carried.memory.requires_grad
+    assert module.scalars["train/loss"] == pytest.approx(float(loss.detach()))
+
+
+def test_w_tempers_the_weights_and_moves_on():
+    """Halfway through a warm-up, one particle: loss = mean(-log p(x | z) + w (log q - log p))."""
+    torch.manual_seed(0)
+    vrnn, x = VRNN(), batch().x
+    module = VRNNModule(vrnn, LinearW(steps=10), steps=100, bound=IWAE(1))
+    module.w_schedule.n += 5
+    torch.manual_seed(1)
+    loss = module.training_step(batch(), 0)
+    torch.manual_seed(1)
+    run = vrnn.infer(x)
+    sampled = (Normal(*run.q).log_prob(run.z) - Normal(*run.p).log_prob(run.z)).sum(-1)
+    expected = (0.5 * sampled - Normal(*run.decoder).log_prob(x).sum(-1)).mean()
+    torch.testing.assert_close(loss, expected, rtol=1e-5, atol=1e-5)
+    assert module.w_schedule.n == 6
+
+
+def test_gaps_are_trained_on_with_particles():
+    """FIVO fills in step by step; an Inference put together from steps with and without a mask has one for all."""
+    torch.manual_seed(0)
+    vrnn = VRNN()
+    gap = batch(steps=6)
+    gap.x[2, 1], gap.mask[2, 1] = math.nan, False
+    module = VRNNModule(vrnn, ConstantW(), steps=100, log_every=1, gaps=True, bound=FIVO(4))
+    module.training_step(gap, 0).backward()
+    assert all(torch.isfinite(p.grad).all() for p in vrnn.parameters())
+    runs = [vrnn.infer(gap.x[t : t + 1], mask=gap.mask[t : t + 1], fill=True) for t in range(6)]
+    whole = joined(runs)
+    assert torch.equal(whole.mask, gap.mask)
+    assert torch.equal(whole.filled[gap.mask], gap.x[gap.mask])
+    assert whole.q.mean.shape == (6, 3, 8)
+
+
+@pytest.mark.parametrize(
+    ("vrnn", "schedule", "message"),
+    [
+        ({}, AdaptiveW(), "AdaptiveW has none"),
+        ({}, LinearW(free_nats=0.1), "LinearW has none"),
+        ({"likelihood": MSELikelihood()}, ConstantW(), "MSELikelihood trains on something else"),
+        ({"frame": Frame("position", relative_to="nothing", predicts="next")}, ConstantW(), "has no bound"),
+    ],
+)
+def test_what_cannot_train_on_particles_is_refused(vrnn, schedule, message):
+    with pytest.raises(ValueError, match=message):
+        VRNNModule(VRNN(**vrnn), schedule, steps=10, bound=IWAE(2))
 
 
 def silent(module):

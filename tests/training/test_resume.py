@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -16,30 +17,36 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from conftest import ROOT, SMALL
 
 PACE = "training={steps: 400, log_every: 5, val_every: 60, checkpoint_every: 20, figure_every: 120}"
+ADAPTIVE = ["w_schedule=adaptive"]
 
 
-def command(directory: Path) -> list[str]:
-    return [sys.executable, "scripts/train.py", *SMALL, PACE, "w_schedule=adaptive", f"hydra.run.dir={directory}"]
+def command(directory: Path, more: Sequence[str]) -> list[str]:
+    return [sys.executable, "scripts/train.py", *SMALL, PACE, *more, f"hydra.run.dir={directory}"]
 
 
-def start(directory: Path) -> subprocess.Popen:
+def start(directory: Path, more: Sequence[str]) -> subprocess.Popen:
     return subprocess.Popen(
-        command(directory), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ}
+        command(directory, more),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ},
     )
 
 
-def finish(directory: Path) -> str:
-    process = start(directory)
+def finish(directory: Path, more: Sequence[str] = ADAPTIVE) -> str:
+    process = start(directory, more)
     output, _ = process.communicate(timeout=240)
     assert process.returncode == 0, output
     return output
 
 
-def interrupt(directory: Path, number: signal.Signals, delay: float) -> int:
+def interrupt(directory: Path, number: signal.Signals, delay: float, more: Sequence[str] = ADAPTIVE) -> int:
     """Start the run, let it write a new checkpoint, wait `delay` seconds more, send the signal; return the exit code."""
     last = directory / "checkpoints" / "last.ckpt"
     before = last.stat().st_mtime_ns if last.exists() else 0
-    process = start(directory)
+    process = start(directory, more)
     deadline = time.monotonic() + 120
     while not (last.exists() and last.stat().st_mtime_ns > before):
         assert process.poll() is None, process.communicate()[0]
@@ -95,6 +102,15 @@ def test_killed_three_times_at_random_moments(undisturbed, tmp_path):
         assert not (tmp_path / "done").exists()
     finish(tmp_path)
     assert_same_run(tmp_path, undisturbed)
+
+
+def test_particles_are_carried_over_a_kill(tmp_path):
+    """K copies of the state, and the chance that resamples them."""
+    more = ["bound=fivo", "bound.particles=3", "training.steps=60", "training.checkpoint_every=10"]
+    finish(tmp_path / "whole", more)
+    assert interrupt(tmp_path / "killed", signal.SIGKILL, 0.02, more) == -signal.SIGKILL
+    finish(tmp_path / "killed", more)
+    assert_same_run(tmp_path / "killed", tmp_path / "whole")
 
 
 def test_asked_to_stop(undisturbed, tmp_path):

@@ -218,6 +218,15 @@ def test_evaluating_again_gives_the_same_scores(finished):
     before = (directory / "scores.json").read_bytes()
     assert evaluate_again(directory) == scores
     assert (directory / "scores.json").read_bytes() == before
+    assert "particles" not in scores
+    evaluate_again(directory, particles=16)
+    tighter = json.loads((directory / "scores-last-4x256-samples-seed0-16particles.json").read_text())
+    assert tighter["particles"] == 16
+    for name in ("iwae", "fivo"):  # 16 particles find more than one; the same traces, so the same errors
+        assert tighter[f"{name}_nats_per_step"] > tighter["elbo_nats_per_step"]
+        assert tighter[f"{name}_nats_per_step_se"] > 0
+        assert tighter[f"{name}_nats_per_sequence"] == pytest.approx(256 * tighter[f"{name}_nats_per_step"])
+    assert {name: tighter[name] for name in scores} == scores
     evaluate_again(directory, traces=6, checkpoint="best")
     assert (directory / "scores.json").read_bytes() == before
     assert json.loads((directory / "scores-best-6x256-samples-seed0.json").read_text())["generated"]["traces"] == 6
@@ -229,6 +238,7 @@ def test_evaluating_again_gives_the_same_scores(finished):
         (lambda run: evaluate_again(run / "nowhere"), "no config.yaml"),
         (lambda run: evaluate_again(run, checkpoint="first"), "checkpoint must be one of last, best"),
         (lambda run: evaluate_again(run, traces=0), "traces must be at least 1"),
+        (lambda run: evaluate_again(run, particles=0), "particles must be at least 1"),
         (lambda run: generate_again(run, 0, 5, None, "png", None, True, "last", 0), "n must be at least 1"),
         (lambda run: generate_again(run, 1, 5, None, "gif", None, True, "last", 0), "format must be one of"),
         (lambda run: generate_again(run, 1, 5, "none.npy", "png", None, True, "last", 0), "none.npy"),

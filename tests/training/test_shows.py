@@ -18,12 +18,7 @@ from vrnn.rundir import state
 pytestmark = [pytest.mark.shows, pytest.mark.timeout(3600)]
 
 GRID = ("recurrence=elman,gru,lstm", "w_schedule=adaptive,constant,cyclical,linear", "seed=0,1")
-BUDGET = (
-    "experiment=quick",
-    "training={steps: 100, log_every: 10, val_every: 50, checkpoint_every: 10, figure_every: 100}",
-    "data.traces=32",
-    "evaluation={traces: 8, steps: 512}",
-)
+BUDGET = ("experiment=quick", "training.steps=100")
 CORES = ("hydra/launcher=cores", "hydra.launcher.n_jobs=2")
 
 
@@ -47,7 +42,7 @@ def undisturbed(tmp_path_factory) -> Path:
     with start(root, *CORES) as process:
         output, _ = process.communicate()
     assert process.returncode == 0, output
-    assert trained(root) == len(finished(root)) == 24
+    assert len(finished(root)) == 24
     return root
 
 

@@ -107,6 +107,11 @@ def test_a_changed_default_is_refused_and_a_bad_job_fails_while_the_others_go_on
     assert not (config.parent / "failed").exists()
 
 
+def test_a_name_that_is_none_for_a_directory_is_refused_before_anything_runs(tmp_path):
+    assert "error: sweep must be a name for a directory" in sweep(tmp_path / "runs", "sweep=../other", code=1)
+    assert not list(tmp_path.glob("*/*/"))
+
+
 def test_sigterm_ends_the_sweep_with_a_checkpoint_and_the_sender_s_code(tmp_path):
     with start(tmp_path, "seed=0,1") as process:
         while not list(tmp_path.glob("s/*/checkpoints/last.ckpt")):

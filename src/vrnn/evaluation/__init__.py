@@ -1,6 +1,6 @@
 """Laps, visits and scores: what traces are made of, and how far that is from the truth."""
 
-from vrnn.evaluation.held_out import held_out_scores
+from vrnn.evaluation.held_out import held_out_scores, particle_scores
 from vrnn.evaluation.junctions import choice_entropy, choices, junction_scores, junctions
 from vrnn.evaluation.laps import INVALID, UNFINISHED, Lap, LapJudge, judge_the_judge
 from vrnn.evaluation.scores import Visit, find_visits, score, truth
@@ -18,6 +18,7 @@ __all__ = [
     "judge_the_judge",
     "junction_scores",
     "junctions",
+    "particle_scores",
     "score",
     "truth",
 ]

@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from vrnn.networks.particles import log_evidence
+from vrnn.objective.bounds import FIVO, IWAE
 from vrnn.objective.reduction import mean_per_step
 
 if TYPE_CHECKING:
     from vrnn.networks.vrnn import VRNN
 
+Scores = dict[str, float | int | None]
+
 ACTIVE_NATS = 0.01  # a latent dimension whose KL exceeds this, in nats per step, counts as active
 
 
 @torch.no_grad()
-def held_out_scores(vrnn: VRNN, x: Tensor, mask: Tensor, generator: torch.Generator) -> dict[str, float | int | None]:
+def held_out_scores(vrnn: VRNN, x: Tensor, mask: Tensor, generator: torch.Generator) -> Scores:
     """Return the ELBO, the log-likelihood log p(x | z) and the KL on traces x (T, B, x_dim), mask (T, B).
 
     In nats per step and, summed over a trace, per sequence, each with its standard error over traces (None for one trace);
@@ -31,15 +35,39 @@ def held_out_scores(vrnn: VRNN, x: Tensor, mask: Tensor, generator: torch.Genera
     log_likelihood = torch.where(mask, vrnn.likelihood.log_prob(run.decoder, run.x), 0.0).sum(0).double()
     kl = kl_dims.sum((0, 2)).double()
     steps = mask.sum(0)
-    scores: dict[str, float | int | None] = {}
+    scores: Scores = {}
     for name, total in (("elbo", log_likelihood - kl), ("kl", kl), ("log_likelihood", log_likelihood)):
-        scores[f"{name}_nats_per_step"], scores[f"{name}_nats_per_step_se"] = ratio(total, steps)
-        scores[f"{name}_nats_per_sequence"] = float(total.mean())
-        scores[f"{name}_nats_per_sequence_se"] = standard_error(total)
+        scores |= in_nats(name, total, steps)
     scores["active_dims"] = int((kl_dims.sum((0, 1)) / steps.sum() > ACTIVE_NATS).sum())
     error = (run.x - vrnn.likelihood.moments(run.decoder).mean).square().mean(-1)
     scores["reconstruction_rmse"] = float(mean_per_step(error, mask).sqrt())
     return scores
+
+
+@torch.no_grad()
+def particle_scores(vrnn: VRNN, x: Tensor, mask: Tensor, particles: int, generator: torch.Generator) -> Scores:
+    """Return `particles` and the bounds `iwae` and `fivo` on log p(x) by so many, on traces x (T, B, x_dim), mask (T, B).
+
+    In nats per step and per sequence, each with its standard error over traces.
+
+    Raises:
+        ValueError: particles < 1, or a VRNN whose frame predicts the next point.
+    """
+    scores: Scores = {"particles": particles}
+    for name, bound in (("iwae", IWAE(particles)), ("fivo", FIVO(particles))):
+        scores |= in_nats(name, log_evidence(vrnn, x, bound, mask, generator), mask.sum(0))
+    return scores
+
+
+def in_nats(name: str, total: Tensor, steps: Tensor) -> Scores:
+    """Return a figure of each trace, (B,) in nats, per step and per sequence, with standard errors. steps: (B,) observed."""
+    a_step, error = ratio(total, steps)
+    return {
+        f"{name}_nats_per_step": a_step,
+        f"{name}_nats_per_step_se": error,
+        f"{name}_nats_per_sequence": float(total.mean()),
+        f"{name}_nats_per_sequence_se": standard_error(total),
+    }
 
 
 def ratio(part: Tensor, whole: Tensor) -> tuple[float | None, float | None]:

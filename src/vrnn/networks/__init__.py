@@ -1,5 +1,6 @@
 from vrnn.networks.feedforward import MLP, LatentNetwork, StandardPrior
 from vrnn.networks.frame import Frame
+from vrnn.networks.particles import log_evidence
 from vrnn.networks.recurrence import GRU, LSTM, MTRNN, Elman, NoRecurrence, Recurrence
 from vrnn.networks.vrnn import VRNN, Inference
 
@@ -16,4 +17,5 @@ __all__ = [
     "NoRecurrence",
     "Recurrence",
     "StandardPrior",
+    "log_evidence",
 ]

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from vrnn.engine import choice, reference
 from vrnn.engine.choice import ENGINES, EngineName
 from vrnn.engine.interface import Noise, State
+from vrnn.networks import particles as filtering
 from vrnn.networks.feedforward import MLP, LatentNetwork, StandardPrior
 from vrnn.networks.frame import Frame
 from vrnn.networks.recurrence import GRU, NoRecurrence, Recurrence
-from vrnn.objective.distributions import where_observed
-from vrnn.objective.latents import CategoricalLatent, GaussianLatent, Latent
+from vrnn.objective.distributions import has_gaps, where_observed
+from vrnn.objective.latents import CategoricalLatent, GaussianLatent, Latent, like_tuple
 from vrnn.objective.likelihoods import GaussianLikelihood, Likelihood, Squash
 
 STREAMED = 1024  # steps generated at a time; the noise is drawn for so many
@@ -41,6 +43,9 @@ class Inference(NamedTuple):
     mask: Tensor | None
     filled: Tensor
     state: State
+
+
+PER_STEP = ("q", "p", "decoder", "z", "h", "origin", "x", "filled")  # what an Inference has of each step
 
 
 class VRNN(nn.Module):
@@ -175,14 +180,26 @@ class VRNN(nn.Module):
         """Return what the loss adds to w * KL at each step, (T, B); with an "exact" latent the mean over its classes."""
         if not self.sums_classes:
             return self.likelihood.distortion(run.decoder, run.x, run.mask)
-        classes = torch.eye(self.z_dim, dtype=run.h.dtype, device=run.h.device)
-        shape = (self.z_dim, *run.h.shape[:2])
-        phi_z = self.phi_z(classes)[:, None, None].expand(*shape, -1)
-        raw = self.decoder(torch.cat([phi_z, run.h.expand(*shape, -1)], dim=-1))
+        raw = self._raw_of_classes(run.h)
+        shape = raw.shape[:-1]
         decoder = self.likelihood.read(raw, run.origin.expand(*shape, -1), self.frame.scale)
         mask = None if run.mask is None else run.mask.expand(shape)
         each = self.likelihood.distortion(decoder, run.x.expand(*shape, -1), mask)
         return (self.latent.code(run.q).movedim(-1, 0) * each).sum(0)
+
+    def _raw_of_classes(self, h: Tensor) -> Tensor:
+        """Return the decoder's raw outputs for every class of z, (classes, T, B, n_outputs), given h (T, B, h_dim).
+
+        What the first layer makes of h, by far its larger part, is the same for all.
+        """
+        hidden, last = self.decoder
+        first, *others = cast(Any, hidden)
+        phi_z = self.phi_z(torch.eye(self.z_dim, dtype=h.dtype, device=h.device))
+        for_z, for_h = first.weight.split([phi_z.shape[-1], self.h_dim], dim=-1)
+        layer = linear(phi_z, for_z, first.bias)[:, None, None] + linear(h, for_h)
+        for module in others:
+            layer = module(layer)
+        return last(layer)
 
     def generate(
         self,
@@ -233,14 +250,34 @@ class VRNN(nn.Module):
         return self.likelihood.moments(self.infer(x, mask=mask, generator=generator).decoder).mean
 
     @torch.no_grad()
-    def impute(self, x: Tensor, mask: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Return x (T, B, x_dim) with what the mask (T, B) hides drawn from the model, given all that came before."""
+    def impute(self, x: Tensor, mask: Tensor, generator: torch.Generator | None = None, particles: int = 1) -> Tensor:
+        """Return x (T, B, x_dim) with what the mask (T, B) hides drawn from the model, given all that came before.
+
+        particles: with more than one, given what comes after, too: see vrnn.networks.particles.impute.
+        """
+        if particles > 1:
+            return filtering.impute(self, x, mask, particles, generator)
         return self.infer(x, mask=mask, generator=generator, fill=True).filled
 
 
-def has_gaps(mask: Tensor) -> bool:
-    """Tell whether a step that is not observed comes before one that is. mask: (T, B)."""
-    return bool((~mask[:-1] & mask[1:]).any())
+def joined(runs: Sequence[Inference]) -> Inference:
+    """Return the inferences of successive windows as one."""
+
+    def all_steps(*parts: Any) -> Any:
+        if isinstance(parts[0], Tensor):
+            return torch.cat(parts)
+        return like_tuple(parts[0], (torch.cat(each) for each in zip(*parts, strict=True)))
+
+    if len(runs) == 1:
+        return runs[0]
+    masks = None if all(run.mask is None for run in runs) else torch.cat([observed(run) for run in runs])
+    parts = {name: all_steps(*(getattr(run, name) for run in runs)) for name in PER_STEP}
+    return Inference(**parts, mask=masks, state=runs[-1].state)
+
+
+def observed(run: Inference) -> Tensor:
+    """Return its mask, (T, B), all True where it has none."""
+    return torch.ones_like(run.x[..., 0], dtype=torch.bool) if run.mask is None else run.mask
 
 
 def check_memory(h_dim: int, z_dim: int, recurrence: Any, prior_network: Any) -> None:

@@ -1,3 +1,4 @@
+from vrnn.objective.bounds import ELBO, FIVO, IWAE, Bound
 from vrnn.objective.distributions import Gaussian, GaussianMixture, gaussian_kl, gaussian_log_prob
 from vrnn.objective.latents import (
     CategoricalLatent,
@@ -39,9 +40,13 @@ from vrnn.objective.w_schedules import (
 )
 
 __all__ = [
+    "ELBO",
+    "FIVO",
+    "IWAE",
     "AdaptiveW",
     "BernoulliLikelihood",
     "BivariateLikelihood",
+    "Bound",
     "CategoricalLatent",
     "ConstantW",
     "ControlVAEW",

@@ -86,3 +86,8 @@ class _GaussianKL(torch.autograd.Function):
 def where_observed(x: Tensor, mask: Tensor | None) -> Tensor:
     """Put zeros where the mask (T, B) is False, so that nothing there, not even a NaN, reaches values or gradients."""
     return x if mask is None else torch.where(mask.unsqueeze(-1), x, x.new_zeros(()))
+
+
+def has_gaps(mask: Tensor) -> bool:
+    """Tell whether a step that is not observed comes before one that is. mask: (T, B)."""
+    return bool((~mask[:-1] & mask[1:]).any())

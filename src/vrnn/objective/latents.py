@@ -216,10 +216,12 @@ class CategoricalLatent(Latent):
         return (log_q.exp() * (log_q - log_p)).sum(-1)
 
     def log_prob(self, dist: tuple[Tensor, ...], z: Tensor) -> Tensor:
-        """The chosen classes' log probabilities; z may carry a gradient of its own, which is not theirs."""
+        """The chosen classes' log probabilities.
+
+        Linear in z, so that its straight-through gradient makes log q(z) - log p(z) differentiate as the exact KL on average.
+        """
         (log_probs,) = dist
-        chosen = z.detach().unflatten(-1, (self.variables, self.classes)).argmax(-1, keepdim=True)
-        return log_probs.gather(-1, chosen).sum((-1, -2))
+        return (z.unflatten(-1, (self.variables, self.classes)) * log_probs).sum((-1, -2))
 
     def code(self, dist: tuple[Tensor, ...]) -> Tensor:
         """The probabilities."""

@@ -36,11 +36,15 @@ def evaluate_again(run: Path, **given: Any) -> dict[str, Any]:
     asked = {**own, **{key: value for key, value in given.items() if value is not None}}
     check_choice("checkpoint", asked["checkpoint"], CHECKPOINTS)
     _check_least(traces=(asked["traces"], 1), steps=(asked["steps"], 2), seed=(asked["seed"], 0))
+    _check_least(particles=(1 if asked["particles"] is None else asked["particles"], 1))
     pattern, module, data = assemble(settings)
     load_weights(module, run / "checkpoints" / f"{asked['checkpoint']}.ckpt")
     scores, figures, _ = measure(module.vrnn, pattern, data, asked, asked["seed"])
     points = "samples" if asked["sample"] else "means"
-    suffix = "" if asked == own else "-{checkpoint}-{traces}x{steps}-{points}-seed{seed}".format(points=points, **asked)
+    what = "-{checkpoint}-{traces}x{steps}-{points}-seed{seed}" + (
+        "-{particles}particles" if asked["particles"] else ""
+    )
+    suffix = "" if asked == own else what.format(points=points, **asked)
     save_figures(figures, run / f"figures{suffix}")
     write_scores(scores, run / f"scores{suffix}.json")
     print_scores(scores, run)

@@ -15,6 +15,7 @@ from vrnn.config import ConfigError, build, named_class
 from vrnn.data.module import TraceDataModule
 from vrnn.data.windows import TraceSet
 from vrnn.engine.threads import set_threads
+from vrnn.networks.particles import check_bound
 from vrnn.networks.vrnn import VRNN
 from vrnn.patterns import Pattern
 from vrnn.training.module import VRNNModule
@@ -33,9 +34,11 @@ def assemble(settings: Settings) -> tuple[Pattern, VRNNModule, TraceDataModule]:
     schedule = build(settings["w_schedule"], settings["allow"])
     pace = {key: settings["training"][key] for key in ("steps", "log_every")}
     options = {"gaps": data.gaps.share > 0, "seed": settings["seed"], **pace, **settings["optim"]}
-    vrnn = build_vrnn(settings)
+    vrnn, bound = build_vrnn(settings), build(settings["bound"], settings["allow"])
     with choices_that_fit():
-        module = VRNNModule(vrnn, schedule, **options)
+        if settings["evaluation"]["particles"]:
+            check_bound(vrnn)
+        module = VRNNModule(vrnn, schedule, bound=bound, **options)
     return pattern, module, data
 
 

@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 from vrnn import plots
 from vrnn.data.module import TraceDataModule
 from vrnn.data.windows import TraceSet
-from vrnn.evaluation import UNFINISHED, LapJudge, held_out_scores, junction_scores, junctions, score, truth
+from vrnn.evaluation import (
+    UNFINISHED,
+    LapJudge,
+    held_out_scores,
+    junction_scores,
+    junctions,
+    particle_scores,
+    score,
+    truth,
+)
 from vrnn.networks.vrnn import VRNN
 from vrnn.patterns import AutomatonPattern, Pattern
 from vrnn.pictures import PICTURES
@@ -30,16 +39,18 @@ def measure(
 ) -> tuple[Scores, Figures, Array]:
     """Return the scores, ready for JSON, the figures that show what they were measured on, and one generated trace (T, x_dim).
 
-    options: `traces` to generate, `steps` in each, `sample`: whether their points are drawn or are the decoder's means.
-    `generated` and `truth` are there where an automaton says what is true;
-    `judge` is the same score on as many fresh true traces: what a perfect model would get.
+    options: `traces` to generate, `steps` in each, `sample`: whether their points are drawn or are the decoder's means,
+    `particles` of the bounds IWAE and FIVO, None: without them. `generated` and `truth` are there where an automaton says what
+    is true; `judge` is the same score on as many fresh true traces: what a perfect model would get.
     """
     vrnn.eval()
     generator = torch.Generator(device=vrnn.device).manual_seed(seed)
     test, held_out = data.traces("test"), TraceSet(data.traces("test"))
-    scores: Scores = held_out_scores(
-        vrnn, held_out.x.to(generator.device), held_out.mask.to(generator.device), generator
-    )
+    x, mask = held_out.x.to(generator.device), held_out.mask.to(generator.device)
+    scores: Scores = held_out_scores(vrnn, x, mask, generator)
+    if options["particles"]:
+        own = torch.Generator(device=vrnn.device).manual_seed(seed)  # so that no other score depends on particles
+        scores |= particle_scores(vrnn, x, mask, options["particles"], own)
     n, steps = options["traces"], options["steps"]
     generated = vrnn.generate(n, steps, sample=options["sample"], generator=generator)
     drawn = generated.transpose(0, 1).double().cpu().numpy()

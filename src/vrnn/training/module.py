@@ -12,7 +12,9 @@ from torch import Tensor
 
 from vrnn.data.windows import Batch
 from vrnn.engine.interface import State
-from vrnn.networks.vrnn import VRNN, Inference
+from vrnn.networks.particles import check_trainable, follow
+from vrnn.networks.vrnn import VRNN, Inference, joined
+from vrnn.objective.bounds import ELBO, Bound
 from vrnn.objective.latents import CategoricalLatent
 from vrnn.objective.reduction import mean_per_step, mean_per_trace
 from vrnn.objective.w_schedules import ConstantW, Terms, Weighted, WSchedule
@@ -32,6 +34,8 @@ class VRNNModule(LightningModule):
     learning_rate: Adam's, after `warmup_steps` of linear warm-up, decaying along a cosine to final_fraction of it at
     `steps`. clip: the largest global gradient norm (None: no clipping). log_every: steps between two rows of scalars.
     gaps: whether points are missing within traces, not only past their ends; the model then fills them in.
+    bound: what is maximised; ELBO by default. With K particles loss = -bound / steps, the bound tempered by w, and K copies of
+    each trace's state are carried, at a window's end drawn by their weights: the windows' bounds add up to one on the trace.
     """
 
     def __init__(
@@ -46,10 +50,20 @@ class VRNNModule(LightningModule):
         log_every: int = 25,
         seed: int = 0,
         gaps: bool = False,
+        bound: Bound | None = None,
     ):
         super().__init__()
         if not vrnn.latent.groups and type(w_schedule) is not ConstantW:
             raise ValueError("latent=none leaves no KL to weigh: choose w_schedule=constant.")
+        self.bound = bound or ELBO()
+        if not isinstance(self.bound, ELBO):
+            check_trainable(vrnn)
+            if w_schedule.plain_w() is None:
+                raise ValueError(
+                    f"A bound by particles wants one weight known before the step for all of the KL, but "
+                    f"{type(w_schedule).__name__} has none: choose w_schedule=constant, or linear "
+                    "without free_nats and prior_at_once, or bound=elbo."
+                )
         self.vrnn, self.w_schedule = vrnn, w_schedule
         self.steps, self.warmup_steps, self.final_fraction = steps, warmup_steps, final_fraction
         self.learning_rate, self.clip = learning_rate, clip
@@ -74,25 +88,28 @@ class VRNNModule(LightningModule):
         """The loss of this process's share of a batch; the means in it are over the whole batch.
 
         Raises:
-            ValueError: several processes, and gaps to fill: what is drawn depends on where the gaps are.
+            ValueError: several processes, and gaps to fill or particles: what is drawn depends on gaps and on weights.
         """
         with sharing(len(batch.start)) as mine:
-            if self.fill and shared():
-                raise ValueError("Traces with missing points are for one process: leave out torchrun and trainer=ddp.")
+            if shared() and (self.fill or not isinstance(self.bound, ELBO)):
+                raise ValueError(
+                    "Traces with missing points, and bounds by particles, are for one process: "
+                    "leave out torchrun and trainer=ddp."
+                )
             return self.loss(Batch(batch.x[:, mine], batch.mask[:, mine], batch.start[mine]))
 
     def loss(self, batch: Batch) -> Tensor:
         """Infer along a window, weigh, and remember where the window ended."""
-        state = self.carried
+        state, start = self.carried, batch.start.repeat(self.bound.particles)
         if state is None or len(state.fresh) != len(
-            batch.start
+            start
         ):  # the last, smaller group of an epoch, or the first after it
-            state = self.vrnn.initial_state(len(batch.start))
-        run = self.vrnn.infer(batch.x, state.to(batch.x.device).reset(batch.start), batch.mask, fill=self.fill)
-        self.carried = run.state.detach()
+            state = self.vrnn.initial_state(len(start))
+        run, loss = self.infer(batch, state.to(batch.x.device).reset(start))
         latent, distortion = self.vrnn.latent, self.vrnn.distortion(run)
         kl = latent.kl(run.q, run.p)
         weighted = self.w_schedule.weigh(Terms(distortion, kl, lambda: latent.kl_sides(run.q, run.p), run.mask))
+        weighted = weighted if loss is None else weighted._replace(loss=loss)
         if isinstance(latent, CategoricalLatent) and latent.balance:
             unused = latent.balance * (1 - weighted.w).clamp(min=0) * latent.unused(run.q, run.mask)
             weighted = weighted._replace(loss=weighted.loss + unused)
@@ -101,6 +118,22 @@ class VRNNModule(LightningModule):
         if self.log_due:
             self.scalars = self.summary(run, distortion, kl, weighted)
         return weighted.loss
+
+    def infer(self, batch: Batch, state: State) -> tuple[Inference, Tensor | None]:
+        """Follow a window from a state and carry on its end; return what was inferred, and the loss if particles give it.
+
+        The inference is of all K * B copies: schedules and scalars see means over them.
+        """
+        if isinstance(self.bound, ELBO):
+            run = self.vrnn.infer(batch.x, state, batch.mask, fill=self.fill)
+            self.carried = run.state.detach()
+            return run, None
+        w = self.w_schedule.plain_w()
+        assert w is not None  # __init__ has seen to it
+        runs: list[Inference] = []
+        followed = follow(self.vrnn, batch.x, self.bound, batch.mask, state, self.fill, w, watch=runs.append)
+        self.carried = followed.state.detach()
+        return joined(runs), (-followed.bound.sum() / batch.mask.sum().clamp(min=1)).to(batch.x.dtype)
 
     @property
     def log_due(self) -> bool:

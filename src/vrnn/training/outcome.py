@@ -59,8 +59,13 @@ def _short(path: Path) -> Path:
 
 def _rows(scores: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     """The table's rows: what, the model's value with its standard error, the truth's."""
-    for name, label in (("elbo", "ELBO"), ("log_likelihood", "log-likelihood"), ("kl", "KL")):
+    labels = {"elbo": "ELBO", "iwae": "IWAE", "fivo": "FIVO", "log_likelihood": "log-likelihood", "kl": "KL"}
+    for name, label in labels.items():
         key = f"{name}_nats_per_step"
+        if key not in scores:
+            continue
+        if name in ("iwae", "fivo"):
+            label = f"{label} of {scores['particles']}"
         yield f"{label}, nats per step", _estimate(scores, key), ""
     if "generated" not in scores:
         return

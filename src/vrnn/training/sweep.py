@@ -22,7 +22,7 @@ from hydra.core.override_parser.types import Override
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from vrnn.config import run_name
+from vrnn.config import check_sweep, in_one_line, run_name
 from vrnn.rundir import FAILED, BusyError, failure, state
 
 logger = logging.getLogger(__name__)
@@ -91,7 +91,8 @@ class Watch(Callback):
             "joblib" in config.hydra.launcher._target_
         ):  # a cluster's jobs live on without the process that asked for them
             os.environ[LAUNCHER] = str(os.getpid())
-        self.progress = Progress(directories(config))
+        with in_one_line():
+            self.progress = Progress(directories(config))
         self.progress.start()
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
@@ -185,6 +186,7 @@ def directories(config: DictConfig) -> list[Path]:
     for job_overrides in grid(config):
         asked = dict(override.split("=", 1) for override in job_overrides if "=" in override)
         sweep = asked.get("sweep", config.sweep)
+        check_sweep(sweep)
         experiment = asked.get("experiment", choices.experiment)
         found.append(root / run_name(sweep, experiment, asked.get("dataset", choices.dataset), job_overrides))
     return list(dict.fromkeys(found))

@@ -57,3 +57,10 @@ class WSchedule(nn.Module):
     def weigh(self, terms: Terms) -> Weighted:
         """Make a loss of a step's terms."""
         raise NotImplementedError
+
+    def plain_w(self) -> Tensor | None:
+        """Return w, (), where the next loss is mean distortion + w * mean KL and w known before the step; None elsewhere.
+
+        Such a w can stand in the log weights of particles.
+        """
+        return None

@@ -38,7 +38,7 @@ class WarmUp(WSchedule):
 
     def weigh(self, terms: Terms) -> Weighted:
         """Mean over observed steps, both terms."""
-        w = (self.start + (self.end - self.start) * self.progress(self.n)).to(terms.kl.dtype)
+        w = self.present_w().to(terms.kl.dtype)
         if self.training:
             self.n += 1
         charged = terms.rate.clamp(min=self.free_nats)
@@ -48,6 +48,14 @@ class WarmUp(WSchedule):
             cost = cost + (1 - w) * mean_per_step(prior_side.sum(-1), terms.mask).clamp(min=self.free_nats)
         log = {"charged_kl": charged.detach()} if self.free_nats else {}
         return Weighted(terms.re + cost, w, w, log)
+
+    def present_w(self) -> Tensor:
+        """The w of step n, ()."""
+        return self.start + (self.end - self.start) * self.progress(self.n)
+
+    def plain_w(self) -> Tensor | None:
+        """Unless some nats are free, or the prior has a weight of its own."""
+        return None if self.free_nats or self.prior_at_once else self.present_w()
 
 
 def elapsed(n: Tensor, steps: int) -> Tensor:

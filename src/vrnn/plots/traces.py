@@ -1,36 +1,22 @@
-"""Every figure: what was drawn, how it was judged, and what the latent variables carry.
-
-Each function returns a matplotlib `Figure` that belongs to nobody else: no pyplot, no global state, no display. The
-caller saves or logs it. Colours are safe for colour-blind eyes; time runs from dark to light along a trace.
-"""
+"""Figures of sequences: traces coloured by time, from dark to light, images, and laps on top of each other."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from vrnn.plots.style import HUES, INK, INVALID, QUIET, TIME, WRONG, Array, roomy
 
-# viridis without its last, palest tenth, which fades on white
-TIME = LinearSegmentedColormap.from_list("time", colormaps["viridis"](np.linspace(0.0, 0.9, 256)))
-# Okabe and Ito's palette, vermilion kept for what is wrong
-HUES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#8C6D00")
-WRONG, QUIET, INK = "#D55E00", "#B8BEC4", "#333A40"
-
-INVALID = "invalid"  # the label of laps that are no pattern's
 LAPS_DRAWN = 300  # more lines than this in one panel only make a blot
 
 
@@ -48,12 +34,6 @@ class Lap(Protocol):
     @property
     def end(self) -> float:
         """When it ends: the next one's start."""
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as a file whose suffix names the format; its folder is made where it is missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
 
 
 def traces_figure(panels: Mapping[str, Array]) -> Figure:
@@ -133,7 +113,7 @@ def images_figure(panels: Mapping[str, Array]) -> Figure:
     columns = min(len(blocks), 4)
     rows = int(np.ceil(len(blocks) / columns))
     side = 5.0 if len(blocks) == 1 else 3.2
-    figure = Figure(figsize=(side * columns + 0.2, (side + 0.3) * rows + 0.2), dpi=110, layout=_roomy())
+    figure = Figure(figsize=(side * columns + 0.2, (side + 0.3) * rows + 0.2), dpi=110, layout=roomy())
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     ink = colormaps["Greys"].with_extremes(bad=HUES[1], under=QUIET)
     for ax, (title, block) in zip(axes, blocks.items(), strict=False):
@@ -157,37 +137,6 @@ def _block(what: str, images: Array) -> Array:
         top, left = 1 + i // columns * (height + 1), 1 + i % columns * (width + 1)
         block[top : top + height, left : left + width] = np.clip(image, 0.0, 1.0)
     return block
-
-
-def transition_figure(names: Sequence[str], truth: Array, model: Array, se: Array) -> Figure:
-    """Draw the transition matrix of the truth beside the model's, as heat maps with numbers.
-
-    names: n states. truth, model, se: (n, n), rows = from, columns = to; NaN (a state never left) is drawn as a dash.
-
-    Raises:
-        ValueError: a matrix that is not (n, n).
-    """
-    n = len(names)
-    for what, matrix in (("truth", truth), ("model", model), ("se", se)):
-        if np.shape(matrix) != (n, n):
-            raise ValueError(f"{what}: expected a matrix of shape {(n, n)} for {n} names, got {np.shape(matrix)}")
-    cell = 0.9
-    figure = Figure(figsize=(2 * n * cell + 2.2, n * cell + 1.2), dpi=110, layout=_roomy())
-    axes = figure.subplots(1, 2, sharey=True)
-    for ax, title, matrix, errors in ((axes[0], "truth", truth, None), (axes[1], "model", model, se)):
-        ax.imshow(np.asarray(matrix, dtype=np.float64), vmin=0.0, vmax=1.0, cmap="Blues")
-        for (row, column), share in np.ndenumerate(matrix):
-            error = "" if errors is None else f"\n± {errors[row][column]:.3f}"
-            label = f"{share:.2f}{error}" if np.isfinite(share) else "-"
-            ax.text(column, row, label, ha="center", va="center", fontsize=9, color="white" if share > 0.55 else INK)
-        ax.set_xticks(range(n), labels=names, fontsize=9, rotation=0 if max(map(len, names)) < 10 else 30, color=INK)
-        ax.set_yticks(range(n), labels=names, fontsize=9, color=INK)
-        ax.set_title(title, fontsize=11, color=INK)
-        ax.set_xlabel("to", fontsize=9, color=INK)
-        ax.tick_params(length=0)
-        ax.spines[:].set_visible(False)
-    axes[0].set_ylabel("from", fontsize=9, color=INK)
-    return figure
 
 
 def laps_figure(points: Array, laps: Sequence[Lap]) -> Figure:
@@ -222,77 +171,6 @@ def laps_figure(points: Array, laps: Sequence[Lap]) -> Figure:
 def _stretch(points: Array, lap: Lap) -> Array:
     """The points (n, 2) nearest to a lap's beginning, its end, and all between."""
     return points[round(lap.start) : round(lap.end) + 1]
-
-
-@dataclass(frozen=True)
-class Spread:
-    """How wide the prior is along a trace. title: what the values (T, n) are; stacked: whether a step's n add up to 1."""
-
-    title: str
-    values: Array
-    stacked: bool = False
-
-
-Marks = Sequence[tuple[float, str]]  # when a lap begins, and what it is called
-
-
-def latent_figure(kl: Array, marks: Marks, spreads: Sequence[Spread], generated_marks: Marks) -> Figure:
-    """Draw where the latent variables work: the KL along a held-out trace, and below it the prior along a generated one.
-
-    kl: (T,), KL(q‖p) in nats a step. spreads: a panel each, for example the prior's standard deviations as lines, or a
-    variable's class probabilities stacked. marks, generated_marks: (step, name) where a lap begins.
-
-    Raises:
-        ValueError: kl that is not (T,) with T >= 1, or no spreads.
-    """
-    kl = np.asarray(kl, dtype=np.float64)
-    if kl.ndim != 1 or kl.size == 0 or not spreads:
-        raise ValueError(f"expected kl of shape (T,) with T >= 1 and a spread or more, got {kl.shape}, {len(spreads)}")
-    names = sorted({name for _, name in (*marks, *generated_marks)} - {INVALID})
-    hues = {name: HUES[i % len(HUES)] for i, name in enumerate(names)} | {INVALID: WRONG}
-    height = 2.2 + 1.6 * len(spreads)
-    figure = Figure(figsize=(10.5, height), dpi=110, layout=_roomy())
-    axes = figure.subplots(1 + len(spreads), 1, sharex=True)
-    axes[0].fill_between(np.arange(len(kl)), kl, color=QUIET, step="mid", linewidth=0)
-    axes[0].plot(kl, color=INK, linewidth=0.9, drawstyle="steps-mid")
-    axes[0].set_ylim(bottom=0.0)
-    axes[0].set_title("KL along a held-out trace, nats a step", fontsize=10, color=INK, pad=20)
-    _mark(axes[0], marks, hues, len(kl))
-    for i, (ax, spread) in enumerate(zip(axes[1:], spreads, strict=True)):
-        steps, values = np.arange(len(spread.values)), np.asarray(spread.values, dtype=np.float64)
-        count = values.shape[1]
-        colours = HUES[:count] if count <= len(HUES) else TIME(np.linspace(0.0, 1.0, count))
-        if spread.stacked:
-            ax.stackplot(steps, values.T, colors=colours, alpha=0.55, linewidth=0)
-            ax.set_ylim(0.0, 1.0)
-        else:
-            for line, colour in zip(values.T, colours, strict=True):
-                ax.plot(steps, line, color=colour, linewidth=1.0)
-            ax.set_ylim(bottom=0.0)
-        ax.set_title(f"{spread.title} along a generated trace", fontsize=10, color=INK, pad=6 if i else 20)
-        _mark(ax, generated_marks, hues, len(values), named=not i)
-    axes[-1].set_xlabel("step", fontsize=9, color=INK)
-    axes[-1].set_xlim(0, max(len(kl), *(len(spread.values) for spread in spreads)) - 1)
-    for ax in axes:
-        _plain_axes(ax)
-        ax.grid(axis="x", visible=False)
-    return figure
-
-
-def _mark(ax: Axes, marks: Marks, hues: Mapping[str, str], steps: int, named: bool = True) -> None:
-    """Draw a line where each lap begins, in its name's colour, and write the name above it."""
-    for step, name in marks:
-        if 0 <= step < steps:
-            ax.axvline(step, color=hues[name], linewidth=1.0, linestyle=(0, (4, 2)))
-            if named:
-                ax.text(
-                    step, 1.02, name, transform=ax.get_xaxis_transform(), fontsize=7, color=hues[name], clip_on=False
-                )
-
-
-def _roomy() -> ConstrainedLayoutEngine:
-    """Return a layout that leaves a margin around titles, which TensorBoard's thumbnails would cut close."""
-    return ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)
 
 
 def _plane(what: str, points: Array) -> Array:
@@ -386,117 +264,5 @@ def _frame(ax: Axes, limits: Array, title: str, ticks: bool = True) -> None:
     ax.tick_params(labelsize=8, length=0, colors=INK, labelbottom=ticks, labelleft=ticks)
     ax.spines[:].set_color(QUIET)
     ax.spines[:].set_linewidth(0.6)
-    ax.grid(color=QUIET, linewidth=0.4, alpha=0.5)
-    ax.set_axisbelow(True)
-
-
-def sweep_figure(scores: Array, parameters: Mapping[str, Sequence[object]], name: str) -> Figure:
-    """Draw a score against each swept parameter, one panel each: every run as a dot, and the mean of each value.
-
-    scores: (n,). parameters: {its name: its value in each of the n runs}; numbers are placed by size, on a logarithmic axis
-    where they span more than a factor of 30, anything else side by side. name: the score's.
-
-    Raises:
-        ValueError: no parameters, or a parameter without a value for each run.
-    """
-    if not parameters or any(len(values) != len(scores) for values in parameters.values()):
-        counts = {key: len(values) for key, values in parameters.items()}
-        raise ValueError(f"expected a value of each parameter for each of {len(scores)} runs, got {counts}")
-    columns = min(4, len(parameters))
-    height = int(np.ceil(len(parameters) / columns))
-    figure = Figure(figsize=(3.2 * columns + 0.6, 2.8 * height + 0.3), dpi=110, layout=_roomy())
-    axes = figure.subplots(height, columns, sharey=True, squeeze=False).ravel()
-    for ax, (key, values) in zip(axes, parameters.items(), strict=False):
-        places = _places(ax, values)
-        ax.plot(places, scores, "o", markersize=4, alpha=0.5, color=HUES[0], markeredgewidth=0)
-        at = np.unique(places)
-        ax.plot(at, [np.nanmean(scores[places == x]) for x in at], "_-", markersize=14, linewidth=0.8, color=INK)
-        ax.set_title(key, fontsize=10, color=INK)
-        _plain_axes(ax)
-    for ax in axes[len(parameters) :]:
-        ax.set_visible(False)
-    figure.supylabel(name, fontsize=9, color=INK)
-    return figure
-
-
-def _places(ax: Axes, values: Sequence[object]) -> Array:
-    """Say where a parameter's values lie on the x axis, and set it up."""
-    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
-    if len(numbers) == len(values):
-        if min(numbers) > 0 and max(numbers) > 30 * min(numbers):
-            ax.set_xscale("log")
-        return np.array(numbers, dtype=np.float64)
-    names = sorted({str(value) for value in values})
-    ax.set_xticks(range(len(names)), labels=names, rotation=20 if max(map(len, names)) > 8 else 0)
-    ax.set_xlim(-0.5, len(names) - 0.5)
-    return np.array([names.index(str(value)) for value in values], dtype=np.float64)
-
-
-def intervals_figure(scores: Mapping[str, Mapping[str, tuple[float, float, float]]]) -> Figure:
-    """Draw scores with their intervals, a panel a score, a row a setting; the first row stands on top.
-
-    scores: {score: {setting: (mean, low, high)}}, the same settings in each; NaN where there is none.
-
-    Raises:
-        ValueError: no scores, or none has a setting.
-    """
-    if not scores or not (labels := list(next(iter(scores.values())))):
-        raise ValueError("expected at least one score of one setting to draw, got none")
-    figure = Figure(figsize=(2.0 + 2.3 * len(scores), 0.9 + 0.26 * len(labels)), dpi=110, layout=_roomy())
-    axes = figure.subplots(1, len(scores), sharey=True, squeeze=False)[0]
-    places = np.arange(len(labels))
-    for i, (ax, (name, rows)) in enumerate(zip(axes, scores.items(), strict=True)):
-        means, low, high = np.array([rows[label] for label in labels]).T
-        low, high = np.where(np.isnan(low), means, low), np.where(np.isnan(high), means, high)
-        ax.hlines(places, low, high, color=QUIET, linewidth=3)
-        ax.plot(means, places, "o", markersize=5, color=HUES[i % len(HUES)])
-        ax.set_title(name.replace("_", " "), fontsize=9, color=INK)
-        ax.xaxis.set_major_locator(MaxNLocator(4))
-        _plain_axes(ax)
-    axes[0].set_yticks(places, labels=labels)
-    axes[0].set_ylim(len(labels) - 0.5, -0.5)
-    return figure
-
-
-def curves_figure(curves: Mapping[str, tuple[NDArray[np.int64], Array]], name: str) -> Figure:
-    """Draw learning curves: the first six in colour as mean and range over runs, the others' means in grey.
-
-    curves: {label: (steps (T,), values (n, T))}, NaN where a run has no value. name: of the values. The axis is cut at
-    the lowest tenth of all values, since a start from chance would flatten everything that matters.
-
-    Raises:
-        ValueError: no curves.
-    """
-    if not curves:
-        raise ValueError("expected at least one curve to draw, got none")
-    figure = Figure(figsize=(8.4, 4.4), dpi=110, layout=_roomy())
-    ax = figure.subplots()
-    for i, (label, (steps, values)) in enumerate(curves.items()):
-        counts = np.isfinite(values).sum(axis=0)
-        mean = np.nansum(values, axis=0) / np.where(counts, counts, np.nan)
-        if i >= len(HUES):
-            ax.plot(steps, mean, color=QUIET, linewidth=0.7, zorder=1)
-            continue
-        ax.plot(steps, mean, color=HUES[i], linewidth=1.4, label=label, marker="o" if len(steps) == 1 else None)
-        there = counts > 0
-        low, high = np.nanmin(values[:, there], axis=0), np.nanmax(values[:, there], axis=0)
-        ax.fill_between(steps[there], low, high, color=HUES[i], alpha=0.18, linewidth=0)
-    known = np.concatenate([values[np.isfinite(values)] for _, values in curves.values()])
-    if len(known):
-        low, high = np.quantile(known, [0.1, 1.0])
-        margin = 0.05 * (high - low) or 1.0
-        ax.set_ylim(low - margin, high + margin)
-    ax.set_xlabel("step", fontsize=9, color=INK)
-    ax.set_ylabel(name, fontsize=9, color=INK)
-    ax.legend(fontsize=7, frameon=False, labelcolor=INK)
-    _plain_axes(ax)
-    return figure
-
-
-def _plain_axes(ax: Axes) -> None:
-    """Quiet ticks, frame and grid for charts."""
-    ax.tick_params(labelsize=8, length=0, colors=INK)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.spines[:].set_color(QUIET)
     ax.grid(color=QUIET, linewidth=0.4, alpha=0.5)
     ax.set_axisbelow(True)

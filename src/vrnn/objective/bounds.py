@@ -1,0 +1,142 @@
+"""Lower bounds on log p(x_1..T) from K particles, given nothing but their log weights.
+
+A particle is one guess of z_1..T. Its increment of step t is a_t = log p(x_t | z_t, h) + log p(z_t | h) - log q(z_t | x_t, h),
+and its log weight the sum of those (Burda et al. 2016; Maddison et al. 2017). All in nats.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor
+
+from vrnn.objective.latents import like_tuple
+
+S = TypeVar("S", bound=tuple[Tensor, ...])
+Advance = Callable[[int, int, S], tuple[Tensor, S]]
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Which bound.
+
+    particles: K. resample_below: particles are drawn anew by their weights, after a step, where their effective sample size is
+    at most this share of K; 0: never.
+    """
+
+    particles: int
+    resample_below: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.particles < 1:
+            raise ValueError(f"A bound needs particles K >= 1, but got {self.particles}.")
+        if not 0 <= self.resample_below <= 1:
+            raise ValueError(f"bound.resample_below must be in [0, 1], but is {self.resample_below}.")
+
+
+class ELBO(Bound):
+    """The evidence lower bound: one particle, with the KL exact instead of sampled."""
+
+    def __init__(self) -> None:
+        super().__init__(particles=1)
+
+
+class IWAE(Bound):
+    """log 1/K sum_k exp(sum_t a_t^k), importance weighting (Burda et al. 2016, arXiv 1509.00519); K = 1 estimates the ELBO."""
+
+    def __init__(self, particles: int = 8):
+        super().__init__(particles)
+
+
+class FIVO(Bound):
+    """The filtering bound (Maddison et al. 2017, arXiv 1705.09279): resampled on the way, so that no step's weights run away.
+
+    log 1/K sum_k exp(W_k) is added wherever particles are resampled, and at the end; then their W is 0.
+    """
+
+    def __init__(self, particles: int = 8, resample_below: float = 0.5):
+        super().__init__(particles, resample_below)
+
+
+class Followed(NamedTuple, Generic[S]):
+    """What particles came to.
+
+    bound: (B,), nats per sequence, in double precision. state: of the K * B particles at the end, drawn by their weights, so
+    that all of a trace weigh the same. ancestors: (windows, K, B), from which particle each one goes on after a window.
+    """
+
+    bound: Tensor
+    state: S
+    ancestors: Tensor
+
+
+def increments(log_x: Tensor, log_p: Tensor, log_q: Tensor, mask: Tensor | None, w: Tensor | float = 1.0) -> Tensor:
+    """Return log p(x | z) + w (log p(z) - log q(z)), and 0 where the mask is False: all of one shape (T, …).
+
+    w = 1 gives a bound. Another w tempers it, as it weighs the KL in the ELBO: a training objective, but no bound.
+    """
+    weights = log_x + w * (log_p - log_q)
+    return weights if mask is None else torch.where(mask, weights, weights.new_zeros(()))
+
+
+def log_mean_exp(log_weights: Tensor) -> Tensor:
+    """Return log 1/K sum_k exp(W_k): (K, B) -> (B,)."""
+    return log_weights.logsumexp(0) - math.log(len(log_weights))
+
+
+def effective_size(log_weights: Tensor) -> Tensor:
+    """Return (sum_k w_k)^2 / sum_k w_k^2, in [1, K]: (K, B) -> (B,)."""
+    return (2 * log_weights.logsumexp(0) - (2 * log_weights).logsumexp(0)).exp()
+
+
+def systematic(log_weights: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Draw K ancestors by their weights, (K, B) -> (K, B) in order; particle k is taken K w_k times, rounded up or down.
+
+    Systematic resampling (Kitagawa 1996): one uniform number a trace, and K points 1/K apart along the cumulative weights.
+    """
+    K, B = log_weights.shape
+    start = torch.rand(1, B, dtype=log_weights.dtype, device=log_weights.device, generator=generator)
+    points = (torch.arange(K, device=log_weights.device).unsqueeze(1) + start) / K
+    ends = log_weights.softmax(0).cumsum(0)
+    return torch.searchsorted(ends.T.contiguous(), points.T.contiguous(), right=True).T.clamp(max=K - 1)
+
+
+def follow(
+    advance: Advance[S], state: S, steps: int, bound: Bound, window: int = 1, generator: torch.Generator | None = None
+) -> Followed[S]:
+    """Let K particles of B traces go over the steps and return the bound; particles are resampled only between windows.
+
+    advance(begin, end, state) -> the increments of these steps, (end - begin, K, B), and the state after them. state: tensors
+    with a first dimension of K * B, one particle of each trace after the other. Ancestors carry no gradient (Maddison et al.
+    2017, section 3.2). At the end particles are resampled too: what goes on from the state adds to a bound on the whole.
+    """
+    K = bound.particles
+    log_weights, total, ancestors = torch.zeros(()), torch.zeros(()), []
+    for begin in range(0, steps, window):
+        end = min(begin + window, steps)
+        gained, state = advance(begin, end, state)
+        log_weights = log_weights + gained.sum(0, dtype=torch.float64)
+        due = effective_size(log_weights.detach()) <= bound.resample_below * K
+        due = torch.ones_like(due) if end == steps else due
+        parents = torch.arange(K, device=due.device).unsqueeze(1).expand(K, len(due))
+        if due.any():
+            total = total + torch.where(due, log_mean_exp(log_weights), 0.0)
+            parents = torch.where(due, systematic(log_weights.detach(), generator), parents)
+            log_weights = torch.where(due, 0.0, log_weights)
+            rows = (parents * len(due) + torch.arange(len(due), device=due.device)).flatten()
+            state = like_tuple(state, (part[rows] for part in state))
+        ancestors.append(parents)
+    return Followed(total, state, torch.stack(ancestors))
+
+
+def lineage(ancestors: Tensor, chosen: Tensor) -> Tensor:
+    """Return which particle a final one was in each window: ancestors (windows, K, B), chosen (B,) -> (windows, B)."""
+    line = []
+    for parents in ancestors.flip(0):
+        chosen = parents.gather(0, chosen.unsqueeze(0)).squeeze(0)
+        line.append(chosen)
+    return torch.stack(line).flip(0)
