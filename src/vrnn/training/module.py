@@ -54,6 +54,8 @@ class VRNNModule(LightningModule):
         super().__init__()
         if not vrnn.latent.groups and type(w_schedule) is not ConstantW:
             raise ValueError("latent=none leaves no KL to weigh: choose w_schedule=constant.")
+        if gaps:
+            vrnn.frame.check_gaps()
         self.bound = bound or ELBO()
         if not isinstance(self.bound, ELBO):
             check_trainable(vrnn)
