@@ -1,4 +1,4 @@
-"""Runs side by side: grouping, intervals, what is shown, and a thousand of them in bounded time and memory."""
+"""Runs side by side: grouping, intervals, what is shown, and a thousand of them in bounded memory."""
 
 import csv
 import json

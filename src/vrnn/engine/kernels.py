@@ -25,7 +25,7 @@ from vrnn.engine.program import (
     weight_gradients,
 )
 
-OUTPUTS = STATE  # from this port on they are given out: h, q.mean, …
+OUTPUTS = STATE  # from this port on they are given out: h, raw, z, …; their tuple may have more slots than that
 
 
 @entry
@@ -59,7 +59,7 @@ def run_forward(
         forward(after, tape, width, here, taken * batch, batch, weights)
         for i in range(runs):
             row, outside = (here + i * batch) * width, (start + i) * total + first
-            for j in range(len(outputs)):
+            for j in range(len(ports) - OUTPUTS):
                 column, dim = ports[OUTPUTS + j]
                 store(tape, row + column, width, dim, rows, outputs[j], outside * dim)
     store_state(tape, end * width, ports, states, n, batch, memory_after, first, width)
@@ -90,7 +90,7 @@ def run_backward(
         runs, rows = (1, count) if batch == total else (stop - start, batch)
         for i in range(runs):
             row, outside = i * batch * width, (start + i) * total + first
-            for j in range(len(d_outputs)):
+            for j in range(len(ports) - OUTPUTS):
                 column, dim = ports[OUTPUTS + j]
                 if len(d_outputs[j]):
                     load(d_outputs[j], outside * dim, dim, rows, grads, row + column, width)

@@ -7,6 +7,7 @@ batch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 Flat = NDArray[Any]
 
+MOST_OUTPUTS = 9  # h, raw, z, and three parts each of q and p
 ROWS_AT_ONCE = 64  # of the tape, in a block of steps: enough for whole tiles, few enough to stay in the cache
 
 
@@ -104,7 +106,7 @@ class _Unroll(torch.autograd.Function):
         steps, batch = features.shape[:2]
         outputs = [features.new_empty(steps, batch, dim) for _, dim in plan.ports[kernels.OUTPUTS :].tolist()]
         after = features.new_empty(memory.shape)
-        inputs, targets, last = (_flat(features, noise, memory), _flat(*outputs), _flat(after)[0])
+        inputs, targets, last = (_flat(features, noise, memory), _slots(outputs), _flat(after)[0])
         packed = _pack(plan, weights)
 
         def run(share: Share) -> None:
@@ -134,7 +136,7 @@ class _Unroll(torch.autograd.Function):
         )
         d_memory = features.new_zeros(memory.shape) if d_after is None else d_after.clone()
         d_memory = d_memory.contiguous()
-        sources = _flat(*(nothing if part is None else part for part in d_outputs))
+        sources = _slots([nothing if part is None else part for part in d_outputs])
         targets = _flat(d_features, d_noise, d_memory)
 
         def run(share: Share) -> Flat:
@@ -157,6 +159,12 @@ def _program(plan: Plan) -> tuple[Any, ...]:
 
 def _flat(*tensors: Tensor) -> tuple[Flat, ...]:
     return tuple(tensor.detach().reshape(-1).contiguous().numpy() for tensor in tensors)
+
+
+def _slots(tensors: Sequence[Tensor]) -> tuple[Flat, ...]:
+    """The outputs, always MOST_OUTPUTS of them, the last ones empty: for each number numba would compile kernels of its own."""
+    nothing = tensors[0].new_empty(0)
+    return _flat(*tensors, *[nothing] * (MOST_OUTPUTS - len(tensors)))
 
 
 def _joined(weights: list[Tensor]) -> Tensor:

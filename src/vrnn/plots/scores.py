@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vrnn.plots.style import HUES, INK, INVALID, QUIET, WRONG, Array, plain_axes, roomy
+from vrnn.plots.style import HUES, INK, INVALID, QUIET, TIME, WRONG, Array, plain_axes, roomy
 
 
 def transition_figure(names: Sequence[str], truth: Array, model: Array, se: Array) -> Figure:
@@ -79,7 +79,8 @@ def latent_figure(kl: Array, marks: Marks, spreads: Sequence[Spread], generated_
     _mark(axes[0], marks, hues, len(kl))
     for i, (ax, spread) in enumerate(zip(axes[1:], spreads, strict=True)):
         steps, values = np.arange(len(spread.values)), np.asarray(spread.values, dtype=np.float64)
-        colours = [HUES[n % len(HUES)] for n in range(values.shape[1])]
+        count = values.shape[1]
+        colours = HUES[:count] if count <= len(HUES) else TIME(np.linspace(0.0, 1.0, count))
         if spread.stacked:
             ax.stackplot(steps, values.T, colors=colours, alpha=0.55, linewidth=0)
             ax.set_ylim(0.0, 1.0)
