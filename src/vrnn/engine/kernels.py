@@ -8,6 +8,8 @@ while they are in the cache.
 # mypy: allow-untyped-defs, no-check-untyped-defs
 from __future__ import annotations
 
+import numpy as np
+
 from vrnn.engine.compiled import entry
 from vrnn.engine.drawing import draw_point, move_on, show_point
 from vrnn.engine.program import (
@@ -24,6 +26,7 @@ from vrnn.engine.program import (
     store_state,
     weight_gradients,
 )
+from vrnn.engine.tiles import VECTOR_BYTES, panel, panel_around
 
 OUTPUTS = STATE  # from this port on they are given out: h, raw, z, …; their tuple may have more slots than that
 
@@ -79,6 +82,7 @@ def run_backward(
     d_features, d_noise, d_memory = d_inputs
     state = ports[OUTPUTS, 0]
     carried = block * batch * width
+    panels = np.empty_like(grads)
     load_state(d_memory, first, ports, states, n, batch, grads, carried, width)
     last = (steps + block - 1) // block * block - block
     for start in range(last, -1, -block):
@@ -99,7 +103,7 @@ def run_backward(
             backward(step, tape, grads, width, t * batch, (t - start) * batch, batch, batch, weights)
         backward(before, tape, grads, width, here, 0, count, batch, weights)
         for program in (before, step, after):
-            weight_gradients(program, tape, grads, width, here, 0, count, d_weights)
+            weight_gradients(program, tape, grads, width, here, 0, count, d_weights, panels)
         for i in range(runs):
             row, outside = i * batch * width, (start + i) * total + first
             for port, target in ((FEATURES, d_features), (NOISE, d_noise)):
@@ -143,23 +147,31 @@ def run_generate(
 
 @entry
 def pack(flat, pieces, packed):
-    """Add the flat weights to the packed ones: transposed for the way forward, as they are for the way back, padded."""
+    """Add the flat weights to the packed ones: transposed for the way forward, as they are for the way back.
+
+    Both in panels (see tiles), padded.
+    """
+    lane = VECTOR_BYTES // packed.itemsize
     for i in range(len(pieces)):
         place, total, start, depth, blocks, n, padded, turn, ahead, width, back, deep = pieces[i]
         for block in range(blocks):
             for r in range(n):
                 row = flat[place + ((block + turn) % blocks * n + r) * total + start :]
                 out = block * padded + r
+                c, size = panel_around(out, width, lane)
                 for k in range(depth):
-                    packed[ahead + k * width + out] += row[k]
-                if back >= 0:
-                    for k in range(depth):
-                        packed[back + out * deep + k] = row[k]
+                    packed[ahead + c * depth + k * size + out - c] += row[k]
+                c = 0
+                while back >= 0 and c < deep:
+                    size = panel(c, deep, lane)
+                    for k in range(c, min(c + size, depth)):
+                        packed[back + c * width + out * size + k - c] = row[k]
+                    c += size
 
 
 @entry
 def unpack(d_packed, pieces, d_flat):
-    """Read the flat weights' gradients from those of the packed ones."""
+    """Read the flat weights' gradients from those of the packed ones, which are not in panels."""
     for i in range(len(pieces)):
         place, total, start, depth, blocks, n, padded, turn, ahead, width, _, _ = pieces[i]
         for block in range(blocks):

@@ -15,7 +15,7 @@ from vrnn.engine.cells import cell_backward, cell_forward
 from vrnn.engine.classes import draw_classes, gumbel, highest_classes, log_softmax, log_softmax_backward
 from vrnn.engine.compiled import inner
 from vrnn.engine.mathematics import exp, sigmoid, softplus, tanh
-from vrnn.engine.tiles import ROWS, VECTOR_BYTES, product
+from vrnn.engine.tiles import ROWS, VECTOR_BYTES, product, to_panels
 
 # An instruction: the code, then what it needs. Columns are of the tape, places are in the packed weights.
 (
@@ -47,9 +47,9 @@ def forward(program, tape, width, first, count, batch, weights):
         if code == PRODUCT:
             y, x = start + column, start + b
             if bias < 0:
-                product(tape, y, width, tape, y, width, tape, x, width, 1, weights, a, size, count, c, size)
+                product(tape, y, width, tape, y, width, tape, x, width, 1, weights, a, count, c, size)
             else:
-                product(tape, y, width, weights, bias, 0, tape, x, width, 1, weights, a, size, count, c, size)
+                product(tape, y, width, weights, bias, 0, tape, x, width, 1, weights, a, count, c, size)
             continue
         n = np.uintp(size)
         for row in range(start, start + count * width, width):
@@ -84,7 +84,7 @@ def backward(program, tape, grads, width, first, first_grad, count, batch, weigh
         start, back, ahead = first * width, first_grad * width, batch * width
         if code == PRODUCT:
             y, x = back + b, back + column
-            product(grads, y, width, grads, y, width, grads, x, width, 1, weights, d, e, count, size, e)
+            product(grads, y, width, grads, y, width, grads, x, width, 1, weights, d, count, size, e)
         elif code not in (BIAS, HIGHEST):
             n = np.uintp(size)
             for r in range(0, count * width, width):
@@ -115,15 +115,16 @@ def backward(program, tape, grads, width, first, first_grad, count, batch, weigh
 
 
 @inner
-def weight_gradients(program, tape, grads, width, first, first_grad, count, d_weights):
-    """Add the block's share to the gradients of the packed weights."""
+def weight_gradients(program, tape, grads, width, first, first_grad, count, d_weights, panels):
+    """Add the block's share to the gradients of the packed weights, which are not in panels. panels: room for a column."""
     for i in range(len(program)):
         code, column, size, a, b, c, _, _, bias = program[i]
         start = first_grad * width + column
         if code == PRODUCT:
             rows = (c + ROWS - 1) // ROWS * ROWS  # whole tiles: the packed weights hold that many
             x = first * width + b
-            product(d_weights, a, size, d_weights, a, size, tape, x, 1, width, grads, start, width, rows, count, size)
+            to_panels(grads, start, width, count, size, panels)
+            product(d_weights, a, size, d_weights, a, size, tape, x, 1, width, panels, 0, rows, count, size)
         if code == BIAS or (code == PRODUCT and bias >= 0):
             place = np.uintp(a if code == BIAS else bias)
             for row in range(start, start + count * width, width):

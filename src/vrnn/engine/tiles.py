@@ -1,7 +1,10 @@
 """The matrix product of the kernels: y = b + x w for matrices that lie anywhere inside flat arrays.
 
-A tile of y, four rows by up to four vectors or eight by one, stays in registers while the products are summed. numba's own
-loops cannot say so: `tile` writes the instructions through numba's code builder.
+A tile of y, a few rows by a few vectors, stays in registers while the products are summed. numba's own loops cannot say so:
+`tile` writes the instructions through numba's code builder.
+
+w stands in panels: as many columns as a tile is wide, the panel's rows one after another. So a tile reads its part of w from
+beginning to end, where rows of the whole matrix would lie pages apart.
 """
 
 # mypy: allow-untyped-defs, no-check-untyped-defs
@@ -12,6 +15,7 @@ from itertools import product as pairs
 from typing import Any
 
 import llvmlite.binding as llvm  # type: ignore[import-untyped]
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -22,9 +26,7 @@ from vrnn.engine.compiled import inner
 _FEATURES = llvm.get_host_cpu_features()
 VECTOR_BYTES = 64 if _FEATURES.get("avx512f") else 32 if _FEATURES.get("avx2") else 16
 ROWS = 4
-WIDEST = (
-    2 if VECTOR_BYTES == 32 else 4
-)  # of AVX2's 16 registers, four rows of two vectors leave enough free; others have 32
+WIDEST = 2 if VECTOR_BYTES == 32 else 4  # of AVX2's 16 registers six rows of two vectors take 12; others have 32
 
 
 def lanes(itemsize: int) -> int:
@@ -115,25 +117,57 @@ def _spread(builder: Any, number: Any, vector: Any) -> Any:
     return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(index, vector.count), [0] * vector.count))
 
 
-four_by_four, four_by_two, eight_by_one, four_by_one = tile(4, 4), tile(4, 2), tile(8, 1), tile(4, 1, chains=2)
+four_by_four, six_by_two, four_by_two = tile(4, 4), tile(6, 2), tile(4, 2)
+eight_by_one, four_by_one = tile(8, 1), tile(4, 1, chains=2)
 one_by_four, one_by_two, one_by_one = tile(1, 4, chains=2), tile(1, 2, chains=4), tile(1, 1, chains=4)
 
 
 @inner
-def product(y, y0, ys, b, b0, bs, x, x0, xs, xk, w, w0, ws, rows, depth, width):
+def panel(column, width, lane):
+    """How many columns the panel that begins at this column has."""
+    left = (width - column) // lane
+    return lane * (WIDEST if left >= WIDEST else 2 if left >= 2 else 1)
+
+
+@inner
+def panel_around(column, width, lane):
+    """Where the panel begins that has this column, and how many it has."""
+    c = 0
+    while c + panel(c, width, lane) <= column:
+        c += panel(c, width, lane)
+    return c, panel(c, width, lane)
+
+
+@inner
+def to_panels(w, w0, ws, depth, width, panels):
+    """Copy w (depth, width), its rows ws apart, to the beginning of `panels`."""
+    lane = VECTOR_BYTES // w.itemsize
+    c = 0
+    while c < width:
+        size = panel(c, width, lane)
+        for k in range(depth):
+            source, target = np.uintp(w0 + k * ws + c), np.uintp(c * depth + k * size)
+            for j in range(np.uintp(size)):
+                panels[target + j] = w[source + j]
+        c += size
+
+
+@inner
+def product(y, y0, ys, b, b0, bs, x, x0, xs, xk, w, w0, rows, depth, width):
     """y = b + x w: y and b (rows, width), x (rows, depth), w (depth, width); width a multiple of `lanes`.
 
-    In each flat array element (i, j) stands at y0 + i ys + j, b0 + i bs + j, x0 + i xs + j xk, w0 + i ws + j.
+    In each flat array element (i, j) stands at y0 + i ys + j, b0 + i bs + j, x0 + i xs + j xk; w, in panels, begins at w0.
     """
     lane = VECTOR_BYTES // y.itemsize
     c = 0
     while c < width:
-        left = (width - c) // lane
-        vectors = 4 if left >= 4 and WIDEST == 4 else 2 if left >= 2 else 1
+        ws = panel(c, width, lane)
+        vectors = ws // lane
+        wc = w0 + c * depth
         r = 0
         while r < rows:
             left = rows - r
-            yr, br, xr, wc = y0 + r * ys + c, b0 + r * bs + c, x0 + r * xs, w0 + c
+            yr, br, xr = y0 + r * ys + c, b0 + r * bs + c, x0 + r * xs
             if left < ROWS:
                 if vectors == 4:
                     one_by_four(y, yr, ys, b, br, bs, x, xr, xs, xk, w, wc, ws, depth)
@@ -142,9 +176,12 @@ def product(y, y0, ys, b, b0, bs, x, x0, xs, xk, w, w0, ws, rows, depth, width):
                 else:
                     one_by_one(y, yr, ys, b, br, bs, x, xr, xs, xk, w, wc, ws, depth)
                 r += 1
-            elif vectors == 1 and left >= 2 * ROWS:
+            elif vectors == 1 and left >= 8:
                 eight_by_one(y, yr, ys, b, br, bs, x, xr, xs, xk, w, wc, ws, depth)
-                r += 2 * ROWS
+                r += 8
+            elif vectors == 2 and (left >= 10 or left == 6):  # of 8 rows, two fours: no single ones are left over
+                six_by_two(y, yr, ys, b, br, bs, x, xr, xs, xk, w, wc, ws, depth)
+                r += 6
             else:
                 if vectors == 4:
                     four_by_four(y, yr, ys, b, br, bs, x, xr, xs, xk, w, wc, ws, depth)
@@ -153,4 +190,4 @@ def product(y, y0, ys, b, b0, bs, x, x0, xs, xk, w, w0, ws, rows, depth, width):
                 else:
                     four_by_one(y, yr, ys, b, br, bs, x, xr, xs, xk, w, wc, ws, depth)
                 r += ROWS
-        c += vectors * lane
+        c += ws
