@@ -6,8 +6,10 @@
     python scripts/benchmark.py --curves        cost and memory over T, B and h, too, with plots
 
 Writes outputs/benchmark.json, a list of objects, and prints it as a table. A training step is forward, loss, backward and fused
-Adam. `reference_over_this` is the median of the ratios of neighbours in time: what disturbs one disturbs the other. `nn.GRU` is
-a forward and backward pass of the recurrence alone, with no VAE around it.
+Adam. `reference_over_this` is the median of the ratios of neighbours in time: what disturbs one disturbs the other;
+`plain_over_this` likewise (null for generation). `reference` is this project's engine in torch operators, which keeps out of
+the loop over time what need not be in it; `plain loop` is a VRNN as it is mostly written, all six networks called at each step.
+`nn.GRU` is a forward and backward pass of the recurrence alone, with no VAE around it.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ from torch import nn
 
 from vrnn.engine.threads import set_threads
 from vrnn.networks import GRU, LSTM, MTRNN, VRNN, Elman, Frame
+from vrnn.networks.vrnn import Inference
 from vrnn.objective import BernoulliLikelihood, LinearW, Terms
+from vrnn.objective.latents import stacked
 from vrnn.training.adam import FlatAdam
 
 OUTPUTS = Path(__file__).resolve().parent.parent / "outputs"
@@ -74,21 +78,61 @@ def task(workload: Workload, candidate: str) -> Callable[[], object]:
         gru = nn.GRU(vrnn.recurrence.in_dim, vrnn.h_dim)
         series = torch.randn(w.steps, w.batch, vrnn.recurrence.in_dim, requires_grad=True)
         return lambda: gru(series)[0].sum().backward()
-    vrnn.engine = candidate  # type: ignore[assignment]
+    vrnn.engine = "reference" if candidate == "plain loop" else candidate  # type: ignore[assignment]
     if w.generate:
         return lambda: vrnn.generate(w.batch, w.steps)
     x = 0.1 * torch.randn(w.steps, w.batch, vrnn.x_dim).cumsum(0)
     if isinstance(vrnn.likelihood, BernoulliLikelihood):
         x = (x > 0).to(x)
-    return training_step(vrnn, x)
+    if candidate != "plain loop":
+        return training_step(vrnn, lambda: vrnn.infer(x), x)
+    check_plain_loop(vrnn, x[:3])
+    return training_step(vrnn, lambda: plain_loop(vrnn, x), x)
 
 
-def training_step(vrnn: VRNN, x: torch.Tensor) -> Callable[[], object]:
+class Run(NamedTuple):
+    """What the loss looks at: q, p and decoder as in an Inference."""
+
+    q: tuple[torch.Tensor, ...]
+    p: tuple[torch.Tensor, ...]
+    decoder: tuple[torch.Tensor, ...]
+
+
+def plain_loop(vrnn: VRNN, x: torch.Tensor) -> Run:
+    """Follow x (T, B, x_dim) as vrnn.infer does, calling all six networks at each step, as most public code does."""
+    state = vrnn.initial_state(x.shape[1])
+    memory, (last, before_last) = state.memory, state.history(x)
+    dists: list[list[Any]] = [[], []]
+    raws = []
+    for features, noise in zip(vrnn.frame.features(x, last), vrnn.latent.noise(*x.shape[:2], like=x), strict=True):
+        h = vrnn.recurrence.output(memory)
+        phi_x = vrnn.phi_x(features)
+        q, p = vrnn.encoder(torch.cat([phi_x, h], dim=-1)), vrnn.prior(h)
+        phi_z = vrnn.phi_z(vrnn.latent.sample(q, noise))
+        raws.append(vrnn.decoder(torch.cat([phi_z, h], dim=-1)))
+        memory = vrnn.recurrence(torch.cat([phi_x, phi_z], dim=-1), memory)
+        for values, value in zip(dists, (q, p), strict=True):
+            values.append(value)
+    decoder = vrnn.likelihood.read(torch.stack(raws), vrnn.frame.origin(last, before_last), vrnn.frame.scale)
+    return Run(stacked(dists[0]), stacked(dists[1]), decoder)
+
+
+def check_plain_loop(vrnn: VRNN, x: torch.Tensor) -> None:
+    """It must compute what the engines compute, from the same noise."""
+    runs = []
+    for infer in (vrnn.infer, lambda x: plain_loop(vrnn, x)):
+        torch.manual_seed(0)
+        run = infer(x)
+        runs.append([*run.q, *run.p, *run.decoder])
+    torch.testing.assert_close(*runs)
+
+
+def training_step(vrnn: VRNN, infer: Callable[[], Run | Inference], x: torch.Tensor) -> Callable[[], object]:
     """Return a step of plain PyTorch on x (T, B, x_dim): forward, loss, backward, Adam."""
     schedule, optimizer = LinearW(), FlatAdam(vrnn, lr=1e-3)
 
     def step() -> None:
-        run = vrnn.infer(x)
+        run = infer()
         terms = Terms(
             vrnn.likelihood.distortion(run.decoder, x),
             vrnn.latent.kl(run.q, run.p),
@@ -106,7 +150,7 @@ def compare(name: str, workload: Workload, threads: int, seconds: float) -> list
     """Time the candidates in turn, at least five rounds, for about so many seconds."""
     set_threads(threads)
     torch.set_num_threads(1)
-    candidates = ["reference", "native"] if workload.generate else ["reference", "native", "nn.GRU"]
+    candidates = ["reference", "native"] if workload.generate else ["reference", "native", "plain loop", "nn.GRU"]
     tasks = {candidate: task(workload, candidate) for candidate in candidates}
     times: dict[str, list[float]] = {candidate: [] for candidate in candidates}
     for run in tasks.values():
@@ -116,7 +160,11 @@ def compare(name: str, workload: Workload, threads: int, seconds: float) -> list
     while len(times["native"]) < 5 or time.perf_counter() < end:
         for candidate, run in tasks.items():
             times[candidate].append(milliseconds(run))
-    ratios = {c: [r / t for r, t in zip(times["reference"], times[c], strict=True)] for c in candidates}
+
+    def over(base: str, candidate: str) -> float | None:
+        ratios = [b / t for b, t in zip(times.get(base, []), times[candidate], strict=base in times)]
+        return round(statistics.median(ratios), 3) if ratios else None
+
     return [
         {
             "workload": name,
@@ -125,7 +173,8 @@ def compare(name: str, workload: Workload, threads: int, seconds: float) -> list
             "threads": threads,
             "ms_median": round(statistics.median(times[candidate]), 3),
             "ms_min": round(min(times[candidate]), 3),
-            "reference_over_this": round(statistics.median(ratios[candidate]), 3),
+            "reference_over_this": over("reference", candidate),
+            "plain_over_this": over("plain loop", candidate),
             "peak_mb": peak_mb(workload, candidate, threads),
             "machine": machine(),
         }
@@ -213,8 +262,10 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
 def show(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Print rows of the table, and hand them on."""
     for row in rows:
+        plain = row["plain_over_this"]
         print("{workload:12} {recurrence:6} {candidate:10} {threads:7} {ms_median:10.2f} {ms_min:10.2f} "
-              "{reference_over_this:10.2f} {peak_mb:9.1f}".format(**row), flush=True)  # fmt: skip
+              "{reference_over_this:10.2f}".format(**row),
+              "         -" if plain is None else f"{plain:10.2f}", f"{row['peak_mb']:9.1f}", flush=True)  # fmt: skip
     return rows
 
 
@@ -230,7 +281,7 @@ def main() -> None:
     work += [(name, WORKLOADS[name]._replace(recurrence=r)) for name in ("W1", "W2") for r in RECURRENCES if r != "gru"]
     print(machine())
     print(f"{'workload':12} {'':6} {'candidate':10} {'threads':>7} {'median ms':>10} {'least ms':>10} "
-          f"{'ref / this':>10} {'peak MB':>9}")  # fmt: skip
+          f"{'ref / this':>10} {'plain / it':>10} {'peak MB':>9}")  # fmt: skip
     rows = []
     for threads in options.threads:
         for name, workload in work:
