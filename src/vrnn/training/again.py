@@ -30,6 +30,7 @@ def evaluate_again(run: Path, **given: Any) -> dict[str, Any]:
     Raises:
         ConfigError: no run there, or a number or a checkpoint that cannot be.
         FileNotFoundError: the run has no such checkpoint yet.
+        DamagedError: the checkpoint cannot be read.
     """
     settings = stored_settings(run)
     own = {**settings["evaluation"], "seed": settings["seed"]}
@@ -69,6 +70,7 @@ def generate_again(
     Raises:
         ConfigError: no run there, or an option that cannot be.
         FileNotFoundError: the run has no such checkpoint yet.
+        DamagedError: the checkpoint cannot be read.
         ValueError: an unreadable prefix, or one that holds several drawings.
     """
     check_choice("format", format, FORMATS)
