@@ -137,7 +137,7 @@ class GenerateConfig:
 
     run: str = MISSING
     n: int = 8
-    steps: int = 512
+    steps: int | None = None
     prefix: str | None = None
     format: str = "png"
     out: str | None = None

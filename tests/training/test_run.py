@@ -228,6 +228,8 @@ def test_digits_train_and_are_drawn(composed, tmp_path):
     images = np.load(drawn_in(tmp_path, ["png", "csv", "npz"])["npz"])["traces"]
     assert images.shape == (3, 8, 8)
     assert set(images.ravel()) <= {0.0, 1.0}
+    whole = generate_again(tmp_path, 1, None, None, "npz", str(tmp_path / "whole.npz"), True, "last", 0)
+    assert np.load(whole)["traces"].shape == (1, 8, 8)  # as many rows as the run's images have
     with pytest.raises(ValueError, match="write images as png, npz or csv"):
         drawn_in(tmp_path, ["svg"])
     with pytest.raises(ConfigError, match="this run's sequences are of the form image"):

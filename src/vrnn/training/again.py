@@ -55,7 +55,7 @@ def evaluate_again(run: Path, **given: Any) -> dict[str, Any]:
 def generate_again(
     run: Path,
     n: int,
-    steps: int,
+    steps: int | None,
     prefix: str | None,
     format: str,
     out: str | None,
@@ -63,7 +63,7 @@ def generate_again(
     checkpoint: str,
     seed: int,
 ) -> Path:
-    """Draw n traces of `steps` points from a run's prior into a file, and return its path.
+    """Draw n traces of `steps` points (None: as the run was evaluated) from a run's prior into a file, and return its path.
 
     prefix: a drawing, in the run's own coordinates, that every trace continues; it is not repeated in the file.
 
@@ -75,8 +75,9 @@ def generate_again(
     """
     check_choice("format", format, FORMATS)
     check_choice("checkpoint", checkpoint, CHECKPOINTS)
-    _check_least(n=(n, 1), steps=(steps, 1), seed=(seed, 0))
     settings = stored_settings(run)
+    steps = settings["evaluation"]["steps"] if steps is None else steps
+    _check_least(n=(n, 1), steps=(steps, 1), seed=(seed, 0))
     form = pattern_class(settings).form
     if prefix is not None and form != "plane":
         raise ConfigError(
