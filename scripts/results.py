@@ -69,8 +69,8 @@ STUDIES = {
     "recipes": Study(
         "Do our recipes learn what the blog's could not?",
         axis="experiment",
-        values=("eye", "circle_triangle_eight"),
-        scores=(*LEARNED, "kl_at_junctions_share"),
+        values=("eye", "eye_categorical", "circle_triangle_eight"),
+        scores=(*LEARNED, "kl_at_junctions_share", "kl_per_choice_nats"),
         sort="invalid_fraction",
     ),
     "models": Study(
@@ -90,7 +90,7 @@ STUDIES = {
         fixed=("experiment=paper_vrnn_gauss",),
         scores=ON_EYE,
         sort="invalid_fraction",
-        short=("training.steps=2000",),
+        short=("training.steps=1200",),
     ),
     "latents": Study(
         "Which kind of z makes the choice, under a Gaussian hardly wider than the hand's noise?",
@@ -100,7 +100,7 @@ STUDIES = {
         fixed=("experiment=paper_vrnn_gauss", "likelihood.ceiling=0.04", "w_schedule.prior_at_once=true"),
         scores=ON_EYE,
         sort="invalid_fraction",
-        short=("training.steps=2000",),
+        short=("training.steps=1200",),
     ),
     "blog": Study(
         "What do the blog's experiments, its appendix and its earlier posts learn?",

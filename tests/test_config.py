@@ -140,6 +140,7 @@ def test_objects_that_cannot_be(composed, override, message):
         (["bound=fivo", "likelihood=mse"], "MSELikelihood trains on something else"),
         (["bound=fivo", "w_schedule=adaptive"], "AdaptiveW has none"),
         (["frame=predictive", "evaluation.particles=4"], "frame.predicts=next has no bound"),
+        (["frame=predictive", "data.gaps.share=0.1"], "frame.predicts=next cannot fill in missing points"),
     ],
 )
 def test_choices_that_contradict_each_other(composed, overrides, message):

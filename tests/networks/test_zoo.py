@@ -90,6 +90,10 @@ def test_a_predictive_decoder_is_held_against_the_next_point():
     assert vrnn.infer(x, mask=mask).mask.sum(0).tolist() == [5, 2]
     with pytest.raises(ValueError, match="relative_to=nothing"):
         Frame(predicts="next")
+    mask[2, 0] = False
+    for missing in (lambda: vrnn.infer(x, mask=mask), lambda: vrnn.impute(x, mask)):
+        with pytest.raises(ValueError, match=r"frame\.predicts=next cannot fill in missing points"):
+            missing()
 
 
 FRAMES = [

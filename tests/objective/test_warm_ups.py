@@ -19,6 +19,7 @@ TABLE = {
         CosineW(0.2, 0.9, steps=16, hold=5),
         lambda n: 0.9 + (0.2 - 0.9) * (1 + math.cos(math.pi * min(max(n - 5, 0), 16) / 16)) / 2,
     ),
+    "cosine, at once": (CosineW(0.2, 0.9, steps=0, hold=5), lambda n: 0.9 if n >= 5 else 0.2),
     "exponential": (
         ExponentialW(0.01, 0.5, steps=10, free_nats=0.0),
         lambda n: 0.5 - (0.5 - 0.01) * math.exp(-1 / 10) ** n,

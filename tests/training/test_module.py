@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from torch.distributions import Normal, kl_divergence
+from torch.distributions import Categorical, Normal, kl_divergence
 
 from vrnn.data import Batch
 from vrnn.networks import VRNN, Frame
@@ -16,7 +16,10 @@ from vrnn.objective import (
     AdaptiveW,
     BernoulliLikelihood,
     BivariateLikelihood,
+    CategoricalLatent,
     ConstantW,
+    GaussianCategoricalLatent,
+    GaussianLatent,
     GaussianLikelihood,
     GaussianMixtureLikelihood,
     LinearW,
@@ -278,3 +281,33 @@ def test_a_window_that_is_all_gap_costs_nothing(module):
     assert all(torch.isfinite(part).all() for part in module.carried[:3])
     following = batch(size=1, seed=2)._replace(start=hidden.start)
     assert math.isfinite(module.training_step(following, 2).item())
+
+
+BALANCED = {
+    "alone": lambda balance: CategoricalLatent(variables=2, classes=3, balance=balance),
+    "beside a Gaussian": lambda balance: GaussianCategoricalLatent(
+        GaussianLatent(4), CategoricalLatent(2, 3, balance=balance)
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BALANCED)
+def test_unused_classes_cost_the_loss(kind):
+    """balance (1 - w) KL(mean q || uniform), the mean over what is observed; nothing where nothing is."""
+    seen = batch()
+    seen.x[3:, 1], seen.mask[3:, 1] = math.nan, False
+    losses = []
+    for balance in (0.0, 5.0):
+        torch.manual_seed(0)
+        module = VRNNModule(VRNN(latent=BALANCED[kind](balance)), ConstantW(0.2), steps=100)
+        torch.manual_seed(1)
+        losses.append(module.training_step(seen, 0).detach())
+    torch.manual_seed(1)
+    probs = module.vrnn.infer(seen.x, mask=seen.mask).q[-1].detach().exp()[seen.mask]
+    uniform = torch.full((2, 3), 1 / 3)
+    cost = kl_divergence(Categorical(probs.mean(0)), Categorical(uniform)).sum()
+    assert cost > 1e-4
+    torch.testing.assert_close(losses[1] - losses[0], 5.0 * 0.8 * cost, rtol=1e-2, atol=1e-4)
+    hidden = without_points(batch(size=1), 0)
+    module.fill, module.carried = True, None
+    assert module.training_step(hidden, 1) == 0

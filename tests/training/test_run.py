@@ -14,9 +14,10 @@ from tensorboard.plugins.hparams import plugin_data_pb2
 
 from conftest import SMALL
 from handwriting import write_lines
-from vrnn.config import ConfigError
+from vrnn.config import ConfigError, check
 from vrnn.rundir import DamagedError
 from vrnn.training.again import evaluate_again, generate_again
+from vrnn.training.assembly import build_vrnn
 from vrnn.training.module import NonFiniteError
 from vrnn.training.report import SCALARS
 from vrnn.training.run import run
@@ -215,6 +216,20 @@ def test_a_drawing_trains_generates_and_continues(small, tmp_path):
 def drawn_in(directory, kinds):
     options = {"prefix": None, "out": None, "sample": True, "checkpoint": "last", "seed": 0}
     return {kind: generate_again(directory, 3, 8, format=kind, **options) for kind in kinds}
+
+
+def test_a_trained_model_draws_hard_classes(composed, tmp_path):
+    """The soft draws of gumbel_softmax are for training: what is drawn later is what an evaluation would draw."""
+    settings = check(composed(*SMALL, "latent=categorical", "latent.estimator=gumbel_softmax"))
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings))
+    (tmp_path / "checkpoints").mkdir()
+    torch.manual_seed(0)
+    vrnn = build_vrnn(settings).eval()
+    weights = {f"vrnn.{name}": value for name, value in vrnn.state_dict().items()}
+    torch.save({"state_dict": weights}, tmp_path / "checkpoints" / "last.ckpt")
+    drawn = np.load(drawn_in(tmp_path, ["npz"])["npz"])["traces"]
+    expected = vrnn.generate(3, 8, generator=torch.Generator().manual_seed(0))
+    np.testing.assert_allclose(drawn, expected.transpose(0, 1), rtol=1e-5)
 
 
 def test_digits_train_and_are_drawn(composed, tmp_path):

@@ -13,7 +13,7 @@ import numpy as np
 from vrnn.evaluation.comparison import SCORE, Group, cell, line, training_seconds
 
 RELATIONS = {"<": operator.lt, ">": operator.gt}
-NEITHER_BETTER = ("kl_nats_per_step", "kl_at_junctions_share")  # more of it, or less, is no merit
+NEITHER_BETTER = ("kl_nats_per_step", "kl_at_junctions_share", "kl_per_choice_nats")  # more of it, or less, is no merit
 
 Rows = Mapping[str, Group]  # {label: the runs of one setting}
 

@@ -17,6 +17,7 @@ class Frame(nn.Module):
       units of `scale` too, unless they have a ceiling.
     predicts: the decoder at step t speaks of "this" point, x_t, or of the "next", x_{t+1}: the loss of the blog's predictive
       variant, which is no bound on log p(x), since the posterior at t has not seen what is predicted.
+      Generation feeds either back as x_t: a pen that has learnt x_{t+1} goes about twice as fast.
     Before its first point the pen is at 0 and at rest: x_{-1} = 0, and x_{-2} = x_{-1}; after the first point x_0 it is at
     rest there, so no velocity is made up from the jump to it.
     """
@@ -44,6 +45,14 @@ class Frame(nn.Module):
             raise ValueError(f"frame.scale must be positive, but is {scale}.")
         self.inputs, self.difference_gain, self.relative_to, self.scale = inputs, difference_gain, relative_to, scale
         self.predicts = predicts
+
+    def check_gaps(self) -> None:
+        """Raise ValueError where the decoder at a missing point does not speak of that point."""
+        if self.predicts == "next":
+            raise ValueError(
+                "frame.predicts=next cannot fill in missing points: its decoder speaks of the point after. "
+                "Choose frame.predicts=this, or data.gaps.share=0."
+            )
 
     def n_features(self, x_dim: int) -> int:
         """How many numbers the networks see of a point."""

@@ -153,7 +153,7 @@ class VRNN(nn.Module):
         follows; what comes after a trace's last observed point is taken for its end. Say True where the trace goes on later.
 
         Raises:
-            ValueError: x is not (T, B, x_dim) with T >= 1, or the mask is not (T, B).
+            ValueError: x is not (T, B, x_dim) with T >= 1, or the mask is not (T, B); gaps in a predictive frame.
         """
         if x.dim() != 3 or x.shape[-1] != self.x_dim or not len(x):
             raise ValueError(f"x must have shape (T >= 1, B, x_dim = {self.x_dim}), but has {tuple(x.shape)}.")
@@ -163,6 +163,7 @@ class VRNN(nn.Module):
         x = where_observed(x, mask)
         state = state or self.initial_state(x.shape[1])
         if mask is not None and (fill or (fill is None and has_gaps(mask))):
+            self.frame.check_gaps()
             noise = Noise.draw(len(x), x.shape[1], self.latent, self.x_dim, like=x, generator=generator)
             run, x = reference.fill(self, x, mask, noise, state)
             last, before_last = state.history(x)

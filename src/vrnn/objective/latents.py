@@ -81,6 +81,10 @@ class Latent(nn.Module):
         """Return where the distribution lies, (…, z_dim): means, probabilities."""
         raise NotImplementedError
 
+    def unused(self, q: tuple[Tensor, ...], mask: Tensor | None) -> Tensor:
+        """Return what it costs, while w < 1, that q (T, B, …) leaves values of z unused, () in nats: here nothing."""
+        return q[0].new_zeros(())
+
     def kl_sides(self, q: D, p: D) -> tuple[Tensor, Tensor]:
         """Return KL(sg q || p) and KL(q || sg p), each as `kl`; sg stops the gradient."""
         return self.kl(detached(q), p), self.kl(q, detached(p))
@@ -231,11 +235,13 @@ class CategoricalLatent(Latent):
         return dist[0].exp().flatten(-2)
 
     def unused(self, q: tuple[Tensor, ...], mask: Tensor | None) -> Tensor:
-        """Return KL(mean of q over all steps and traces || uniform) in nats, summed over the variables: ()."""
+        """Return balance * KL(mean of q over all observed steps || uniform), summed over the variables; 0 without any step."""
+        if not self.balance:
+            return super().unused(q, mask)
         probs = q[0].exp()
         steps = probs.flatten(0, 1) if mask is None else probs[mask]
-        mean = total(steps.sum(0)) / total(steps.new_tensor(len(steps)))
-        return (mean * (mean.clamp(min=1e-12).log() + math.log(self.classes))).sum()
+        mean = total(steps.sum(0)) / total(steps.new_tensor(len(steps))).clamp(min=1)
+        return self.balance * (mean * (mean.clamp(min=1e-12).log() + math.log(self.classes))).sum()
 
     def _one_hot(self, chosen: Tensor, like: Tensor) -> Tensor:
         return nn.functional.one_hot(chosen, self.classes).to(like.dtype)
@@ -283,6 +289,10 @@ class GaussianCategoricalLatent(Latent):
         """The sum of both."""
         a, b = z.split([self.gaussian.z_dim, self.categorical.z_dim], dim=-1)
         return self.gaussian.log_prob(dist[:2], a) + self.categorical.log_prob(dist[2:], b)
+
+    def unused(self, q: tuple[Tensor, ...], mask: Tensor | None) -> Tensor:
+        """Of the classes; a Gaussian has none."""
+        return self.categorical.unused(q[2:], mask)
 
     def code(self, dist: tuple[Tensor, ...]) -> Tensor:
         """Means, then probabilities."""

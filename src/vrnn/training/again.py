@@ -83,7 +83,7 @@ def generate_again(
         raise ConfigError(
             f"prefix={prefix} is a drawing of points (x, y), but this run's sequences are of the form {form}."
         )
-    vrnn = build_vrnn(settings)
+    vrnn = build_vrnn(settings).eval()
     load_weights(vrnn, run / "checkpoints" / f"{checkpoint}.ckpt", prefix="vrnn.")
     begun = None if prefix is None else _one_drawing(prefix)
     generator = torch.Generator().manual_seed(seed)

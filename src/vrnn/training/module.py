@@ -15,7 +15,6 @@ from vrnn.engine.interface import State
 from vrnn.networks.particles import check_trainable, follow
 from vrnn.networks.vrnn import VRNN, Inference, joined
 from vrnn.objective.bounds import ELBO, Bound
-from vrnn.objective.latents import CategoricalLatent
 from vrnn.objective.reduction import mean_per_step, mean_per_trace
 from vrnn.objective.w_schedules import ConstantW, Terms, Weighted, WSchedule
 from vrnn.processes import gather, own_part, shared, sharing
@@ -55,6 +54,8 @@ class VRNNModule(LightningModule):
         super().__init__()
         if not vrnn.latent.groups and type(w_schedule) is not ConstantW:
             raise ValueError("latent=none leaves no KL to weigh: choose w_schedule=constant.")
+        if gaps:
+            vrnn.frame.check_gaps()
         self.bound = bound or ELBO()
         if not isinstance(self.bound, ELBO):
             check_trainable(vrnn)
@@ -110,9 +111,8 @@ class VRNNModule(LightningModule):
         kl = latent.kl(run.q, run.p)
         weighted = self.w_schedule.weigh(Terms(distortion, kl, lambda: latent.kl_sides(run.q, run.p), run.mask))
         weighted = weighted if loss is None else weighted._replace(loss=loss)
-        if isinstance(latent, CategoricalLatent) and latent.balance:
-            unused = latent.balance * (1 - weighted.w).clamp(min=0) * latent.unused(run.q, run.mask)
-            weighted = weighted._replace(loss=weighted.loss + unused)
+        unused = (1 - weighted.w).clamp(min=0) * latent.unused(run.q, run.mask)
+        weighted = weighted._replace(loss=weighted.loss + unused)
         if not torch.isfinite(weighted.loss):
             raise NonFiniteError(self._diagnosis("loss", weighted.loss.detach()))
         if self.log_due:

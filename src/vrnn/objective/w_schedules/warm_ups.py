@@ -142,7 +142,8 @@ class CosineW(WarmUp):
 
     def progress(self, n: Tensor) -> Tensor:
         """(1 - cos(pi (n - hold) / steps)) / 2, flat on both sides."""
-        return 0.5 - 0.5 * torch.cos(math.pi * elapsed((n - self.hold).clamp(min=0), self.steps).clamp(max=1.0))
+        begun = torch.where(n < self.hold, 0.0, elapsed(n - self.hold, self.steps))
+        return 0.5 - 0.5 * torch.cos(math.pi * begun.clamp(max=1.0))
 
 
 class ExponentialW(WarmUp):
