@@ -6,6 +6,7 @@ import hydra
 from omegaconf import DictConfig
 
 from vrnn.config import in_one_line, register
+from vrnn.rundir import DamagedError
 
 register()
 
@@ -17,7 +18,7 @@ def main(config: DictConfig) -> None:
         evaluate_again,  # after Hydra has read the command line: --help must not wait for torch
     )
 
-    with in_one_line():
+    with in_one_line(DamagedError):
         evaluate_again(Path(config.run), **{str(key): value for key, value in config.items() if key != "run"})
 
 

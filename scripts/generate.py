@@ -6,6 +6,7 @@ import hydra
 from omegaconf import DictConfig
 
 from vrnn.config import in_one_line, register
+from vrnn.rundir import DamagedError
 
 register()
 
@@ -18,7 +19,7 @@ def main(config: DictConfig) -> None:
     )
 
     options = {key: config[key] for key in ("n", "steps", "prefix", "format", "out", "sample", "checkpoint", "seed")}
-    with in_one_line(ValueError):
+    with in_one_line(ValueError, DamagedError):
         print(generate_again(Path(config.run), **options))
 
 

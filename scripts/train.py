@@ -9,7 +9,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from vrnn.config import in_one_line, register
-from vrnn.rundir import BusyError
+from vrnn.rundir import BusyError, DamagedError
 from vrnn.training import sweep
 from vrnn.training.outcome import finished, print_scores
 
@@ -29,7 +29,7 @@ def main(config: DictConfig) -> None:
         from vrnn.training.module import NonFiniteError  # only now: --help and a finished run need not wait for torch
         from vrnn.training.run import run
 
-        with in_one_line(BusyError, NonFiniteError):
+        with in_one_line(BusyError, DamagedError, NonFiniteError):
             scores = run(config, directory, asked)
     if scores:
         print_scores(scores, directory)

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from conftest import ROOT
 from handwriting import write_lines
@@ -81,6 +80,11 @@ def test_every_file_is_headed_by_commands_that_compose(file):
         ("evaluation.checkpoint=first", "evaluation.checkpoint must be one of last, best"),
         ("evaluation.particles=0", "evaluation.particles must be at least 1"),
         ("seed=-1", "seed must be at least 0"),
+        ("seed=4294967296", "seed must be at most 4294967295"),
+        ("optim.learning_rate=nan", "optim.learning_rate must be a finite number, but is nan"),
+        ("w_schedule.end=inf", "w_schedule.end must be a finite number, but is inf"),
+        ("model.phi_z=[]", r"model.phi_z must be the widths of one layer or more, as in \[64\], but is \[\]"),
+        ("model.decoder=[64,0]", r"model.decoder must be .* but is \[64, 0\]"),
         ("data.min_steps=2049", "data.min_steps must be at most data.steps = 2048, but is 2049"),
         ("data.min_steps=0", "data.min_steps must be at least 1"),
         ("data.gaps.share=1", r"data.gaps.share must be in \[0, 1\), so that some points are left, but is 1"),
@@ -108,6 +112,8 @@ def test_typos_and_wrong_types(composed, override):
         ("frame.scale=-1", "frame.scale must be positive"),
         ("dataset.automaton.transitions.wide={wide: 0.5}", "wide"),
         ("likelihood.floor=0", "likelihood.floor must be positive"),
+        ("model.std=relu", "model.std must be softplus or sigmoid, but is 'relu'"),
+        ("engine=fast", "engine must be one of auto, reference, native, but is 'fast'"),
         ("w_schedule.steps=-3", "w_schedule.steps must be"),
         ("+likelihood.wings=2", "wings"),
     ],
@@ -124,9 +130,10 @@ def test_objects_that_cannot_be(composed, override, message):
         (["likelihood=bernoulli"], "likelihood=bernoulli"),
         (["latent=none"], "no KL to weigh"),
         (["latent=none", "w_schedule=free_bits"], "no KL to weigh"),
-        (["recurrence=none"], "h_dim must be 0"),
+        (["recurrence=none"], "h_dim must be 0 .*architecture=vae"),
         (["latent=none", "w_schedule=constant", "recurrence=none", "model.h_dim=0"], "needs a memory"),
         (["frame=velocity", "+frame.predicts=next"], "relative_to=nothing"),
+        (["w_schedule=sigma_vae", "likelihood=mse"], "unexpected keyword argument 'sigma' .*another choice did"),
         (["latent=categorical", "w_schedule=sigma_vae"], "latent.estimator=exact"),
         (["likelihood=pen"], "x_dim = 3"),
         (["bound=iwae", "bound.particles=0"], "particles K >= 1, but got 0"),
@@ -150,14 +157,14 @@ def test_choices_that_contradict_each_other(composed, overrides, message):
 
 
 def test_a_missing_file_of_traces_is_named(composed):
-    with pytest.raises((ConfigError, OmegaConfBaseException), match=r"dataset\.files"):
+    with pytest.raises(ConfigError, match=r"dataset\.files must be given"):
         check(composed("dataset=traces"))
     with pytest.raises(ConfigError, match=r"nowhere\.npy"):
         assemble(check(composed("dataset=traces", "dataset.files=[nowhere.npy]")))
 
 
 def test_a_directory_of_handwriting_must_be_given_and_hold_some(composed, tmp_path):
-    with pytest.raises((ConfigError, OmegaConfBaseException), match=r"dataset\.directory"):
+    with pytest.raises(ConfigError, match=r"dataset\.directory must be given"):
         check(composed("dataset=iam"))
     with pytest.raises(ConfigError, match=r"expected three \*\.xml files or more"):
         assemble(check(composed("dataset=iam", f"dataset.directory={tmp_path}")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -136,7 +137,7 @@ class GenerateConfig:
 
     run: str = MISSING
     n: int = 8
-    steps: int = 512
+    steps: int | None = None
     prefix: str | None = None
     format: str = "png"
     out: str | None = None
@@ -206,6 +207,8 @@ MINIMA = {
     "evaluation.particles": 1,
     "seed": 0,
 }
+WIDTHS = ("phi_x", "phi_z", "prior", "encoder", "decoder")
+MOST_SEED = 2**32 - 1  # numpy's
 
 
 def register() -> None:
@@ -238,12 +241,20 @@ def check(config: DictConfig) -> dict[str, Any]:
     """Resolve a run's configuration to plain containers, its ranges checked.
 
     Raises:
-        ConfigError: a number out of its range; the message names the key, what was expected and what came.
+        ConfigError: something missing, or a number out of its range; the message names the key, what was expected and came.
     """
+    if missing := sorted(OmegaConf.missing_keys(config)):
+        raise ConfigError(f"{' and '.join(missing)} must be given, as in {missing[0]}=…")
     for key, least in MINIMA.items():
         value = OmegaConf.select(config, key)
         if value is not None and value < least:
             raise ConfigError(f"{key} must be at least {least}, but is {value}.")
+    if config.seed > MOST_SEED:
+        raise ConfigError(f"seed must be at most {MOST_SEED}, but is {config.seed}.")
+    for name in WIDTHS:
+        widths = config.model[name]
+        if not widths or min(widths) < 1:
+            raise ConfigError(f"model.{name} must be the widths of one layer or more, as in [64], but is {widths}.")
     for key, positive in (("optim.learning_rate", config.optim.learning_rate), ("optim.clip", config.optim.clip)):
         if positive is not None and positive <= 0:
             raise ConfigError(f"{key} must be positive, but is {positive}.")
@@ -258,9 +269,13 @@ def check(config: DictConfig) -> dict[str, Any]:
             f"data.gaps.share must be in [0, 1), so that some points are left, but is {config.data.gaps.share}."
         )
     check_choice("evaluation.checkpoint", config.evaluation.checkpoint, ("last", "best"))
-    resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    resolved = OmegaConf.to_container(config, resolve=True)
     assert isinstance(resolved, dict)
-    return {str(key): value for key, value in resolved.items()}
+    settings = {str(key): value for key, value in resolved.items()}
+    for key, value in flat(settings).items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{key} must be a finite number, but is {value}.")
+    return settings
 
 
 def check_sweep(name: str | None) -> None:
@@ -296,7 +311,10 @@ def build(node: Mapping[str, Any], allow: list[str], **extra: Any) -> Any:
         return hydra.utils.instantiate(dict(node), **extra, _convert_="all")
     except hydra.errors.InstantiationException as error:
         cause = error.__cause__ or error
-        raise ConfigError(f"{node.get('_target_')}: {cause}") from error
+        hint = ""
+        if "unexpected keyword argument" in str(cause):
+            hint = " (if you did not ask for it: another choice did, which goes with another class here)"
+        raise ConfigError(f"{node.get('_target_')}: {cause}{hint}") from error
 
 
 def _targets(node: Any) -> Iterator[str]:

@@ -21,6 +21,10 @@ class BusyError(RuntimeError):
     """Another process is at work on this run."""
 
 
+class DamagedError(RuntimeError):
+    """A file of a run cannot be read."""
+
+
 @contextmanager
 def holding(directory: Path) -> Iterator[None]:
     """Hold a run's directory for this process alone.

@@ -62,7 +62,7 @@ def test_a_claim_holds_or_not_and_says_what_was_measured(rows):
     ]
 
 
-def test_a_claim_about_what_was_not_measured_does_not_hold(rows):
+def test_a_claim_about_what_was_not_measured_cannot_be_told(rows):
     for relation in "<>":
         claim = Claim("c.", "models", [Condition("c, cte", "invalid_fraction", relation, 0.2)])
-        assert "Does not hold" in claim.verdict(rows)
+        assert "Cannot be told" in claim.verdict(rows)

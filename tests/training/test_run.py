@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from pytorch_lightning import Callback
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from conftest import SMALL
 from handwriting import write_lines
 from vrnn.config import ConfigError, check
+from vrnn.rundir import DamagedError
 from vrnn.training.again import evaluate_again, generate_again
 from vrnn.training.assembly import build_vrnn
 from vrnn.training.module import NonFiniteError
@@ -122,6 +124,19 @@ def test_other_settings_in_the_same_directory_are_refused(small, tmp_path):
     assert "fresh=true" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("option", "cause"),
+    [
+        ("trainer.accelerator=quantum", "quantum"),
+        ("+trainer.turbo=true", "unexpected keyword argument 'turbo'"),
+        ("+trainer.max_steps=3", "multiple values for keyword argument 'max_steps'"),
+    ],
+)
+def test_options_lightning_refuses_are_an_error_of_the_configuration(small, tmp_path, option, cause):
+    with pytest.raises(ConfigError, match=f"Lightning's Trainer cannot be made of trainer = .*{cause}"):
+        run(small(option), tmp_path, bar=False)
+
+
 def test_fresh_starts_over_and_spares_what_is_not_the_run_s(small, tmp_path):
     first = run(small(), tmp_path)
     (tmp_path / "notes.txt").write_text("mine")
@@ -134,6 +149,30 @@ def test_fresh_starts_over_and_spares_what_is_not_the_run_s(small, tmp_path):
 def test_a_run_is_a_function_of_its_config(small, tmp_path):
     one, same = (run(small("seed=5"), tmp_path / name) for name in ("one", "same"))
     assert one == same
+
+
+def test_a_checkpoint_that_cannot_be_read_is_named(finished, small, tmp_path):
+    last = tmp_path / "checkpoints" / "last.ckpt"
+    last.parent.mkdir()
+    for content in (b"", b"garbage", (finished[0] / "checkpoints" / "last.ckpt").read_bytes()[:5000]):
+        last.write_bytes(content)
+        with pytest.raises(DamagedError, match=r"last.ckpt cannot be read as a checkpoint: .*fresh=true"):
+            run(small(), tmp_path, bar=False)
+
+
+def test_the_bar_knows_the_last_step_after_a_resume_too(small, tmp_path, capsys):
+    class Stop(Callback):
+        def on_train_batch_end(self, trainer, *_):
+            if trainer.global_step == 9:
+                raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        run(small(), tmp_path, more=[Stop()])
+    capsys.readouterr()
+    run(small(), tmp_path)
+    shown = capsys.readouterr().out
+    assert "| 12/12 [" in shown
+    assert "Validation" not in shown
 
 
 def test_divergence_stops_the_run_and_keeps_the_last_good_checkpoint(small, tmp_path):
@@ -204,6 +243,8 @@ def test_digits_train_and_are_drawn(composed, tmp_path):
     images = np.load(drawn_in(tmp_path, ["png", "csv", "npz"])["npz"])["traces"]
     assert images.shape == (3, 8, 8)
     assert set(images.ravel()) <= {0.0, 1.0}
+    whole = generate_again(tmp_path, 1, None, None, "npz", str(tmp_path / "whole.npz"), True, "last", 0)
+    assert np.load(whole)["traces"].shape == (1, 8, 8)  # as many rows as the run's images have
     with pytest.raises(ValueError, match="write images as png, npz or csv"):
         drawn_in(tmp_path, ["svg"])
     with pytest.raises(ConfigError, match="this run's sequences are of the form image"):

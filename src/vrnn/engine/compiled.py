@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numba import njit, types
+from numba.core import event
 from numba.extending import overload
+
+logger = logging.getLogger(__name__)
 
 # contract lets a product and a sum become one instruction; NaN and infinity keep their meaning, and sums their order.
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
@@ -32,6 +36,24 @@ def entry(function: Callable[..., Any]) -> Callable[..., Any]:
         return njit(cache=True, **OPTIONS)(function)
     except RuntimeError:  # there is no directory it may write a cache to
         return njit(**OPTIONS)(function)
+
+
+class Announcement(event.Listener):
+    """Says once that kernels are being compiled, which numba reports only where its cache does not have them."""
+
+    said = False
+
+    def on_start(self, event: event.Event) -> None:
+        """A compilation begins."""
+        if not self.said:
+            self.said = True
+            logger.info("The kernels are being compiled, which takes up to a minute; later runs find them in a cache.")
+
+    def on_end(self, event: event.Event) -> None:
+        """One has ended: there is nothing to say."""
+
+
+event.register("numba:compile", Announcement())
 
 
 def by_precision(make: Callable[[type], Callable[..., Any]]) -> Callable[..., Any]:

@@ -13,7 +13,7 @@ import numpy as np
 from vrnn.evaluation.comparison import SCORE, Group, cell, line, training_seconds
 
 RELATIONS = {"<": operator.lt, ">": operator.gt}
-NEITHER_BETTER = ("kl_nats_per_step", "kl_at_junctions_share")  # more of it, or less, is no merit
+NEITHER_BETTER = ("kl_nats_per_step", "kl_at_junctions_share", "kl_per_choice_nats")  # more of it, or less, is no merit
 
 Rows = Mapping[str, Group]  # {label: the runs of one setting}
 
@@ -45,17 +45,19 @@ class Claim:
 
     def verdict(self, rows: Rows) -> str:
         """The sentence, whether it holds, and what was measured."""
+        measured_all = not any(math.isnan(rows[row].mean[score]) for row, score in self._told(beside=False))
         holds = all(_satisfied(condition, rows) for condition in self.conditions)
+        verdict = ("Holds" if holds else "Does not hold") if measured_all else "Cannot be told"
         measured = "; ".join(
             f"{row}: {score.replace('_', ' ')} {cell(rows[row], score)}" for row, score in self._told()
         )
-        return f"{self.text} **{'Holds' if holds else 'Does not hold'}.** {measured}."
+        return f"{self.text} **{verdict}.** {measured}."
 
-    def _told(self) -> Iterator[tuple[str, str]]:
+    def _told(self, beside: bool = True) -> Iterator[tuple[str, str]]:
         told: dict[tuple[str, str], None] = {}
         for row, score, _, bound in self.conditions:
             told |= {(row, score): None} | ({(bound, score): None} if isinstance(bound, str) else {})
-        yield from told | dict.fromkeys(self.beside)
+        yield from told | dict.fromkeys(self.beside if beside else ())
 
 
 def _satisfied(condition: Condition, rows: Rows) -> bool:

@@ -87,7 +87,7 @@ class VRNN(nn.Module):
         if x_dim < 1 or h_dim < 0:
             raise ValueError(f"x_dim must be at least 1 and h_dim at least 0, but they are {x_dim} and {h_dim}.")
         if engine not in ENGINES:
-            raise ValueError(f"model.engine must be one of {[*ENGINES]}, but is {engine!r}.")
+            raise ValueError(f"engine must be one of {', '.join(ENGINES)}, but is {engine!r}.")
         self.x_dim, self.h_dim = x_dim, h_dim
         self.engine: EngineName = engine
         self.latent = latent or GaussianLatent(z_dim, std, std_floor)
@@ -286,7 +286,10 @@ def check_memory(h_dim: int, z_dim: int, recurrence: Any, prior_network: Any) ->
     recurrence, prior_network = (getattr(made, "func", made) for made in (recurrence, prior_network))
     without = recurrence is NoRecurrence
     if without != (h_dim == 0):
-        raise ValueError(f"h_dim must be 0 with recurrence=none and at least 1 with any other, but is {h_dim}.")
+        raise ValueError(
+            f"model.h_dim must be 0 with recurrence=none and at least 1 with any other, but is {h_dim}. "
+            "architecture=vae sets what a model without memory wants."
+        )
     if without and not z_dim:
         raise ValueError("A model needs a memory or a latent variable: recurrence=none and latent=none leave neither.")
     if without and prior_network is not StandardPrior:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from vrnn.objective.distributions import Gaussian, gaussian_kl, gaussian_log_prob
 from vrnn.objective.likelihoods import Squash, positive
+from vrnn.objective.likelihoods.interface import SQUASHES
 from vrnn.processes import draw, total
 
 D = TypeVar("D", bound=tuple[Tensor, ...])
@@ -98,6 +99,8 @@ class GaussianLatent(Latent):
     def __init__(self, z_dim: int = 8, std: Squash = "softplus", floor: float = 1e-4):
         if z_dim < 1:
             raise ValueError(f"model.z_dim must be at least 1, but is {z_dim}; a model without z has latent=none.")
+        if std not in SQUASHES:
+            raise ValueError(f"model.std must be {' or '.join(SQUASHES)}, but is {std!r}.")
         if floor <= 0:
             raise ValueError(f"model.std_floor must be positive, but is {floor}.")
         super().__init__(z_dim, groups=z_dim, n_outputs=2 * z_dim, n_noise=z_dim)

@@ -30,6 +30,7 @@ def evaluate_again(run: Path, **given: Any) -> dict[str, Any]:
     Raises:
         ConfigError: no run there, or a number or a checkpoint that cannot be.
         FileNotFoundError: the run has no such checkpoint yet.
+        DamagedError: the checkpoint cannot be read.
     """
     settings = stored_settings(run)
     own = {**settings["evaluation"], "seed": settings["seed"]}
@@ -54,7 +55,7 @@ def evaluate_again(run: Path, **given: Any) -> dict[str, Any]:
 def generate_again(
     run: Path,
     n: int,
-    steps: int,
+    steps: int | None,
     prefix: str | None,
     format: str,
     out: str | None,
@@ -62,19 +63,21 @@ def generate_again(
     checkpoint: str,
     seed: int,
 ) -> Path:
-    """Draw n traces of `steps` points from a run's prior into a file, and return its path.
+    """Draw n traces of `steps` points (None: as the run was evaluated) from a run's prior into a file, and return its path.
 
     prefix: a drawing, in the run's own coordinates, that every trace continues; it is not repeated in the file.
 
     Raises:
         ConfigError: no run there, or an option that cannot be.
         FileNotFoundError: the run has no such checkpoint yet.
+        DamagedError: the checkpoint cannot be read.
         ValueError: an unreadable prefix, or one that holds several drawings.
     """
     check_choice("format", format, FORMATS)
     check_choice("checkpoint", checkpoint, CHECKPOINTS)
-    _check_least(n=(n, 1), steps=(steps, 1), seed=(seed, 0))
     settings = stored_settings(run)
+    steps = settings["evaluation"]["steps"] if steps is None else steps
+    _check_least(n=(n, 1), steps=(steps, 1), seed=(seed, 0))
     form = pattern_class(settings).form
     if prefix is not None and form != "plane":
         raise ConfigError(

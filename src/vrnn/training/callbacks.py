@@ -89,11 +89,18 @@ class HyperParameters(Callback):
 class ProgressBar(TQDMProgressBar):
     """Lightning's bar over all steps, showing the bound and the KL in nats per step; validation, a second long, has none."""
 
+    def init_train_tqdm(self) -> Tqdm:
+        """A bar that also after a resume knows how far it is to the last step."""
+        bar = super().init_train_tqdm()
+        bar.total, bar.initial = self.trainer.max_steps, self.trainer.global_step
+        return bar
+
+    def on_train_epoch_start(self, *_: Any) -> None:
+        """The loader's stream is one epoch, whose number tells nothing."""
+
     def init_validation_tqdm(self) -> Tqdm:
         """A bar that is not shown."""
-        bar = super().init_validation_tqdm()
-        bar.disable = True
-        return bar
+        return Tqdm(disable=True)
 
     def get_metrics(
         self, trainer: Trainer, pl_module: LightningModule

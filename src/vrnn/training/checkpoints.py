@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import random
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from torch import Tensor
 
 from vrnn.processes import greatest
+from vrnn.rundir import DamagedError
 from vrnn.training.interruption import Interruption
 
 LAST, BEST = "last.ckpt", "best.ckpt"
@@ -126,8 +128,24 @@ def load_weights(module: torch.nn.Module, path: Path, prefix: str = "") -> None:
 
     Raises:
         FileNotFoundError: there is no such checkpoint.
+        DamagedError: it cannot be read.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist: train the run first, or name a run directory that has it.")
-    weights: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    weights: dict[str, Tensor] = load(path)["state_dict"]
     module.load_state_dict({name.removeprefix(prefix): w for name, w in weights.items() if name.startswith(prefix)})
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a checkpoint.
+
+    Raises:
+        DamagedError: the file is cut off, or something else than a checkpoint.
+    """
+    try:
+        checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, EOFError, OSError, RuntimeError) as error:
+        raise DamagedError(
+            f"{path} cannot be read as a checkpoint: put a copy in its place, or start over with fresh=true."
+        ) from error
+    return checkpoint

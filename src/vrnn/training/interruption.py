@@ -38,8 +38,10 @@ class Interruption:
         self.pending = number
         if not (self.training and first):
             self.exit_if_pending()
+        name = signal.Signals(number).name
         print(
-            f"\n{signal.Signals(number).name}: finishing this step and saving; again to stop at once.", file=sys.stderr
+            f"\n{name}: finishing this step and saving, so that the same command goes on; again to stop at once.",
+            file=sys.stderr,
         )
 
     def exit_if_pending(self) -> None:

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 import yaml
 from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
 from pytorch_lightning import Callback, Trainer
@@ -32,7 +32,7 @@ from vrnn.rundir import CONFIG, DONE, SAMPLE, SCORES, holding, recording_failure
 from vrnn.training.assembly import assemble, check_data
 from vrnn.training.board import project
 from vrnn.training.callbacks import Figures, HyperParameters, ProgressBar, Scalars
-from vrnn.training.checkpoints import LAST, AtomicCheckpointIO, RunCheckpoints, load_weights
+from vrnn.training.checkpoints import LAST, AtomicCheckpointIO, RunCheckpoints, load, load_weights
 from vrnn.training.interruption import Interruption
 from vrnn.training.measure import measure
 from vrnn.training.module import VRNNModule
@@ -58,6 +58,7 @@ def run(
     Raises:
         ConfigError: the configuration cannot be run, or the directory holds a run of another one.
         BusyError: another process is at work in this directory.
+        DamagedError: the checkpoint to go on from cannot be read.
         NonFiniteError: the loss or a gradient became NaN or infinite.
     """
     check_processes(config)
@@ -150,12 +151,12 @@ def train(
     """Fit to the last step, from the last checkpoint if there is one; return the logger for what comes after."""
     pace = settings["training"] | {"val_every": min(settings["training"]["val_every"], settings["training"]["steps"])}
     last = directory / "checkpoints" / LAST
-    resume = torch.load(last, map_location="cpu", weights_only=True)["global_step"] if last.exists() else None
+    resume = load(last)["global_step"] if last.exists() else None
     board = TensorBoardLogger(directory, name="", version="", default_hp_metric=False, purge_step=resume and resume + 1)
     picture = PICTURES[data.pattern.form]
     shown = TraceSet(data.traces("val")[: picture.together])
-    trainer = Trainer(
-        **settings["trainer"],
+    trainer = make_trainer(
+        settings["trainer"],
         default_root_dir=directory,
         max_steps=pace["steps"],
         val_check_interval=pace["val_every"],
@@ -176,6 +177,18 @@ def train(
     with training(interruption):
         trainer.fit(module, datamodule=data, ckpt_path=last if resume is not None else None, weights_only=True)
     return board
+
+
+def make_trainer(options: Tree, **ours: Any) -> Trainer:
+    """Make Lightning's Trainer from the configuration's `trainer` and what a run itself decides.
+
+    Raises:
+        ConfigError: Lightning refuses the options: there is no such device here, or no such option.
+    """
+    try:
+        return Trainer(**options, **ours)
+    except (MisconfigurationException, ImportError, TypeError, ValueError) as error:
+        raise ConfigError(f"Lightning's Trainer cannot be made of trainer = {options}: {error}") from error
 
 
 def columns(asked: Sequence[str], settings: Tree) -> Tree:
