@@ -120,7 +120,8 @@ def plain_loop(vrnn: VRNN, x: torch.Tensor) -> Run:
 def check_plain_loop(vrnn: VRNN, x: torch.Tensor) -> None:
     """It must compute what the engines compute, from the same noise."""
     runs = []
-    for infer in (vrnn.infer, lambda x: plain_loop(vrnn, x)):
+    both: list[Callable[[torch.Tensor], Run | Inference]] = [vrnn.infer, lambda x: plain_loop(vrnn, x)]
+    for infer in both:
         torch.manual_seed(0)
         run = infer(x)
         runs.append([*run.q, *run.p, *run.decoder])
