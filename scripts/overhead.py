@@ -61,7 +61,8 @@ def main() -> None:
         settings = check(compose("train", overrides=[*SETTINGS, *sys.argv[1:]]))
     _, module, data = assemble(settings)
     x = next(iter(data.train_dataloader())).x
-    turns = Turns(training_step(build_vrnn(settings), x))
+    twin = build_vrnn(settings)
+    turns = Turns(training_step(twin, lambda: twin.infer(x), x))
     shown = [HyperParameters(columns([], settings), []), ProgressBar(refresh_rate=settings["training"]["log_every"])]
     with tempfile.TemporaryDirectory() as directory, Interruption() as interruption:
         train(settings, Path(directory), module, data, interruption, [*shown, turns])
