@@ -314,7 +314,7 @@ def test_no_threads():
 
 
 def test_unknown_engine():
-    with pytest.raises(ValueError, match=r"model\.engine must be one of"):
+    with pytest.raises(ValueError, match=r"^engine must be one of"):
         VRNN(engine="fast")
 
 
