@@ -204,7 +204,15 @@ def section(name: str, study: Study, rows: Mapping[str, Group], full: bool) -> l
     )
     asked = " ".join([f"{study.axis}=…", *study.options(full)])
     figures = [f"![{name}](results/{name}.png)", "", f"![traces drawn](results/{name}_traces.png)", ""]
-    return [f"## {study.question}", "", f"`{asked}`", "", *table(rows, study.scores, "dataset"), "", *figures]
+    return [
+        f"## {study.question}",
+        "",
+        f"`{asked}`",
+        "",
+        *table(rows, study.scores, "dataset" if study.datasets else study.axis),
+        "",
+        *figures,
+    ]
 
 
 def write(seeds: Sequence[int], full: bool) -> None:
@@ -215,7 +223,7 @@ def write(seeds: Sequence[int], full: bool) -> None:
 Made by `make results{" ARGS=--full" if full else ""}`, seeds {", ".join(map(str, seeds))}. A cell is the mean over the seeds
 and, in brackets, its 95 % bootstrap interval, which for two seeds is their range. ELBO and KL in nats per step, held out;
 generated laps with every point sampled (the next-point networks of the earlier posts feed back means). seconds: training
-alone, beside another run. Bold: the best of its column.
+alone, beside other work, so it says little. Bold: the best of its column on its data set. Rows with fewer runs are not finished.
 
 ## What holds
 """
