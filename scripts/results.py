@@ -223,7 +223,7 @@ def write(seeds: Sequence[int], full: bool) -> None:
 Made by `make results{" ARGS=--full" if full else ""}`, seeds {", ".join(map(str, seeds))}. A cell is the mean over the seeds
 and, in brackets, its 95 % bootstrap interval, which for two seeds is their range. ELBO and KL in nats per step, held out;
 generated laps with every point sampled (the next-point networks of the earlier posts feed back means). seconds: training
-alone, beside other work, so it says little. Bold: the best of its column on its data set. Rows with fewer runs are not finished.
+alone, beside other work, so it says little. Bold: the best of its column on its data set. Fewer runs: not finished yet.
 
 ## What holds
 """
