@@ -33,7 +33,7 @@ benchmark: $(STAMP)  ## how fast the engines are, next to each other (leave the 
 	$(BIN)/python scripts/benchmark.py --threads 1 2 $(ARGS)
 
 test: $(STAMP)  ## every test
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n 2 $(ARGS)
 
 test-sweeps: $(STAMP)  ## the tests of sweeps, searches and torchrun, with many processes
 	$(BIN)/pytest -m sweeps

@@ -1,17 +1,23 @@
-"""Every YAML composes and builds; bad configurations are refused with a cure; a request names its directory."""
+"""Every YAML composes and trains; bad configurations are refused with a cure; a request names its directory."""
 
 import re
 import shlex
+from contextlib import nullcontext
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
+from torch.nn.utils import parameters_to_vector
 
 from conftest import ROOT
 from handwriting import write_lines
 from vrnn.config import ConfigError, build, check, differences, flat, register, run_name
 from vrnn.training.assembly import assemble, build_vrnn, check_data
+from vrnn.training.interruption import Interruption
+from vrnn.training.run import train
 
 GROUP_FILES = sorted(path.relative_to(ROOT / "conf") for path in (ROOT / "conf").glob("*/*.yaml"))
 GROUP_FILES = [file for file in GROUP_FILES if file.parts[0] != "search"]  # of scripts/search.py, not of a run
@@ -20,8 +26,19 @@ ALL_FILES = sorted((ROOT / "conf").rglob("*.yaml"))
 
 COMPANIONS = {  # what a choice wants beside it
     ("latent", "none"): ["w_schedule=constant"],
+    ("likelihood", "bernoulli"): ["dataset=digits"],
     ("recurrence", "none"): ["prior=standard", "model.h_dim=0"],
 }
+
+
+TWO_STEPS = [
+    *(
+        f"data.{name}"
+        for name in ("traces=4", "steps=64", "window=16", "batch_size=2", "val_traces=2", "eval_steps=32")
+    ),
+    *(f"training.{name}" for name in ("steps=2", "log_every=1", "val_every=2", "checkpoint_every=1", "figure_every=2")),
+]
+ELSEWHERE = [] if torch.cuda.is_available() else [Path("trainer/gpu.yaml")]  # what this machine must refuse
 
 
 @pytest.fixture
@@ -37,14 +54,24 @@ def lines(tmp_path):
 
 
 @pytest.mark.parametrize("file", GROUP_FILES, ids=str)
-def test_every_file_of_every_group_builds(composed, file, drawing, lines):
+def test_every_file_of_every_group_trains_two_steps(composed, file, drawing, lines, tmp_path):
     group, name = file.parts[0], file.stem
-    given = {"traces": [f"dataset.files=[{drawing}]"], "iam": [f"dataset.directory={lines}"]}
+    pen = [f"dataset.directory={lines}"]
+    given = {"traces": [f"dataset.files=[{drawing}]"], "iam": pen, "pen": ["dataset=iam", *pen]}
     extra = given.get(name, COMPANIONS.get((group, name), []))
-    settings = check(composed(f"{group}={name}", *extra))
+    settings = check(composed(f"{group}={name}", *extra, *TWO_STEPS))
     pattern, module, data = assemble(settings)
+    check_data(module, data)
     assert pattern is data.pattern
-    assert module.vrnn.h_dim == settings["model"]["h_dim"]
+    before = parameters_to_vector(module.vrnn.parameters()).detach().clone()
+    with Interruption() as interruption, pytest.raises(ConfigError) if file in ELSEWHERE else nullcontext():
+        train(settings, tmp_path, module, data, interruption, [])
+    if file in ELSEWHERE:
+        return
+    after = parameters_to_vector(module.vrnn.parameters())
+    assert torch.isfinite(after).all()
+    assert not torch.equal(after, before)
+    assert torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 2
 
 
 def commands(file):

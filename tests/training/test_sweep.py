@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 from sweeps import finished, runs, start, sweep
+from test_resume import assert_same_run
 
+from conftest import ROOT
 from vrnn.rundir import BusyError, failure, holding, recording_failure, state
 from vrnn.training.sweep import duration
 
@@ -122,6 +124,35 @@ def test_sigterm_ends_the_sweep_with_a_checkpoint_and_the_sender_s_code(tmp_path
     assert process.returncode == 128 + signal.SIGTERM
     assert "The same command again goes on with what is left." in output
     assert [state(run) for run in runs(tmp_path)] == ["interrupted"]
+
+
+@pytest.mark.timeout(1200)
+def test_the_state_of_every_w_schedule_survives_a_kill(tmp_path):
+    """The sweep over all of them, killed in the middle of each, ends where one that nobody killed ends."""
+    names = sorted(path.stem for path in (ROOT / "conf" / "w_schedule").glob("*.yaml"))
+    grid = f"w_schedule={','.join(names)}"
+    sweep(tmp_path / "undisturbed", grid, *CORES)
+    root, killed = tmp_path / "killed", set()
+    while len(killed) < len(names):
+        with start(root, grid) as process:
+            while not (half_way := {run for run in runs(root) if has_checkpoint(run) and not done(run)} - killed):
+                assert process.poll() is None, process.communicate()[0]
+                time.sleep(0.005)
+            process.send_signal(signal.SIGKILL)
+            process.communicate(timeout=60)
+        killed |= {run for run in half_way if not done(run)}  # one may have ended just before
+    sweep(root, grid, *CORES)
+    assert len(finished(root)) == len(names)
+    for run in runs(root):
+        assert_same_run(run, tmp_path / "undisturbed" / "s" / run.name)
+
+
+def has_checkpoint(run: Path) -> bool:
+    return (run / "checkpoints" / "last.ckpt").exists()
+
+
+def done(run: Path) -> bool:
+    return (run / "done").exists()
 
 
 def test_a_run_s_directory_tells_how_it_stands(tmp_path):

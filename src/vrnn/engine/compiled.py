@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 PRECISIONS = {types.float32: np.float32, types.float64: np.float64}
 
+# As arguments a literal 0 or 1 has a type of its own: numba would compile the called kernel once more for it.
+ZERO, ONE = np.int64(0), np.int64(1)
+
 INNER: dict[str, Any] = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # not called by Python
 inner: Any = njit(**INNER)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vrnn.engine.compiled import entry
+from vrnn.engine.compiled import ZERO, entry
 from vrnn.engine.drawing import draw_point, move_on, show_point
 from vrnn.engine.program import (
     FEATURES,
@@ -42,12 +42,12 @@ def run_forward(
     """
     features, noise, memory = inputs
     state = ports[STATE, 0]
-    load_state(memory, first, ports, states, n, batch, tape, 0, width)
+    load_state(memory, first, ports, states, n, batch, tape, ZERO, width)
     end = 0
     for start in range(0, steps, block):
         here = start * batch if keep else 0
         if not keep and start:
-            move_state(tape, end * width, 0, width, state, states * n, batch)
+            move_state(tape, end * width, ZERO, width, state, states * n, batch)
         taken = min(block, steps - start)
         end = here + taken * batch
         runs, rows = (1, taken * batch) if batch == total else (taken, batch)  # rows that lie together outside, too
@@ -98,19 +98,19 @@ def run_backward(
                 column, dim = ports[OUTPUTS + j]
                 if len(d_outputs[j]):
                     load(d_outputs[j], outside * dim, dim, rows, grads, row + column, width)
-        backward(after, tape, grads, width, here, 0, count, batch, weights)
+        backward(after, tape, grads, width, here, ZERO, count, batch, weights)
         for t in range(stop - 1, start - 1, -1):
             backward(step, tape, grads, width, t * batch, (t - start) * batch, batch, batch, weights)
-        backward(before, tape, grads, width, here, 0, count, batch, weights)
+        backward(before, tape, grads, width, here, ZERO, count, batch, weights)
         for program in (before, step, after):
-            weight_gradients(program, tape, grads, width, here, 0, count, d_weights, panels)
+            weight_gradients(program, tape, grads, width, here, ZERO, count, d_weights, panels)
         for i in range(runs):
             row, outside = i * batch * width, (start + i) * total + first
             for port, target in ((FEATURES, d_features), (NOISE, d_noise)):
                 column, dim = ports[port]
                 if len(target):
                     store(grads, row + column, width, dim, rows, target, outside * dim)
-        move_state(grads, 0, carried, width, state, states * n, batch)
+        move_state(grads, ZERO, carried, width, state, states * n, batch)
     store_state(grads, carried, ports, states, n, batch, d_memory, first, width)
 
 
@@ -127,11 +127,11 @@ def run_generate(
     noise_z, noise_x, uniform = noise
     memory, last, before_last = state
     x_dim = manner[0]
-    load_state(memory, first, ports, states, n, batch, tape, 0, width)
+    load_state(memory, first, ports, states, n, batch, tape, ZERO, width)
     for t in range(steps):
         column, dim = ports[NOISE]
         load(noise_z, (t * total + first) * dim, dim, batch, tape, column, width)
-        forward(think, tape, width, 0, batch, batch, weights)
+        forward(think, tape, width, ZERO, batch, batch, weights)
         for b in range(batch):
             row, trace = b * width, first + b
             here, there = trace * x_dim, (t * total + trace) * x_dim
@@ -140,9 +140,9 @@ def run_generate(
             draw_point(tape, row + ports[RAW, 0], x, last[here:], before_last[here:], eps, chance, manner, sizes)
             show_point(tape, row + ports[FEATURES, 0], x, last[here:], manner, sizes[3])
             move_on(x, last[here:], before_last[here:], fresh[trace] and t == 0, x_dim)
-        forward(act, tape, width, 0, batch, batch, weights)
-        move_state(tape, batch * width, 0, width, ports[STATE, 0], states * n, batch)
-    store_state(tape, 0, ports, states, n, batch, memory, first, width)
+        forward(act, tape, width, ZERO, batch, batch, weights)
+        move_state(tape, batch * width, ZERO, width, ports[STATE, 0], states * n, batch)
+    store_state(tape, ZERO, ports, states, n, batch, memory, first, width)
 
 
 @entry

@@ -13,7 +13,7 @@ import numpy as np
 
 from vrnn.engine.cells import cell_backward, cell_forward
 from vrnn.engine.classes import draw_classes, gumbel, highest_classes, log_softmax, log_softmax_backward
-from vrnn.engine.compiled import inner
+from vrnn.engine.compiled import ONE, ZERO, inner
 from vrnn.engine.mathematics import exp, sigmoid, softplus, tanh
 from vrnn.engine.tiles import ROWS, VECTOR_BYTES, product, to_panels
 
@@ -47,9 +47,9 @@ def forward(program, tape, width, first, count, batch, weights):
         if code == PRODUCT:
             y, x = start + column, start + b
             if bias < 0:
-                product(tape, y, width, tape, y, width, tape, x, width, 1, weights, a, count, c, size)
+                product(tape, y, width, tape, y, width, tape, x, width, ONE, weights, a, count, c, size)
             else:
-                product(tape, y, width, weights, bias, 0, tape, x, width, 1, weights, a, count, c, size)
+                product(tape, y, width, weights, bias, ZERO, tape, x, width, ONE, weights, a, count, c, size)
             continue
         n = np.uintp(size)
         for row in range(start, start + count * width, width):
@@ -84,7 +84,7 @@ def backward(program, tape, grads, width, first, first_grad, count, batch, weigh
         start, back, ahead = first * width, first_grad * width, batch * width
         if code == PRODUCT:
             y, x = back + b, back + column
-            product(grads, y, width, grads, y, width, grads, x, width, 1, weights, d, count, size, e)
+            product(grads, y, width, grads, y, width, grads, x, width, ONE, weights, d, count, size, e)
         elif code not in (BIAS, HIGHEST):
             n = np.uintp(size)
             for r in range(0, count * width, width):
@@ -124,7 +124,7 @@ def weight_gradients(program, tape, grads, width, first, first_grad, count, d_we
             rows = (c + ROWS - 1) // ROWS * ROWS  # whole tiles: the packed weights hold that many
             x = first * width + b
             to_panels(grads, start, width, count, size, panels)
-            product(d_weights, a, size, d_weights, a, size, tape, x, 1, width, panels, 0, rows, count, size)
+            product(d_weights, a, size, d_weights, a, size, tape, x, ONE, width, panels, ZERO, rows, count, size)
         if code == BIAS or (code == PRODUCT and bias >= 0):
             place = np.uintp(a if code == BIAS else bias)
             for row in range(start, start + count * width, width):
@@ -258,7 +258,7 @@ def load_state(memory, first, ports, states, n, batch, tape, start, width):
     for b in range(batch):
         for s in range(states):
             place = ((first + b) * states + s) * h_dim
-            load(memory, place, h_dim, 1, tape, start + b * width + column + s * n, width)
+            load(memory, place, h_dim, ONE, tape, start + b * width + column + s * n, width)
 
 
 @inner
@@ -268,7 +268,7 @@ def store_state(tape, start, ports, states, n, batch, memory, first, width):
     for b in range(batch):
         for s in range(states):
             place = ((first + b) * states + s) * h_dim
-            store(tape, start + b * width + column + s * n, width, h_dim, 1, memory, place)
+            store(tape, start + b * width + column + s * n, width, h_dim, ONE, memory, place)
 
 
 @inner
