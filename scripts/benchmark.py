@@ -2,14 +2,15 @@
 
     python scripts/benchmark.py                 every workload, about five minutes
     python scripts/benchmark.py --only W2 G1    those whose name begins so
-    python scripts/benchmark.py --threads 1 2   with one thread, then with two, in the native engine (torch keeps to one)
+    python scripts/benchmark.py --threads 1 2   with one thread, and with two, in the native engine (torch keeps to one)
     python scripts/benchmark.py --curves        cost and memory over T, B and h, too, with plots
 
 Writes outputs/benchmark.json, a list of objects, and prints it as a table. A training step is forward, loss, backward and fused
-Adam. `reference_over_this` is the median of the ratios of neighbours in time: what disturbs one disturbs the other;
-`plain_over_this` likewise (null for generation). `reference` is this project's engine in torch operators, which keeps out of
-the loop over time what need not be in it; `plain loop` is a VRNN as it is mostly written, all six networks called at each step.
-`nn.GRU` is a forward and backward pass of the recurrence alone, with no VAE around it.
+Adam. `reference` is a VRNN as it is mostly written, all six networks called at each step; `operators` is this project's engine
+in torch operators (engine=reference), which keeps out of the loop over time what need not be in it: when generating they are
+the same. `nn.GRU` is a forward and backward pass of the recurrence alone, with no VAE around it. `reference_over_this` is the
+median of the ratios of neighbours in time: what disturbs one disturbs the other; `operators_over_this` and
+`one_thread_over_this` (the native engine's) likewise, null where there is no such thing.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import multiprocessing
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -78,13 +79,13 @@ def task(workload: Workload, candidate: str) -> Callable[[], object]:
         gru = nn.GRU(vrnn.recurrence.in_dim, vrnn.h_dim)
         series = torch.randn(w.steps, w.batch, vrnn.recurrence.in_dim, requires_grad=True)
         return lambda: gru(series)[0].sum().backward()
-    vrnn.engine = "reference" if candidate == "plain loop" else candidate  # type: ignore[assignment]
+    vrnn.engine = "native" if candidate == "native" else "reference"
     if w.generate:
         return lambda: vrnn.generate(w.batch, w.steps)
     x = 0.1 * torch.randn(w.steps, w.batch, vrnn.x_dim).cumsum(0)
     if isinstance(vrnn.likelihood, BernoulliLikelihood):
         x = (x > 0).to(x)
-    if candidate != "plain loop":
+    if candidate != "reference":
         return training_step(vrnn, lambda: vrnn.infer(x), x)
     check_plain_loop(vrnn, x[:3])
     return training_step(vrnn, lambda: plain_loop(vrnn, x), x)
@@ -147,22 +148,24 @@ def training_step(vrnn: VRNN, infer: Callable[[], Run | Inference], x: torch.Ten
     return step
 
 
-def compare(name: str, workload: Workload, threads: int, seconds: float) -> list[dict[str, Any]]:
-    """Time the candidates in turn, at least five rounds, for about so many seconds."""
-    set_threads(threads)
+def compare(name: str, workload: Workload, threads: Sequence[int], seconds: float) -> list[dict[str, Any]]:
+    """Time the candidates in turn, at least five rounds, for about so many seconds. threads: those of the native engine."""
     torch.set_num_threads(1)
-    candidates = ["reference", "native"] if workload.generate else ["reference", "native", "plain loop", "nn.GRU"]
-    tasks = {candidate: task(workload, candidate) for candidate in candidates}
-    times: dict[str, list[float]] = {candidate: [] for candidate in candidates}
-    for run in tasks.values():
+    others = ["reference"] if workload.generate else ["reference", "operators", "nn.GRU"]
+    candidates = [*((other, 1) for other in others), *(("native", n) for n in threads)]
+    tasks = {candidate: task(workload, candidate[0]) for candidate in candidates}
+    times: dict[tuple[str, int], list[float]] = {candidate: [] for candidate in candidates}
+    for (_, n), run in tasks.items():
+        set_threads(n)
         run()
         run()
     end = time.perf_counter() + seconds
-    while len(times["native"]) < 5 or time.perf_counter() < end:
+    while len(times[candidates[-1]]) < 5 or time.perf_counter() < end:
         for candidate, run in tasks.items():
+            set_threads(candidate[1])
             times[candidate].append(milliseconds(run))
 
-    def over(base: str, candidate: str) -> float | None:
+    def over(base: tuple[str, int], candidate: tuple[str, int]) -> float | None:
         ratios = [b / t for b, t in zip(times.get(base, []), times[candidate], strict=base in times)]
         return round(statistics.median(ratios), 3) if ratios else None
 
@@ -171,15 +174,16 @@ def compare(name: str, workload: Workload, threads: int, seconds: float) -> list
             "workload": name,
             "recurrence": workload.recurrence,
             "candidate": candidate,
-            "threads": threads,
-            "ms_median": round(statistics.median(times[candidate]), 3),
-            "ms_min": round(min(times[candidate]), 3),
-            "reference_over_this": over("reference", candidate),
-            "plain_over_this": over("plain loop", candidate),
-            "peak_mb": peak_mb(workload, candidate, threads),
+            "threads": n,
+            "ms_median": round(statistics.median(times[candidate, n]), 3),
+            "ms_min": round(min(times[candidate, n]), 3),
+            "reference_over_this": over(("reference", 1), (candidate, n)),
+            "operators_over_this": over(("operators", 1), (candidate, n)),
+            "one_thread_over_this": over(("native", 1), (candidate, n)) if candidate == "native" else None,
+            "peak_mb": peak_mb(workload, candidate, n),
             "machine": machine(),
         }
-        for candidate in candidates
+        for candidate, n in candidates
     ]
 
 
@@ -237,7 +241,7 @@ def curves(seconds: float) -> list[dict[str, Any]]:
     }
     rows = []
     for name, workload in points.items():
-        rows += show(compare(f"curve {name}", workload, 1, seconds))
+        rows += show(compare(f"curve {name}", workload, [1], seconds))
     return rows
 
 
@@ -255,6 +259,8 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
             at = [int(row["workload"].split("=")[1]) for row in mine]
             for axis, key in zip(axes[:, column], ("ms_median", "peak_mb"), strict=True):
                 axis.loglog(at, [row[key] for row in mine], "o-", label=candidate)
+                axis.set_xticks(at, map(str, at))
+                axis.minorticks_off()
                 axis.set(xlabel=size, ylabel={"ms_median": "ms a step", "peak_mb": "peak memory, MB"}[key])
     axes[0, 0].legend()
     figure.savefig(path, dpi=120)
@@ -263,10 +269,10 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
 def show(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Print rows of the table, and hand them on."""
     for row in rows:
-        plain = row["plain_over_this"]
-        print("{workload:12} {recurrence:6} {candidate:10} {threads:7} {ms_median:10.2f} {ms_min:10.2f} "
-              "{reference_over_this:10.2f}".format(**row),
-              "         -" if plain is None else f"{plain:10.2f}", f"{row['peak_mb']:9.1f}", flush=True)  # fmt: skip
+        ratios = (row[f"{name}_over_this"] for name in ("reference", "operators", "one_thread"))
+        print("{workload:12} {recurrence:6} {candidate:10} {threads:7} {ms_median:10.2f} {ms_min:10.2f}".format(**row),
+              *("         -" if ratio is None else f"{ratio:10.2f}" for ratio in ratios),
+              f"{row['peak_mb']:9.1f}", flush=True)  # fmt: skip
     return rows
 
 
@@ -282,12 +288,11 @@ def main() -> None:
     work += [(name, WORKLOADS[name]._replace(recurrence=r)) for name in ("W1", "W2") for r in RECURRENCES if r != "gru"]
     print(machine())
     print(f"{'workload':12} {'':6} {'candidate':10} {'threads':>7} {'median ms':>10} {'least ms':>10} "
-          f"{'ref / this':>10} {'plain / it':>10} {'peak MB':>9}")  # fmt: skip
+          f"{'ref / this':>10} {'ops / this':>10} {'1 / this':>10} {'peak MB':>9}")  # fmt: skip
     rows = []
-    for threads in options.threads:
-        for name, workload in work:
-            if name.startswith(tuple(options.only)):
-                rows += show(compare(name, workload, threads, options.seconds))
+    for name, workload in work:
+        if name.startswith(tuple(options.only)):
+            rows += show(compare(name, workload, options.threads, options.seconds))
     OUTPUTS.mkdir(exist_ok=True)
     if options.curves:
         rows += curves(options.seconds / 5)

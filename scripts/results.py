@@ -69,7 +69,7 @@ STUDIES = {
     "recipes": Study(
         "Do our recipes learn what the blog's could not?",
         axis="experiment",
-        values=("eye", "eye_categorical", "circle_triangle_eight"),
+        values=("eye", "eye_gaussian", "circle_triangle_eight"),
         scores=(*LEARNED, "kl_at_junctions_share", "kl_per_choice_nats"),
         sort="invalid_fraction",
     ),

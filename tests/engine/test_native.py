@@ -60,6 +60,25 @@ def test_every_length_and_batch(recurrence, steps, batch):
     compare(vrnn, inputs(vrnn, steps, batch))
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_memory_used_again_after_nan_spoils_nothing(threads):
+    set_threads(threads)
+    vrnn = model()
+    given = inputs(vrnn, batch=20)
+    expected = results(native, vrnn, given)
+    results(native, vrnn, [(part.detach() * torch.nan).requires_grad_() for part in given])
+    assert all(map(torch.equal, results(native, vrnn, given), expected))
+
+
+def test_memory_is_not_used_again_while_a_graph_needs_it():
+    vrnn = model()
+    first, second = inputs(vrnn), inputs(vrnn)
+    alone = [torch.autograd.grad(native.unroll(vrnn, *given).h.sum(), given[0])[0] for given in (first, second)]
+    totals = [native.unroll(vrnn, *given).h.sum() for given in (first, second)]
+    together = [torch.autograd.grad(total, given[0])[0] for total, given in zip(totals, (first, second), strict=True)]
+    assert all(map(torch.equal, together, alone))
+
+
 @pytest.mark.parametrize("widths", [1, 16, 17, 64])
 def test_every_width(widths):
     """Widths below, at and just beyond a whole vector."""

@@ -1,6 +1,7 @@
 """What the docs claim of sweeps, at full size: killed again and again, on Slurm, compared, in a browser. `make shows`."""
 
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -88,6 +89,32 @@ def test_on_slurm_one_job_is_cancelled_and_the_same_command_finishes_all(undistu
             output, _ = process.communicate()
         assert process.returncode == 0, output
     assert finished(root) == finished(undisturbed)
+
+
+@pytest.mark.skipif(slurm.missing() is not None, reason=str(slurm.missing()))
+def test_at_slurm_s_own_time_limit_a_job_is_requeued_and_goes_on(tmp_path):
+    """Slurm may warn up to a minute early: with two minutes and a warning of 30 s, after 30 to 90 s."""
+    work = ("seed=0", "training.steps=6000", "training.checkpoint_every=50", "evaluation.steps=256")
+    limit = ("hydra.launcher.timeout_min=2", "hydra.launcher.signal_delay_s=30")
+    launcher = ("hydra/launcher=slurm", *limit, f"hydra.launcher.submitit_folder={tmp_path}/jobs")
+    one = [sys.executable, "scripts/train.py", "-m", "sweep=s", "experiment=quick", *work]
+    with (
+        slurm.slurm(tmp_path) as cluster,
+        running([*one, f"hydra.sweep.dir={tmp_path}/runs", *launcher], **cluster) as job,
+    ):
+        restarts = set()
+        while job.poll() is None:
+            restarts |= {
+                int(n) for n in re.findall(r"Restarts=(\d+)", slurm.output(cluster, "scontrol", "show", "job"))
+            }
+            time.sleep(0.5)
+        assert job.returncode == 0, job.communicate()[0]
+    print(f"requeued {max(restarts)} times")
+    assert max(restarts) >= 1
+    with running([*one, f"hydra.sweep.dir={tmp_path}/here"]) as process:
+        output, _ = process.communicate()
+    assert process.returncode == 0, output
+    assert finished(tmp_path / "runs") == finished(tmp_path / "here")
 
 
 def test_compared_and_in_a_browser(undisturbed):

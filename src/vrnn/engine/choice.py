@@ -39,7 +39,7 @@ def _run(task: str, vrnn: VRNN, *arguments: Any) -> Any:
         except UnsupportedError as error:
             if vrnn.engine == "native":
                 raise ValueError(f"engine='native' cannot run this VRNN: {error}. Choose engine='auto'.") from error
-            _say(f"{task} runs by the reference engine, which is slow: the compiled kernels cannot, {error}.")
+            _say(f"{task} runs by the reference engine, which is slow. The compiled kernels do not serve: {error}.")
         else:
             _say(f"{task} runs by the native engine, in compiled kernels.")
             return result

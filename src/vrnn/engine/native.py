@@ -18,6 +18,7 @@ from torch import Tensor
 from vrnn.engine import kernels
 from vrnn.engine.interface import Noise, State, Unrolled
 from vrnn.engine.plan import Plan, plan
+from vrnn.engine.scratch import Scratch
 from vrnn.engine.structure import examine, manner, require
 from vrnn.engine.threads import divide, each
 from vrnn.objective.latents import Latent, like_tuple
@@ -94,7 +95,7 @@ class Share(NamedTuple):
     first: int
     batch: int
     block: int
-    tape: Flat
+    tape: Scratch
 
 
 class _Unroll(torch.autograd.Function):
@@ -111,13 +112,13 @@ class _Unroll(torch.autograd.Function):
 
         def run(share: Share) -> None:
             where = (steps, share.block, share.first, share.batch, batch)
-            kernels.run_forward(*_program(plan), packed, share.tape, *where, inputs, targets, last, keep)
+            kernels.run_forward(*_program(plan), packed, share.tape.array, *where, inputs, targets, last, keep)
 
         shares = []
         for first, size in divide(batch):
             block = max(1, ROWS_AT_ONCE // max(1, size))
             rows = ((steps if keep else block) + 1) * size
-            shares.append(Share(first, size, block, np.empty(rows * plan.width, packed.dtype)))
+            shares.append(Share(first, size, block, Scratch(rows * plan.width, packed.dtype)))
         each(run, shares)
         ctx.plan, ctx.packed, ctx.shares, ctx.shape, ctx.likes = plan, packed, shares, (steps, batch), tensors[:3]
         ctx.set_materialize_grads(False)
@@ -141,9 +142,10 @@ class _Unroll(torch.autograd.Function):
 
         def run(share: Share) -> Flat:
             d_packed = np.zeros(plan.packed, packed.dtype)
-            grads = np.zeros((share.block + 1) * share.batch * plan.width, packed.dtype)
+            grads = Scratch((share.block + 1) * share.batch * plan.width, packed.dtype)
             where = (steps, share.block, share.first, share.batch, batch)
-            kernels.run_backward(*_program(plan), packed, share.tape, *where, sources, targets, d_packed, grads)
+            tape = share.tape.array
+            kernels.run_backward(*_program(plan), packed, tape, *where, sources, targets, d_packed, grads.array)
             return d_packed
 
         d_packed, *others = each(run, ctx.shares)

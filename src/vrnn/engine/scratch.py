@@ -1,0 +1,35 @@
+"""Large arrays that are used again: one freed goes back to the system, and comes back page by page in the next step."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+KEPT = 8  # arrays nobody uses; the longest unused are let go
+
+_free: deque[NDArray[Any]] = deque(maxlen=KEPT)
+
+
+class Scratch:
+    """A flat array of n numbers, whatever they are; once nobody holds this object, others get the array."""
+
+    def __init__(self, n: int, dtype: DTypeLike):
+        self.array = _take(n, np.dtype(dtype))
+
+    def __del__(self, free: deque[NDArray[Any]] = _free) -> None:  # bound here: at the interpreter's end names are gone
+        free.append(self.array)
+
+
+def _take(n: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    for _ in range(len(_free)):  # a turn of the deque; threads may take from it meanwhile
+        try:
+            array = _free.popleft()
+        except IndexError:
+            break
+        if len(array) == n and array.dtype == dtype:
+            return array
+        _free.append(array)
+    return np.empty(n, dtype)
