@@ -53,7 +53,7 @@ tensorboard: $(STAMP)  ## TensorBoard over every run in outputs/
 lock: $(STAMP)  ## write requirements.lock from what is installed (no local build suffixes)
 	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
 
-shows: $(STAMP)  ## what docs/sweeps.md claims of sweeps, at full size (about 20 minutes)
+shows: $(STAMP)  ## what docs/sweeps.md claims of sweeps, at full size (about 40 minutes)
 	$(BIN)/pytest -m shows -s
 
 clean:  ## remove .venv and caches; outputs/ stays
