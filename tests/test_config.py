@@ -1,7 +1,10 @@
 """Every YAML composes and trains; bad configurations are refused with a cure; a request names its directory."""
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -21,6 +24,7 @@ from vrnn.training.run import train
 
 GROUP_FILES = sorted(path.relative_to(ROOT / "conf") for path in (ROOT / "conf").glob("*/*.yaml"))
 GROUP_FILES = [file for file in GROUP_FILES if file.parts[0] != "search"]  # of scripts/search.py, not of a run
+DDP = Path("trainer/ddp.yaml")  # of several processes
 ALL_FILES = sorted((ROOT / "conf").rglob("*.yaml"))
 
 
@@ -53,7 +57,14 @@ def lines(tmp_path):
     return write_lines(tmp_path / "lines", 5)
 
 
-@pytest.mark.parametrize("file", GROUP_FILES, ids=str)
+def test_the_trainer_of_several_processes_trains_two_steps(tmp_path):
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command = [*torchrun, "scripts/train.py", "trainer=ddp", *TWO_STEPS, f"hydra.run.dir={tmp_path}"]
+    subprocess.run(command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=True, timeout=300)
+    assert torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 2
+
+
+@pytest.mark.parametrize("file", [file for file in GROUP_FILES if file != DDP], ids=str)
 def test_every_file_of_every_group_trains_two_steps(composed, file, drawing, lines, tmp_path):
     group, name = file.parts[0], file.stem
     pen = [f"dataset.directory={lines}"]
