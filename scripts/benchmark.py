@@ -10,7 +10,9 @@ Adam. `reference` is a VRNN as it is mostly written, all six networks called at 
 in torch operators (engine=reference), which keeps out of the loop over time what need not be in it: when generating they are
 the same. `nn.GRU` is a forward and backward pass of the recurrence alone, with no VAE around it. `reference_over_this` is the
 median of the ratios of neighbours in time: what disturbs one disturbs the other; `operators_over_this` and
-`one_thread_over_this` (the native engine's) likewise, null where there is no such thing.
+`one_thread_over_this` (the native engine's) likewise, null where there is no such thing. On a shared machine a second core is
+often not a whole one: `cores_give` is the most that so many threads could gain at that moment, what as many processes with one
+thread each do at once, over what one does alone.
 """
 
 from __future__ import annotations
@@ -154,6 +156,7 @@ def compare(name: str, workload: Workload, threads: Sequence[int], seconds: floa
     others = ["reference"] if workload.generate else ["reference", "operators", "nn.GRU"]
     candidates = [*((other, 1) for other in others), *(("native", n) for n in threads)]
     tasks = {candidate: task(workload, candidate[0]) for candidate in candidates}
+    crowds = {("native", n): Crowd(workload, n) for n in threads if n > 1}
     times: dict[tuple[str, int], list[float]] = {candidate: [] for candidate in candidates}
     for (_, n), run in tasks.items():
         set_threads(n)
@@ -164,6 +167,8 @@ def compare(name: str, workload: Workload, threads: Sequence[int], seconds: floa
         for candidate, run in tasks.items():
             set_threads(candidate[1])
             times[candidate].append(milliseconds(run))
+        for crowd in crowds.values():
+            crowd.measure()
 
     def over(base: tuple[str, int], candidate: tuple[str, int]) -> float | None:
         ratios = [b / t for b, t in zip(times.get(base, []), times[candidate], strict=base in times)]
@@ -180,11 +185,51 @@ def compare(name: str, workload: Workload, threads: Sequence[int], seconds: floa
             "reference_over_this": over(("reference", 1), (candidate, n)),
             "operators_over_this": over(("operators", 1), (candidate, n)),
             "one_thread_over_this": over(("native", 1), (candidate, n)) if candidate == "native" else None,
+            "cores_give": crowds[candidate, n].close() if (candidate, n) in crowds else None,
             "peak_mb": peak_mb(workload, candidate, n),
             "machine": machine(),
         }
         for candidate, n in candidates
     ]
+
+
+class Crowd:
+    """Processes that each make native steps of one workload with one thread: first one alone, then all at once."""
+
+    def __init__(self, workload: Workload, processes: int):
+        self.gains: list[float] = []
+        self.processes = processes
+        context = multiprocessing.get_context("spawn")
+        self.pool = context.Pool(processes, enter_crowd, (workload, context.Barrier(processes)))
+        self.pool.map(step_in_crowd, [True] * processes, chunksize=1)  # each has its kernels
+
+    def measure(self) -> None:
+        """Alone and together, in turn."""
+        alone = self.pool.apply(step_in_crowd, (False,))
+        together = self.pool.map(step_in_crowd, [True] * self.processes, chunksize=1)
+        self.gains.append(self.processes * alone / max(together))
+
+    def close(self) -> float:
+        """End the processes and return the median of the gains."""
+        self.pool.terminate()
+        self.pool.join()
+        return round(statistics.median(self.gains), 3)
+
+
+def enter_crowd(workload: Workload, barrier: Any) -> None:
+    """In such a process: make ready."""
+    torch.set_num_threads(1)
+    _in_crowd.update(run=task(workload, "native"), barrier=barrier)
+
+
+_in_crowd: dict[str, Any] = {}
+
+
+def step_in_crowd(together: bool) -> float:
+    """In such a process: how long a step takes; together: once all others begin theirs, so that each process takes one."""
+    if together:
+        _in_crowd["barrier"].wait()
+    return milliseconds(_in_crowd["run"])
 
 
 def milliseconds(run: Callable[[], object]) -> float:
@@ -269,7 +314,10 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
 def show(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Print rows of the table, and hand them on."""
     for row in rows:
-        ratios = (row[f"{name}_over_this"] for name in ("reference", "operators", "one_thread"))
+        ratios = (
+            row[name]
+            for name in (*(f"{name}_over_this" for name in ("reference", "operators", "one_thread")), "cores_give")
+        )
         print("{workload:12} {recurrence:6} {candidate:10} {threads:7} {ms_median:10.2f} {ms_min:10.2f}".format(**row),
               *("         -" if ratio is None else f"{ratio:10.2f}" for ratio in ratios),
               f"{row['peak_mb']:9.1f}", flush=True)  # fmt: skip
@@ -288,7 +336,7 @@ def main() -> None:
     work += [(name, WORKLOADS[name]._replace(recurrence=r)) for name in ("W1", "W2") for r in RECURRENCES if r != "gru"]
     print(machine())
     print(f"{'workload':12} {'':6} {'candidate':10} {'threads':>7} {'median ms':>10} {'least ms':>10} "
-          f"{'ref / this':>10} {'ops / this':>10} {'1 / this':>10} {'peak MB':>9}")  # fmt: skip
+          f"{'ref / this':>10} {'ops / this':>10} {'1 / this':>10} {'cores give':>10} {'peak MB':>9}")  # fmt: skip
     rows = []
     for name, workload in work:
         if name.startswith(tuple(options.only)):

@@ -1,4 +1,4 @@
-"""Large arrays that are used again: one freed goes back to the system, and comes back page by page in the next step."""
+"""Memory that is used again: what is given back to the system comes back page by page in the next step."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ KEPT = 8  # arrays nobody uses; the longest unused are let go
 
 _free: deque[NDArray[Any]] = deque(maxlen=KEPT)
 
+# glibc keeps freed memory up to twice the largest block that was ever given back, but blocks of 32 MB and more: with this one,
+# which no page is spent on, all that a step allocates, torch's tensors too. Larger arrays are kept by Scratch.
+np.empty(31 << 20, np.uint8)
+
 
 class Scratch:
-    """A flat array of n numbers, whatever they are; once nobody holds this object, others get the array."""
+    """A large flat array of n numbers, whatever they are; once nobody holds this object, others get the array."""
 
     def __init__(self, n: int, dtype: DTypeLike):
         self.array = _take(n, np.dtype(dtype))
