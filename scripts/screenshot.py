@@ -1,6 +1,9 @@
-"""TensorBoard's HPARAMS table over a directory of runs, as a picture and as text, from a headless Chromium.
+"""A tab of TensorBoard over a directory of runs, as a picture and as text, from a headless Chromium.
 
-python scripts/screenshot.py outputs/mine docs/hparams.png
+    python scripts/screenshot.py outputs/mine docs/hparams.png
+    python scripts/screenshot.py outputs/mine docs/curves.png --tab custom_scalars
+
+The text is what the page shows, a line of it a line: of HPARAMS the table, of other tabs everything, pictures by their sizes.
 """
 
 import argparse
@@ -18,20 +21,38 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --remote-debugging-pipe --window-size=1600,{height}"
 )
 
-# The page's text, through shadow roots, one row of the table a line.
-READ = """(() => {
-  const cells = root => [...root.querySelectorAll('*')].flatMap(
-    e => [...(e.tagName === 'VAADIN-GRID-CELL-CONTENT' ? [e] : []), ...(e.shadowRoot ? cells(e.shadowRoot) : [])]);
-  return JSON.stringify(cells(document).filter(e => e.offsetParent !== null).map(
-    e => { const at = e.getBoundingClientRect(); return [Math.round(at.top), Math.round(at.left), e.innerText.trim()]; }));
-})()"""
+# What the page shows, through shadow roots and frames: [top, left, text] of each visible element.
+READ = """(pick => {
+  const inside = e => e.shadowRoot || e.contentDocument;
+  const all = root => [...root.querySelectorAll('*')].flatMap(e => [e, ...(inside(e) ? all(inside(e)) : [])]);
+  return JSON.stringify(all(document).filter(e => e.offsetParent !== null).map(
+    e => { const at = e.getBoundingClientRect(); return [Math.round(at.top), Math.round(at.left), pick(e).trim()]; }));
+})"""
+CELLS = "e => e.tagName === 'VAADIN-GRID-CELL-CONTENT' ? e.innerText : ''"
+EVERYTHING = """e => e.tagName === 'IMG' && e.naturalWidth ? `picture of ${e.naturalWidth} x ${e.naturalHeight}`
+  : [...e.childNodes].filter(node => node.nodeType === Node.TEXT_NODE).map(node => node.data).join('')"""
+
+
+class Tab(NamedTuple):
+    """What is read of it, and a word that is there once it is."""
+
+    pick: str
+    sign: str
+
+
+TABS = {
+    "hparams": Tab(CELLS, "Trial ID"),
+    "custom_scalars": Tab(EVERYTHING, "Matches"),
+    "images": Tab(EVERYTHING, "picture of"),
+    "projector": Tab(EVERYTHING, "Total variance"),
+}
 
 
 class Browser:
@@ -111,41 +132,52 @@ def tensorboard(logdir: Path) -> Iterator[str]:
         process.wait()
 
 
-def table(browser: Browser) -> list[list[str]]:
-    """The table's rows as the page shows them, headings first."""
+def lines(browser: Browser, pick: str) -> list[list[str]]:
+    """What the page shows, line by line and from left to right."""
     rows: dict[int, dict[int, str]] = {}
-    for top, left, text in json.loads(browser.call("Runtime.evaluate", expression=READ)["result"]["value"]):
+    for top, left, text in json.loads(
+        browser.call("Runtime.evaluate", expression=f"{READ}({pick})")["result"]["value"]
+    ):
         if text:
             rows.setdefault(top, {})[left] = text
     return [[row[left] for left in sorted(row)] for _, row in sorted(rows.items())]
 
 
+def shown(browser: Browser, tab: Tab) -> list[list[str]]:
+    """Wait until the tab shows the same twice, and return it.
+
+    Raises:
+        RuntimeError: nothing of it appears within a minute.
+    """
+    deadline, seen = time.monotonic() + 60, [[""]]
+    while (now := lines(browser, tab.pick)) != seen or not any(tab.sign in text for row in now for text in row):
+        if time.monotonic() > deadline:
+            raise RuntimeError("The tab showed nothing within a minute; is this a directory of runs?")
+        seen = now
+        time.sleep(2.0)
+    return seen
+
+
 def main() -> None:
-    """Waits until the table is the same twice, then prints and takes it."""
+    """Take the picture and print the text."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("logdir", type=Path)
     parser.add_argument("picture", type=Path)
+    parser.add_argument("--tab", choices=list(TABS), default="hparams")
     parser.add_argument("--chromium", default=shutil.which("chromium") or "chromium")
     parser.add_argument("--height", type=int, default=900)
     options = parser.parse_args()
     with tensorboard(options.logdir) as address:
         browser = Browser(options.chromium, options.height)
         try:
-            browser.call("Page.navigate", url=f"{address}/#hparams")
-            deadline, seen = time.monotonic() + 60, [[""]]
-            while (now := table(browser)) != seen or len(now) < 2:
-                if time.monotonic() > deadline:
-                    raise RuntimeError(
-                        f"No table of runs appeared within a minute; is {options.logdir} a directory of runs?"
-                    )
-                seen = now
-                time.sleep(2.0)
+            browser.call("Page.navigate", url=f"{address}/#{options.tab}")
+            text = shown(browser, TABS[options.tab])
             picture = browser.call("Page.captureScreenshot", format="png")["data"]
         finally:
             browser.close()
     options.picture.parent.mkdir(parents=True, exist_ok=True)
     options.picture.write_bytes(base64.b64decode(picture))
-    for row in seen:
+    for row in text:
         print("\t".join(row))
 
 

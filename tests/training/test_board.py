@@ -53,15 +53,20 @@ def test_the_projector_has_codes_and_their_states(runs):
     assert "projector/codes.tsv" in (directory / "projector_config.pbtxt").read_text()
 
 
+def browse(root, tab, picture):
+    """What TensorBoard's tab shows, its lines; a picture of it is taken."""
+    command = [sys.executable, "scripts/screenshot.py", str(root), str(picture), "--tab", tab]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert picture.stat().st_size > 20_000
+    return [line.split("\t") for line in done.stdout.splitlines()]
+
+
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium (Debian: chromium)")
 def test_the_table_of_hyperparameters_in_a_browser(runs, tmp_path):
     """Every run is a row; what was asked and the scores are columns."""
     root, scores = runs
-    picture = tmp_path / "hparams.png"
-    command = [sys.executable, "scripts/screenshot.py", str(root), str(picture)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    rows = browse(root, "hparams", tmp_path / "hparams.png")
     headings = {cell.replace("\n", "") for row in rows for cell in row}
     assert {"asked.recurrence", "asked.seed"} <= headings
     assert set(SCALARS) & headings
@@ -69,7 +74,20 @@ def test_the_table_of_hyperparameters_in_a_browser(runs, tmp_path):
         [row] = [row for row in rows if row[0] == f"{recurrence}-{seed}"]
         assert recurrence in row
         assert any(_close(cell, found["elbo_nats_per_step"]) for cell in row)
-    assert picture.stat().st_size > 20_000
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium (Debian: chromium)")
+@pytest.mark.parametrize(
+    ("tab", "expected"),
+    [
+        ("images", {"laps", "latent", "sheet", "traces", "transitions", "true_and_generated", "picture of"}),
+        ("custom_scalars", {"val", "train", "weight of the KL", "implied_beta", "Matches (9)"}),  # three curves a run
+        ("projector", {"Points:", "2000", "Total variance described"}),
+    ],
+)
+def test_figures_charts_and_codes_in_a_browser(runs, tmp_path, tab, expected):
+    cells = [cell for row in browse(runs[0], tab, tmp_path / f"{tab}.png") for cell in row]
+    assert {text for text in expected if any(text in cell for cell in cells)} == expected
 
 
 def _close(cell: str, value: float) -> bool:
