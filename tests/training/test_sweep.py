@@ -3,6 +3,7 @@
 import random
 import signal
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,14 @@ def test_killed_at_random_moments_the_same_command_finishes_everything(undisturb
     assert len(runs(tmp_path)) == 4
     assert finished(tmp_path) == finished(undisturbed)
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
+
+
+@pytest.mark.skipif(
+    find_spec("hydra_plugins.hydra_ray_launcher") is None, reason="needs the extra: pip install -e .[ray]"
+)
+def test_ray_gives_the_same_scores(undisturbed, tmp_path):
+    assert "sweep: 4 done, 0 running, 0 failed, 0 left" in sweep(tmp_path, *GRID, "hydra/launcher=ray")
+    assert finished(tmp_path) == finished(undisturbed)
 
 
 def test_workers_end_with_the_command_even_if_it_dies_before_their_first_job(tmp_path):
