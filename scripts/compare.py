@@ -1,5 +1,6 @@
 """Compare the runs of a sweep: `python scripts/compare.py runs=outputs/mine sort=transition_tv`."""
 
+import re
 from pathlib import Path
 
 import hydra
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from vrnn import plots
-from vrnn.config import register
+from vrnn.config import in_one_line, register
 from vrnn.evaluation import comparison
 from vrnn.evaluation.comparison import Group, Run
 
@@ -37,6 +38,7 @@ def draw(runs: list[Run], groups: list[Group], sort: str, traces: int) -> dict[s
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="compare")
+@in_one_line(ValueError)
 def main(config: DictConfig) -> None:
     """Prints the table, and writes it beside the runs."""
     root = Path(config.runs)
@@ -61,7 +63,7 @@ def show(table: list[list[str]], failed: dict[str, str], out: Path) -> None:
         printed.add_column(heading.removesuffix("_nats_per_step").replace("_", "\n"), no_wrap=True)
     kept = table[0].index("runs") + 2
     for row in table[1:]:
-        printed.add_row(*row[:kept], *(cell.partition(" [")[0] for cell in row[kept:]))
+        printed.add_row(*row[:kept], *(re.sub(r" \[.*\]", "", cell) for cell in row[kept:]))
     console = Console()
     console.width = max(console.width, Console(width=1000).measure(printed).maximum)  # half a number is none
     console.print(printed)

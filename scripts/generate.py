@@ -12,6 +12,7 @@ register()
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="generate")
+@in_one_line(ValueError, DamagedError)
 def main(config: DictConfig) -> None:
     """Prints where the traces lie."""
     from vrnn.training.again import (
@@ -19,8 +20,7 @@ def main(config: DictConfig) -> None:
     )
 
     options = {key: config[key] for key in ("n", "steps", "prefix", "format", "out", "sample", "checkpoint", "seed")}
-    with in_one_line(ValueError, DamagedError):
-        print(generate_again(Path(config.run), **options))
+    print(generate_again(Path(config.run), **options))
 
 
 if __name__ == "__main__":

@@ -5,12 +5,13 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from vrnn.config import register
+from vrnn.config import in_one_line, register
 
 register()
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="search")
+@in_one_line()
 def main(config: DictConfig) -> None:
     """Any number of processes may be given the same study."""
     from vrnn.training.search import Search  # after Hydra has read the command line: --help must not wait for torch

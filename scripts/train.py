@@ -23,7 +23,7 @@ def main(config: DictConfig) -> None:
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         sweep.job(config, directory, asked)
         return
-    with in_one_line():
+    with in_one_line(DamagedError):
         scores = None if "TORCHELASTIC_RUN_ID" in os.environ else finished(config, directory)
     if scores is None:
         from vrnn.training.module import NonFiniteError  # only now: --help and a finished run need not wait for torch

@@ -18,7 +18,7 @@ from torch.nn.utils import parameters_to_vector
 from conftest import ROOT
 from handwriting import write_lines
 from vrnn.config import ConfigError, build, check, differences, flat, register, run_name
-from vrnn.training.assembly import assemble, build_vrnn, check_data
+from vrnn.training.assembly import assemble, build_vrnn, introduce
 from vrnn.training.interruption import Interruption
 from vrnn.training.run import train
 
@@ -72,7 +72,7 @@ def test_every_file_of_every_group_trains_two_steps(composed, file, drawing, lin
     extra = given.get(name, COMPANIONS.get((group, name), []))
     settings = check(composed(f"{group}={name}", *extra, *TWO_STEPS))
     pattern, module, data = assemble(settings)
-    check_data(module, data)
+    introduce(module, data)
     assert pattern is data.pattern
     before = parameters_to_vector(module.vrnn.parameters()).detach().clone()
     with Interruption() as interruption, pytest.raises(ConfigError) if file in ELSEWHERE else nullcontext():
@@ -187,11 +187,28 @@ def test_choices_that_contradict_each_other(composed, overrides, message):
 
     def start():
         _, module, data = assemble(settings)
-        check_data(module, data)
+        introduce(module, data)
 
     with pytest.raises(ConfigError, match=message) as caught:
         start()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_gaps_are_filled_in_training_wherever_they_come_from(composed, monkeypatch, own):
+    """A pattern that hides points by itself is trained on as data.gaps would be."""
+    _, module, data = assemble(check(composed("data={traces: 2, steps: 30}")))
+    draw = data.pattern.draw
+
+    def with_gap(*arguments):
+        traces = draw(*arguments)
+        traces[1].observed[10:20] = False
+        return traces
+
+    if own:
+        monkeypatch.setattr(data.pattern, "draw", with_gap)
+    introduce(module, data)
+    assert module.fill is own
 
 
 def test_a_missing_file_of_traces_is_named(composed):

@@ -15,6 +15,7 @@ import hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue
 
 
 @dataclass
@@ -147,6 +148,21 @@ class GenerateConfig:
 
 
 @dataclass
+class ImputeConfig:
+    """scripts/impute.py: a run's directory, a drawing, which of its points to fill, how often and how well, in which form."""
+
+    run: str = MISSING
+    drawing: str = MISSING
+    gap: list[int] = MISSING
+    n: int = 7
+    particles: int = 64
+    format: str = "png"
+    out: str | None = None
+    checkpoint: str = "last"
+    seed: int = 0
+
+
+@dataclass
 class CompareConfig:
     """scripts/compare.py: a directory of runs, the score to sort by, where to write, how many traces to show."""
 
@@ -181,6 +197,8 @@ def in_one_line(*more: type[Exception]) -> Iterator[None]:
     mendable: tuple[type[Exception], ...] = (ConfigError, FileNotFoundError, *more)
     try:
         yield
+    except MissingMandatoryValue as error:
+        sys.exit(f"error: {error.full_key} must be given, as in {error.full_key}=…")
     except mendable as error:
         sys.exit(f"error: {error}")
 
@@ -217,6 +235,7 @@ def register() -> None:
     store.store(name="schema", node=Config)
     store.store(name="evaluate_schema", node=EvaluateConfig)
     store.store(name="generate_schema", node=GenerateConfig)
+    store.store(name="impute_schema", node=ImputeConfig)
     store.store(name="compare_schema", node=CompareConfig)
     store.store(name="search_schema", node=SearchConfig)
     OmegaConf.register_new_resolver("run_name", run_name, replace=True)

@@ -106,6 +106,17 @@ def test_every_state_is_told(tmp_path):
         comparison.collect(tmp_path / "nowhere")
 
 
+@pytest.mark.parametrize(("name", "text"), [("config.yaml", "seed: ["), ("config.yaml", ""), ("scores.json", '{"elbo')])
+def test_a_damaged_run_is_told_and_the_others_compared(tmp_path, name, text):
+    damaged, whole = make_run(tmp_path, {"seed": 0}, 1.0), make_run(tmp_path, {"seed": 1}, 2.0)
+    (damaged / name).write_text(text)
+    runs = comparison.collect(tmp_path)
+    assert {run.directory: run.state for run in runs} == {damaged: "failed", whole: "finished"}
+    (message,) = comparison.failures(runs).values()
+    assert f"{name} is damaged: " in message
+    assert "start the run over with fresh=true" in message
+
+
 def test_a_resumed_run_is_one_curve(tmp_path):
     directory = make_run(tmp_path, {"seed": 0}, curve=(1.0, 2.0, 3.0))
     time.sleep(1.1)  # event files are named by the second
@@ -153,3 +164,12 @@ def test_a_thousand_runs_within_20_s_and_1_gb(tmp_path):
     assert {row["elbo_nats_per_step.n"] for row in rows} == {"10"}
     for name in ("parameters", "curves", "traces"):
         assert (tmp_path / "compare" / f"{name}.png").stat().st_size > 5000
+
+
+def test_a_score_that_not_all_runs_have_says_of_how_many(tmp_path):
+    for seed in range(3):
+        make_run(tmp_path, {"seed": seed}, 1.0)
+    (tmp_path / "seed-2" / "scores.json").write_text(json.dumps({"elbo_nats_per_step": 1.0, "generated": {}}))
+    (group,) = comparison.group_runs(comparison.collect(tmp_path), "elbo_nats_per_step")
+    assert comparison.cell(group, "elbo_nats_per_step") == "1.0000 [1.0000, 1.0000]"
+    assert comparison.cell(group, "transition_tv") == "0.1000 [0.1000, 0.1000] of 2"

@@ -161,3 +161,13 @@ def test_64_traces_of_2048_steps_are_quick():
     begin = time.process_time()
     score(traces, judge)
     assert time.process_time() - begin < 3.0  # measured: 0.4 s
+
+
+@pytest.mark.parametrize("dead", ["still", "away"])
+def test_a_model_that_draws_no_visit_has_the_worst_score_and_not_none(dead):
+    points = np.zeros((400, 2)) if dead == "still" else np.linspace([0.0, 0.0], [40.0, 30.0], 400)
+    result = score([points] * 3, judge_of("eye"))
+    assert result["laps"] > 0
+    assert result["visits"] == result["laps_right_fraction"] == 0
+    assert result["invalid_fraction"] == result["transition_tv"] == 1
+    assert result["transition_tv_rows"] == {"wide": 1, "thin": 1}

@@ -172,3 +172,16 @@ def test_only_training_moves(make):
 def test_bad_controllers_are_refused(make):
     with pytest.raises(ValueError, match="w_schedule"):
         make()
+
+
+@pytest.mark.parametrize(
+    "schedule", [AdaptiveW(w_0=0.1), GecoW(tolerance=0.5), RateW(target=0.5), ControlVAEW(target=0.5)], ids=type
+)
+def test_a_batch_without_an_observed_step_moves_nothing(schedule):
+    schedule.weigh(TERMS)
+    before = {name: value.clone() for name, value in schedule.state_dict().items()}
+    loss = schedule.weigh(TERMS._replace(mask=torch.zeros(T, B, dtype=torch.bool))).loss
+    assert float(loss) == 0
+    torch.testing.assert_close(schedule.state_dict(), before, rtol=0, atol=0)
+    schedule.weigh(TERMS)
+    assert any(not torch.equal(value, before[name]) for name, value in schedule.state_dict().items())

@@ -327,3 +327,14 @@ def test_data_that_can_be_are_taken():
 def test_bad_likelihoods_are_refused(make):
     with pytest.raises(ValueError, match=r"likelihood\.\w+ must"):
         make()
+
+
+@pytest.mark.parametrize(
+    "likelihood", [SharedGaussianLikelihood("optimal"), SharedGaussianLikelihood("running"), MSEMeanLikelihood()]
+)
+def test_a_batch_without_an_observed_step_leaves_sigma_alone(likelihood, generator):
+    x = torch.randn(4, 3, 2, generator=generator)
+    likelihood.distortion((x + 0.2, torch.ones_like(x)), x)
+    before = float(likelihood.sigma())
+    likelihood.distortion((x + 0.1, torch.ones_like(x)), x, torch.zeros(4, 3, dtype=torch.bool))
+    assert float(likelihood.sigma()) == before

@@ -136,3 +136,9 @@ AWAY = {"wide": {"curve": WIDE, "laps": 1}, "thin": {"curve": Polygon([[0, 0], [
 def test_a_bad_automaton_is_told_what_is_wrong(config, message):
     with pytest.raises(ValueError, match=message):
         Automaton(**config)
+
+
+def test_part_of_a_lap_on_a_line_is_the_line_alone():
+    """Half a lap is drawn as the way to the crossing, which is the crossing's own piece."""
+    automaton = switch(0.5)
+    assert [len(automaton.visit(state, 1 - state)) for state in (0, 1)] == [1, 1]

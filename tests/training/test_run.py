@@ -16,7 +16,7 @@ from conftest import SMALL
 from handwriting import write_lines
 from vrnn.config import ConfigError, check
 from vrnn.rundir import DamagedError
-from vrnn.training.again import evaluate_again, generate_again
+from vrnn.training.again import evaluate_again, generate_again, impute_again
 from vrnn.training.assembly import build_vrnn
 from vrnn.training.module import NonFiniteError
 from vrnn.training.report import SCALARS
@@ -211,6 +211,20 @@ def test_a_drawing_trains_generates_and_continues(small, tmp_path):
     path = generate_again(directory, 2, 5, format="npz", **{**options, "prefix": str(tmp_path / "prefix.npy")})
     continued = np.load(path)["traces"]
     assert np.abs(continued[:, 0] - [1.2, 1.2]).max() < np.abs(whole[:, 0] - [1.2, 1.2]).max()
+    drawing = 2 * np.stack([np.cos(angle), np.sin(angle)], -1)[:100]
+    np.save(tmp_path / "gap.npy", drawing)
+    options = {"drawing": str(tmp_path / "gap.npy"), "gap": [40, 60], "out": None, "checkpoint": "last", "seed": 0}
+    for kind in ("png", "csv", "svg"):
+        assert impute_again(directory, n=2, particles=1, format=kind, **options).stat().st_size > 0
+    filled = np.load(impute_again(directory, n=3, particles=4, format="npz", **options))["traces"]
+    np.testing.assert_allclose(
+        np.delete(filled, np.s_[40:60], 1), np.delete(drawing, np.s_[40:60], 0)[None].repeat(3, 0)
+    )
+    assert np.ptp(filled[:, 40:60], axis=0).min() > 0  # three ways through
+    assert np.abs(filled[:, 40:60] - drawing[40:60]).min() > 0  # and none is what was hidden
+    for gap in ([60, 40], [40, 101], [-1, 5], [3]):
+        with pytest.raises(ConfigError, match=r"gap must be \[first, end\], 0 <= first < end <= 100"):
+            impute_again(directory, n=1, particles=1, format="png", **(options | {"gap": gap}))
 
 
 def drawn_in(directory, kinds):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 import os
 from collections import Counter
@@ -14,16 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader  # type: ignore[import-untyped]
 from tensorboard.compat.proto.event_pb2 import Event  # type: ignore[import-untyped]
 from tensorboard.util.tensor_util import make_ndarray  # type: ignore[import-untyped]
 
-from vrnn.rundir import CONFIG, FAILED, SAMPLE, SCORES, State, failure, state
+from vrnn.rundir import CONFIG, FAILED, SAMPLE, DamagedError, State, failure, read_scores, read_settings, state
 
 Array = NDArray[np.float64]
-Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where libyaml is there
 
 RESAMPLES = 2000  # of the bootstrap over runs
 
@@ -104,13 +101,16 @@ def collect(root: Path) -> list[Run]:
 
 
 def read_run(directory: Path) -> Run:
-    """Read a run's settings, its scores if it has finished, its error if it failed."""
-    path = directory / CONFIG
-    settings = flat_settings(yaml.load(path.read_text(), Loader)) if path.exists() else {}
-    stands = state(directory)
-    scores = json.loads((directory / SCORES).read_text()) if stands == "finished" else {}
+    """Read a run's settings, its scores if it has finished, its error if it failed; one that is damaged counts as failed."""
+    stands, settings, scores = state(directory), {}, {}
+    error = failure(directory) if stands == "failed" else None
+    try:
+        settings = flat_settings(read_settings(directory)) if (directory / CONFIG).exists() else {}
+        scores = read_scores(directory) if stands == "finished" else {}
+    except (DamagedError, FileNotFoundError) as damage:
+        stands, error = "failed", str(damage)
     values = {name: _number(scores, score.path) for name, score in SCORE.items()}
-    return Run(directory, stands, settings, values, failure(directory) if stands == "failed" else None)
+    return Run(directory, stands, settings, values, error)
 
 
 def flat_settings(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -292,11 +292,12 @@ def _standing(group: Group) -> str:
 
 
 def cell(group: Group, name: str) -> str:
-    """A score's mean and interval, as text."""
+    """A score's mean and interval, as text; of how many runs, if not of all that have finished."""
     mean, low, high = group.mean[name], group.low[name], group.high[name]
     if math.isnan(mean):
         return "-"
-    return f"{mean:.4f}" if math.isnan(low) else f"{mean:.4f} [{low:.4f}, {high:.4f}]"
+    text = f"{mean:.4f}" if math.isnan(low) else f"{mean:.4f} [{low:.4f}, {high:.4f}]"
+    return text if group.n[name] == group.states["finished"] else f"{text} of {group.n[name]}"
 
 
 def failures(runs: Sequence[Run]) -> dict[str, str]:
@@ -307,7 +308,11 @@ def failures(runs: Sequence[Run]) -> dict[str, str]:
 def to_markdown(title: str, table: Sequence[Sequence[str]], failed: Mapping[str, str], figures: Sequence[str]) -> str:
     """The whole comparison as a page. figures: paths beside it."""
     lines = [f"# {title}", "", line(table[0]), line(["---"] * len(table[0])), *(line(row) for row in table[1:]), ""]
-    lines += ["Mean over seeds and its 95 % bootstrap interval; `runs`: how many have finished.", ""]
+    lines += [
+        "Mean over seeds and its 95 % bootstrap interval, which is too narrow where they are few: of two it is their range. "
+        "`runs`: how many have finished.",
+        "",
+    ]
     for name, error in failed.items():
         lines += [f"Failed: `{name}`", "", "```", error, "```", ""]
     lines += [f"![{Path(figure).stem}]({figure})" for figure in figures]

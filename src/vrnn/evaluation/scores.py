@@ -149,16 +149,21 @@ def _count(points: Array, judge: LapJudge) -> Array:
 
 
 def _estimate(columns: Array, automaton: Automaton) -> dict[str, Array]:
-    """Return the estimates for counts (…, columns), NaN where there is nothing to estimate from."""
+    """Return the estimates for counts (…, columns), NaN where there is nothing to estimate from.
+
+    Where there are laps and no visit, none of those is right, and the worst that can be is what there is.
+    """
     counts = _Counts(columns, len(automaton.names))
+    laps = counts.valid + counts.invalid
     matrix = _ratio(counts.transitions, counts.transitions.sum(axis=-1, keepdims=True))
     rows = 0.5 * np.abs(matrix - automaton.matrix).sum(axis=-1)
     rows = np.where(np.isnan(rows), 1.0, rows)
-    rows = np.where(counts.visits[..., None] > 0, rows, np.nan)
+    rows = np.where(laps[..., None] > 0, rows, np.nan)
+    right = np.where((counts.visits == 0) & (laps > 0), 0.0, _ratio(counts.right, counts.visits))
     return {
-        "invalid_fraction": _ratio(counts.invalid, counts.valid + counts.invalid),
+        "invalid_fraction": _ratio(counts.invalid, laps),
         "pattern_fractions": _ratio(counts.laps, counts.laps.sum(axis=-1, keepdims=True)),
-        "laps_right_fraction": _ratio(counts.right, counts.visits),
+        "laps_right_fraction": right,
         "transition_matrix": matrix,
         "transition_tv_rows": rows,
         "transition_tv": rows.mean(axis=-1),

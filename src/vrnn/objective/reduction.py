@@ -8,6 +8,13 @@ from torch import Tensor
 from vrnn.processes import shared, total
 
 
+def any_observed(mask: Tensor | None) -> bool:
+    """Tell whether a batch has an observed step at all: of one that has none, what follows batches learns nothing."""
+    if mask is None and not shared():
+        return True
+    return bool(total(torch.ones(()) if mask is None else mask.sum()) > 0)
+
+
 def mean_per_step(values: Tensor, mask: Tensor | None) -> Tensor:
     """Return the mean over all observed steps of all traces. values, mask: (T, B) -> ()."""
     if mask is None and not shared():

@@ -135,7 +135,7 @@ class Automaton:
 
     def visit(self, state: int, following: int) -> list[int]:
         """Return the pieces of a visit to `state` that is followed by a visit to `following`."""
-        laps = [self._lap_pieces[state]] * int(self.laps[state])
+        laps = [self._lap_pieces[state] for _ in range(int(self.laps[state]))]
         crossing = self._crossings.get((state, following))
         return laps if crossing is None else [*laps, crossing]
 

@@ -1,21 +1,28 @@
-"""What can be done with a run once it is trained: measure it again, draw from it."""
+"""What can be done with a run once it is trained: measure it again, draw from it, fill gaps by it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from vrnn import plots
 from vrnn.config import ConfigError, check_choice
+from vrnn.networks.vrnn import VRNN
 from vrnn.patterns import read_drawings, write_traces
+from vrnn.patterns.trace import Form
 from vrnn.pictures import PICTURES
 from vrnn.training.assembly import assemble, build_vrnn, pattern_class, stored_settings
 from vrnn.training.checkpoints import load_weights
 from vrnn.training.measure import measure
 from vrnn.training.outcome import print_scores
 from vrnn.training.report import save_figures, write_scores
+
+Points = NDArray[np.float64]
 
 CHECKPOINTS = ("last", "best")
 FORMATS = ("png", "npz", "csv", "svg")
@@ -73,35 +80,89 @@ def generate_again(
         DamagedError: the checkpoint cannot be read.
         ValueError: an unreadable prefix, or one that holds several drawings.
     """
-    check_choice("format", format, FORMATS)
-    check_choice("checkpoint", checkpoint, CHECKPOINTS)
+    _check_options(format, checkpoint, n=(n, 1), steps=(1 if steps is None else steps, 1), seed=(seed, 0))
     settings = stored_settings(run)
     steps = settings["evaluation"]["steps"] if steps is None else steps
-    _check_least(n=(n, 1), steps=(steps, 1), seed=(seed, 0))
-    form = pattern_class(settings).form
-    if prefix is not None and form != "plane":
+    begun = None if prefix is None else _one_drawing("prefix", prefix, settings)
+    vrnn = _trained(run, settings, checkpoint)
+    drawn = vrnn.generate(n, steps, begun, sample, torch.Generator().manual_seed(seed))
+    traces = drawn.transpose(0, 1).double().numpy()
+    return _write(traces, None, out, run / f"generated.{format}", format, pattern_class(settings).form)
+
+
+def impute_again(
+    run: Path,
+    drawing: str,
+    gap: Sequence[int],
+    n: int,
+    particles: int,
+    format: str,
+    out: str | None,
+    checkpoint: str,
+    seed: int,
+) -> Path:
+    """Fill points gap[0], …, gap[1] - 1 of a drawing n times by a run's model, and return the path of the n whole traces.
+
+    particles: with 1 given what comes before the gap, with more given what comes after it, too.
+
+    Raises:
+        ConfigError: no run there, or an option that cannot be.
+        FileNotFoundError: the run has no such checkpoint yet.
+        DamagedError: the checkpoint cannot be read.
+        ValueError: an unreadable drawing, several in one file, or a model that cannot fill gaps.
+    """
+    _check_options(format, checkpoint, n=(n, 1), particles=(particles, 1), seed=(seed, 0))
+    settings = stored_settings(run)
+    given = _one_drawing("drawing", drawing, settings)
+    if len(gap) != 2 or not 0 <= gap[0] < gap[1] <= len(given):
         raise ConfigError(
-            f"prefix={prefix} is a drawing of points (x, y), but this run's sequences are of the form {form}."
+            f"gap must be [first, end], 0 <= first < end <= {len(given)}, the drawing's points, but is {gap}."
         )
+    mask = torch.ones(len(given), n, dtype=torch.bool)
+    mask[gap[0] : gap[1]] = False
+    vrnn = _trained(run, settings, checkpoint)
+    filled = vrnn.impute(given[:, None].expand(-1, n, -1), mask, torch.Generator().manual_seed(seed), particles)
+    shown = given.masked_fill(~mask[:, :1], torch.nan)
+    return _write(
+        filled.transpose(0, 1).double().numpy(), shown.numpy(), out, run / f"imputed.{format}", format, "plane"
+    )
+
+
+def _check_options(format: str, checkpoint: str, **numbers: tuple[int, int]) -> None:
+    check_choice("format", format, FORMATS)
+    check_choice("checkpoint", checkpoint, CHECKPOINTS)
+    _check_least(**numbers)
+
+
+def _trained(run: Path, settings: dict[str, Any], checkpoint: str) -> VRNN:
     vrnn = build_vrnn(settings).eval()
     load_weights(vrnn, run / "checkpoints" / f"{checkpoint}.ckpt", prefix="vrnn.")
-    begun = None if prefix is None else _one_drawing(prefix)
-    generator = torch.Generator().manual_seed(seed)
-    drawn = vrnn.generate(n, steps, prefix=begun, sample=sample, generator=generator)
-    traces = drawn.transpose(0, 1).double().numpy()
-    path = Path(out) if out is not None else run / f"generated.{format}"
-    if format == "png":
+    return vrnn
+
+
+def _write(traces: Points, given: Points | None, out: str | None, default: Path, format: str, form: Form) -> Path:
+    """Write traces (n, T, x_dim) and return where; a picture begins with what was given."""
+    path = default if out is None else Path(out)
+    if format != "png":
+        write_traces(path, traces, format, form)
+    elif given is None:
         plots.save(PICTURES[form].sheet(traces), path)
     else:
-        write_traces(path, traces, format, form)
+        titles = ["given", *(f"filled {i + 1}" for i in range(len(traces)))]
+        plots.save(PICTURES[form].sheet(np.concatenate([given[None], traces]), titles), path)
     return path
 
 
-def _one_drawing(path: str) -> torch.Tensor:
+def _one_drawing(option: str, path: str, settings: dict[str, Any]) -> torch.Tensor:
     """Read the one drawing a file holds, (T, 2)."""
+    form = pattern_class(settings).form
+    if form != "plane":
+        raise ConfigError(
+            f"{option}={path} is a drawing of points (x, y), but this run's sequences are of the form {form}."
+        )
     drawings = list(read_drawings(path).values())
     if len(drawings) != 1:
-        raise ValueError(f"prefix={path} holds {len(drawings)} drawings, but every trace continues one and the same.")
+        raise ValueError(f"{option}={path} holds {len(drawings)} drawings, but only one can be taken.")
     return torch.as_tensor(drawings[0], dtype=torch.float32)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from pytorch_lightning import seed_everything
 
 from vrnn.config import ConfigError, build, named_class
@@ -17,7 +16,9 @@ from vrnn.data.windows import TraceSet
 from vrnn.engine.threads import set_threads
 from vrnn.networks.particles import check_bound
 from vrnn.networks.vrnn import VRNN
+from vrnn.objective.distributions import has_gaps
 from vrnn.patterns import Pattern
+from vrnn.rundir import CONFIG, read_settings
 from vrnn.training.module import VRNNModule
 
 Settings = dict[str, Any]
@@ -33,7 +34,7 @@ def assemble(settings: Settings) -> tuple[Pattern, VRNNModule, TraceDataModule]:
         data = TraceDataModule(pattern, settings["training"]["steps"], settings["seed"], **settings["data"])
     schedule = build(settings["w_schedule"], settings["allow"])
     pace = {key: settings["training"][key] for key in ("steps", "log_every")}
-    options = {"gaps": data.gaps.share > 0, "seed": settings["seed"], **pace, **settings["optim"]}
+    options = {"seed": settings["seed"], **pace, **settings["optim"]}
     vrnn, bound = build_vrnn(settings), build(settings["bound"], settings["allow"])
     with choices_that_fit():
         if settings["evaluation"]["particles"]:
@@ -42,14 +43,18 @@ def assemble(settings: Settings) -> tuple[Pattern, VRNNModule, TraceDataModule]:
     return pattern, module, data
 
 
-def check_data(module: VRNNModule, data: TraceDataModule) -> None:
-    """Draw the training traces, and see that the likelihood can be one of theirs.
+def introduce(module: VRNNModule, data: TraceDataModule) -> None:
+    """Draw the training traces, see that the likelihood can be one of theirs, and have the module fill their gaps, if any.
 
     Raises:
         ConfigError: it cannot, or there is nothing to learn from.
     """
     with choices_that_fit():
-        module.vrnn.likelihood.check(TraceSet(data.traces("train")).x)
+        traces = TraceSet(data.traces("train"))
+        module.vrnn.likelihood.check(traces.x)
+        if has_gaps(traces.mask):
+            module.vrnn.frame.check_gaps()
+            module.fill = True
 
 
 @contextmanager
@@ -92,11 +97,10 @@ def stored_settings(directory: Path) -> Settings:
 
     Raises:
         ConfigError: the directory holds no run.
+        DamagedError: its config.yaml cannot be read.
     """
-    path = directory / "config.yaml"
-    if not path.is_file():
+    if not (directory / CONFIG).is_file():
         raise ConfigError(
             f"run={directory} is not a run's directory: it has no config.yaml. Runs lie in outputs/<task>/."
         )
-    settings: Settings = yaml.safe_load(path.read_text())
-    return settings
+    return read_settings(directory)

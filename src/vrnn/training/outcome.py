@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
 from vrnn.config import request
-from vrnn.rundir import CONFIG, DONE, SCORES
+from vrnn.rundir import DONE, read_scores, read_settings
 
 logger = logging.getLogger(__name__)
 
@@ -24,12 +22,13 @@ def finished(config: DictConfig, directory: Path) -> dict[str, Any] | None:
 
     Raises:
         ConfigError: the configuration cannot be run.
+        DamagedError: the run's settings or scores cannot be read.
     """
     settings, fresh = request(config)
-    if fresh or not (directory / DONE).exists() or yaml.safe_load((directory / CONFIG).read_text()) != settings:
+    if fresh or not (directory / DONE).exists() or read_settings(directory) != settings:
         return None
+    scores = read_scores(directory)
     logger.info("Already finished; fresh=true would start it over.")
-    scores: dict[str, Any] = json.loads((directory / SCORES).read_text())
     return scores
 
 
@@ -37,7 +36,7 @@ def print_scores(scores: dict[str, Any], directory: Path) -> None:
     """Print what was learned next to the truth, and where everything lies."""
     directory = _short(directory)
     table = Table(title=str(directory), title_justify="left")
-    for column in ("", "model", "truth"):
+    for column in ("", "model", "true traces", "truth"):
         table.add_column(column, justify="left" if not column else "right")
     for row in _rows(scores):
         table.add_row(*row)
@@ -57,8 +56,8 @@ def _short(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def _rows(scores: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """The table's rows: what, the model's value with its standard error, the truth's."""
+def _rows(scores: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    """The table's rows: what, the model's value with its standard error, that of as many true traces, the truth."""
     labels = {"elbo": "ELBO", "iwae": "IWAE", "fivo": "FIVO", "log_likelihood": "log-likelihood", "kl": "KL"}
     for name, label in labels.items():
         key = f"{name}_nats_per_step"
@@ -66,19 +65,20 @@ def _rows(scores: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
             continue
         if name in ("iwae", "fivo"):
             label = f"{label} of {scores['particles']}"
-        yield f"{label}, nats per step", _estimate(scores, key), ""
+        yield f"{label}, nats per step", _estimate(scores, key), "", ""
     if "generated" not in scores:
         return
-    drawn, truth = scores["generated"], scores["truth"]
-    yield "generated laps", str(drawn["laps"]), ""
-    yield "invalid laps", _estimate(drawn, "invalid_fraction"), "0"
+    drawn = [scores["generated"], scores["judge"]]
+    truth = scores["truth"]
+    yield "generated laps", str(drawn[0]["laps"]), str(drawn[1]["laps"]), ""
+    yield "invalid laps", *(_estimate(of, "invalid_fraction") for of in drawn), "0"
     for state, share in truth["pattern_fractions"].items():
-        error = (drawn.get("pattern_fractions_se") or {}).get(state)
-        yield f"share of {state}", _number(drawn["pattern_fractions"][state], error), f"{share:.4f}"
-    yield "transitions, mean total variation", _estimate(drawn, "transition_tv"), "0"
-    yield "visits with the right laps", _estimate(drawn, "laps_right_fraction"), "1"
+        shares = (_number(of["pattern_fractions"][state], of["pattern_fractions_se"][state]) for of in drawn)
+        yield f"share of {state}", *shares, f"{share:.4f}"
+    yield "transitions, total variation", *(_estimate(of, "transition_tv") for of in drawn), "0"
+    yield "visits with the right laps", *(_estimate(of, "laps_right_fraction") for of in drawn), "1"
     if scores.get("choice_entropy_nats") is not None:
-        yield "KL a choice, nats", _estimate(scores, "kl_per_choice_nats"), f"{scores['choice_entropy_nats']:.4f}"
+        yield "KL a choice, nats", _estimate(scores, "kl_per_choice_nats"), "", f"{scores['choice_entropy_nats']:.4f}"
 
 
 def _estimate(scores: dict[str, Any], key: str) -> str:

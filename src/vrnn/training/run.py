@@ -28,8 +28,8 @@ from vrnn.data.module import TraceDataModule
 from vrnn.data.windows import TraceSet
 from vrnn.pictures import PICTURES
 from vrnn.processes import leads, meet, part, started, together
-from vrnn.rundir import CONFIG, DONE, SAMPLE, SCORES, holding, recording_failure, write_atomically
-from vrnn.training.assembly import assemble, check_data
+from vrnn.rundir import CONFIG, DONE, SAMPLE, SCORES, holding, read_settings, recording_failure, write_atomically
+from vrnn.training.assembly import assemble, introduce
 from vrnn.training.board import project
 from vrnn.training.callbacks import Figures, HyperParameters, ProgressBar, Scalars
 from vrnn.training.checkpoints import LAST, AtomicCheckpointIO, RunCheckpoints, load, load_weights
@@ -71,7 +71,7 @@ def run(
             return scores
         settings, fresh = request(config)
         pattern, module, data = assemble(settings)
-        check_data(module, data)
+        introduce(module, data)
         claim(directory, settings, fresh)
         meet()
         callbacks: list[Callback] = [HyperParameters(columns(asked, settings), list(SCALARS)), *more]
@@ -92,6 +92,7 @@ def help_train(config: DictConfig, directory: Path) -> Tree:
     with Interruption() as interruption, together():
         settings, _ = request(config)
         _, module, data = assemble(settings)
+        introduce(module, data)
         meet()  # the first has made the directory this run's
         if not (directory / DONE).exists():
             train(settings, directory, module, data, interruption, [])
@@ -113,12 +114,17 @@ def check_processes(config: DictConfig) -> None:
 
 
 def claim(directory: Path, settings: Tree, fresh: bool) -> None:
-    """Make the directory this configuration's: write config.yaml, or compare with the one that is there."""
+    """Make the directory this configuration's: write config.yaml, or compare with the one that is there.
+
+    Raises:
+        ConfigError: it is another one's.
+        DamagedError: nobody can tell whose it is.
+    """
     path = directory / CONFIG
     if fresh:
         discard(directory)
     if path.exists():
-        changed = differences(yaml.safe_load(path.read_text()), settings)
+        changed = differences(read_settings(directory), settings)
         if changed:
             raise ConfigError(
                 f"{directory} holds a run with other settings (old -> new):\n  " + "\n  ".join(changed) + "\n"

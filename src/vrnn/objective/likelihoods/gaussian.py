@@ -11,7 +11,7 @@ from torch.nn.functional import softplus
 
 from vrnn.objective.distributions import Gaussian, gaussian_log_prob
 from vrnn.objective.likelihoods.interface import DecoderDeviation, Likelihood
-from vrnn.objective.reduction import mean_per_step
+from vrnn.objective.reduction import any_observed, mean_per_step
 from vrnn.processes import draw
 
 
@@ -123,12 +123,15 @@ class SharedGaussianLikelihood(OneSigma):
         """-log p(x) in nats; in training under the s that this batch makes."""
         mean, std = dist
         if self.training and self.kind != "learned":
-            self.follow(mean_per_step((x - mean).detach().square().mean(-1), mask))
+            self.follow((x - mean).detach().square().mean(-1), mask)
             std = self.sigma().expand_as(x)
         return -self.log_prob((mean, std), x)
 
-    def follow(self, batch_mse: Tensor) -> None:
-        """Move s^2 by a batch's mean squared error, (), but not below floor^2."""
+    def follow(self, squares: Tensor, mask: Tensor | None) -> None:
+        """Move s^2 by a batch's squared errors (T, B), but not below floor^2."""
+        if not any_observed(mask):
+            return
+        batch_mse = mean_per_step(squares, mask)
         if self.kind == "running":
             batch_mse = torch.minimum(self.mse, 0.99 * self.mse + 0.01 * batch_mse)
         self.mse.copy_(batch_mse.clamp(min=self.floor**2))
@@ -177,7 +180,7 @@ class MSEMeanLikelihood(SquaredDistance, SharedGaussianLikelihood):
         """Return ((x - mean)^2).mean(-1)."""
         squares = (x - dist[0]).square().mean(-1)
         if self.training:
-            self.follow(mean_per_step(squares.detach(), mask))
+            self.follow(squares.detach(), mask)
         return squares
 
 

@@ -75,7 +75,7 @@ class AdaptiveW(MovingW):
         re, de = mean_per_step(distortion, mask), reduce((terms.kl + self.offset).sum(-1), mask)
         w = self.w.clone()
         w_per_step = w * mean_per_trace(torch.ones_like(distortion), mask) if self.reduction == "sum" else w
-        if self.training:
+        if self.training and terms.observed:
             self.move_to(self.w + self.alpha * (self.r * re - self.w * de).detach())
         return Weighted(re + w * de, w, w_per_step)
 
@@ -114,7 +114,7 @@ class GecoW(MovingW):
     def weigh(self, terms: Terms) -> Weighted:
         """Weigh with the present w; then, in training, move it."""
         re, w = terms.re, self.w.clone()
-        if self.training:
+        if self.training and terms.observed:
             self.move((re - self.tolerance).detach())
         return Weighted(re + w * terms.rate, w, w, {"lambda": 1 / w, "C_ma": self.C_ma.clone()})
 
@@ -145,7 +145,7 @@ class RateW(MovingW):
         """Weigh with the present w; then, in training, move it."""
         rate, w = terms.rate, self.w.clone()
         error = (rate - self.target).detach()
-        if self.training:
+        if self.training and terms.observed:
             self.move_to(self.w * torch.exp(self.alpha * error))
         return Weighted(terms.re + w * rate, w, w, {"kl_error": error})
 
@@ -175,7 +175,7 @@ class ControlVAEW(WSchedule):
         rate = terms.rate
         e = (self.target - rate).detach()
         proportional = self.Kp * torch.sigmoid(-e)
-        if self.training:
+        if self.training and terms.observed:
             self.integrate(proportional, self.Ki * e)
         w = (proportional + self.integral).clamp(self.w_min, self.w_max)
         return Weighted(terms.re + w * rate, w, w, {"integral": self.integral.clone(), "kl_error": -e})

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from vrnn.objective.reduction import mean_per_step
+from vrnn.objective.reduction import any_observed, mean_per_step
 
 
 class Terms(NamedTuple):
@@ -25,6 +25,11 @@ class Terms(NamedTuple):
     kl: Tensor
     sides: Callable[[], tuple[Tensor, Tensor]]
     mask: Tensor | None = None
+
+    @property
+    def observed(self) -> bool:
+        """Whether there is any step to learn from."""
+        return any_observed(self.mask)
 
     @property
     def re(self) -> Tensor:
