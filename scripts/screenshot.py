@@ -40,6 +40,9 @@ EVERYTHING = """e => e.tagName === 'IMG' && e.naturalWidth ? `picture of ${e.nat
   : [...e.childNodes].filter(node => node.nodeType === Node.TEXT_NODE).map(node => node.data).join('')"""
 
 
+QUIET = 6.0  # seconds: on a busy machine the next chart may be as long in coming
+
+
 class Tab(NamedTuple):
     """What is read of it, and a word that is there once it is."""
 
@@ -109,7 +112,8 @@ class Browser:
 
 @contextmanager
 def tensorboard(logdir: Path) -> Iterator[str]:
-    """TensorBoard over a directory; yields its address once it answers."""
+    """TensorBoard over a directory; yields its address once it has read all runs there."""
+    runs = {path.parent for path in logdir.rglob("events.out.tfevents.*")}
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -120,12 +124,14 @@ def tensorboard(logdir: Path) -> Iterator[str]:
         deadline = time.monotonic() + 60
         while True:
             try:
-                with urllib.request.urlopen(f"{address}/data/environment"):
-                    break
+                with urllib.request.urlopen(f"{address}/data/runs") as answer:
+                    if len(json.load(answer)) >= len(runs):
+                        break
             except OSError:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError("TensorBoard did not start; run it by hand to see why.") from None
-                time.sleep(0.3)
+                pass
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("TensorBoard did not start; run it by hand to see why.")
+            time.sleep(0.3)
         yield address
     finally:
         process.terminate()
@@ -144,17 +150,20 @@ def lines(browser: Browser, pick: str) -> list[list[str]]:
 
 
 def shown(browser: Browser, tab: Tab) -> list[list[str]]:
-    """Wait until the tab shows the same twice, and return it.
+    """Wait until the tab has not changed for QUIET seconds, and return it.
 
     Raises:
         RuntimeError: nothing of it appears within a minute.
     """
-    deadline, seen = time.monotonic() + 60, [[""]]
-    while (now := lines(browser, tab.pick)) != seen or not any(tab.sign in text for row in now for text in row):
-        if time.monotonic() > deadline:
+    since = began = time.monotonic()
+    seen = lines(browser, tab.pick)
+    while time.monotonic() < since + QUIET or not any(tab.sign in text for row in seen for text in row):
+        if time.monotonic() > began + 60:
             raise RuntimeError("The tab showed nothing within a minute; is this a directory of runs?")
-        seen = now
-        time.sleep(2.0)
+        time.sleep(0.5)
+        now = lines(browser, tab.pick)
+        if now != seen:
+            seen, since = now, time.monotonic()
     return seen
 
 
