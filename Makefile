@@ -32,7 +32,7 @@ picture: $(STAMP)  ## the README's picture: the truth, our VRNN, the blog's reci
 benchmark: $(STAMP)  ## how fast the engines are, next to each other (leave the machine alone meanwhile)
 	$(BIN)/python scripts/benchmark.py --threads 1 2 $(ARGS)
 
-test: $(STAMP)  ## every test
+test: $(STAMP)  ## every test but the long ones of many processes
 	$(BIN)/pytest -n 2 $(ARGS)
 
 test-sweeps: $(STAMP)  ## the tests of sweeps, searches and torchrun, with many processes

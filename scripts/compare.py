@@ -51,13 +51,14 @@ def main(config: DictConfig) -> None:
     table, failed = comparison.rows(groups, config.sort), comparison.failures(runs)
     out.mkdir(parents=True, exist_ok=True)
     (out / "compare.csv").write_text(comparison.to_csv(groups))
-    page = comparison.to_markdown(str(root), table, failed, [f"compare/{name}.png" for name in figures])
+    doubles = {name: own for group in groups for name, own in group.doubles.items()}
+    page = comparison.to_markdown(str(root), table, failed, doubles, [f"compare/{name}.png" for name in figures])
     (out / "compare.md").write_text(page)
-    show(table, failed, out)
+    show(table, failed, doubles, out)
 
 
-def show(table: list[list[str]], failed: dict[str, str], out: Path) -> None:
-    """The table and the failures on the console, where there is room for the interval of the first score alone."""
+def show(table: list[list[str]], failed: dict[str, str], doubles: dict[str, str], out: Path) -> None:
+    """All of it on the console, where there is room for the interval of the first score alone."""
     printed = Table(box=box.SIMPLE)
     for heading in table[0]:
         printed.add_column(heading.removesuffix("_nats_per_step").replace("_", "\n"), no_wrap=True)
@@ -67,6 +68,8 @@ def show(table: list[list[str]], failed: dict[str, str], out: Path) -> None:
     console = Console()
     console.width = max(console.width, Console(width=1000).measure(printed).maximum)  # half a number is none
     console.print(printed)
+    for name, own in doubles.items():
+        console.print(f"left out: {name} has the settings and the seed of {own}", highlight=False, soft_wrap=True)
     for name, error in failed.items():
         console.print(f"failed: {name}\n  {error}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"{out / 'compare.md'}, {out / 'compare.csv'}, {out / 'compare'}/", soft_wrap=True, highlight=False)

@@ -176,6 +176,20 @@ def main() -> None:
     parser.add_argument("--chromium", default=shutil.which("chromium") or "chromium")
     parser.add_argument("--height", type=int, default=900)
     options = parser.parse_args()
+    if not options.logdir.is_dir():
+        sys.exit(f"error: {options.logdir} is no directory.")
+    if shutil.which(options.chromium) is None:
+        sys.exit(f"error: there is no {options.chromium}: install Chromium, or say where it is by --chromium.")
+    try:
+        text = take(options)
+    except RuntimeError as error:
+        sys.exit(f"error: {error}")
+    for row in text:
+        print("\t".join(row))
+
+
+def take(options: argparse.Namespace) -> list[list[str]]:
+    """Write the picture and return the text."""
     with tensorboard(options.logdir) as address:
         browser = Browser(options.chromium, options.height)
         try:
@@ -186,8 +200,7 @@ def main() -> None:
             browser.close()
     options.picture.parent.mkdir(parents=True, exist_ok=True)
     options.picture.write_bytes(base64.b64decode(picture))
-    for row in text:
-        print("\t".join(row))
+    return text
 
 
 if __name__ == "__main__":

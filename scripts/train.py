@@ -1,6 +1,7 @@
 """Train one run, or a sweep of them, from config to scores: `python scripts/train.py experiment=eye`."""
 
 import os
+import signal
 from pathlib import Path
 
 import hydra
@@ -14,6 +15,7 @@ from vrnn.training import sweep
 from vrnn.training.outcome import finished, print_scores
 
 register()
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends the process at once until the run has something to save
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="train")

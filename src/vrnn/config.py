@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import hydra
@@ -140,7 +142,7 @@ class GenerateConfig:
     n: int = 8
     steps: int | None = None
     prefix: str | None = None
-    format: str = "png"
+    format: str | None = None
     out: str | None = None
     sample: bool = True
     checkpoint: str = "last"
@@ -156,7 +158,7 @@ class ImputeConfig:
     gap: list[int] = MISSING
     n: int = 7
     particles: int = 64
-    format: str = "png"
+    format: str | None = None
     out: str | None = None
     checkpoint: str = "last"
     seed: int = 0
@@ -194,13 +196,15 @@ class ConfigError(ValueError):
 @contextmanager
 def in_one_line(*more: type[Exception]) -> Iterator[None]:
     """End the process with the message alone, without a traceback, for errors whose cure the message tells."""
-    mendable: tuple[type[Exception], ...] = (ConfigError, FileNotFoundError, *more)
+    mendable: tuple[type[Exception], ...] = (ConfigError, OSError, *more)
     try:
         yield
     except MissingMandatoryValue as error:
         sys.exit(f"error: {error.full_key} must be given, as in {error.full_key}=…")
     except mendable as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
 
 
 MINIMA = {
@@ -307,7 +311,18 @@ def request(config: DictConfig) -> tuple[dict[str, Any], bool]:
     """Return the settings a run is known by, checked (see `check`), and whether it is to start over."""
     settings = check(config)
     del settings["sweep"]  # where the run lies, not what it is
+    if found := digest(settings["dataset"]):
+        settings["dataset"]["digest"] = found
     return settings, settings.pop("fresh")
+
+
+def digest(dataset: Mapping[str, Any]) -> str | None:
+    """Return a digest of a dataset's `files`: what they hold is part of what a run is. None if it has none, or not now."""
+    given = dataset.get("files")
+    files = [Path(str(file)) for file in ([given] if isinstance(given, str) else given or ())]
+    if not files or not all(file.is_file() for file in files):
+        return None
+    return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)).hexdigest()[:16]
 
 
 def check_choice(key: str, value: str, choices: tuple[str, ...]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,7 +58,8 @@ def recording_failure(directory: Path) -> Iterator[None]:
         yield
     except Exception as error:
         message = "".join(traceback.format_exception_only(error))
-        write_atomically(path, message + "\n" + "".join(traceback.format_exception(error)))
+        with suppress(OSError):  # the disk may be why
+            write_atomically(path, message + "\n" + "".join(traceback.format_exception(error)))
         raise
 
 
@@ -83,13 +84,12 @@ def read_settings(directory: Path) -> dict[str, Any]:
     """Return a run's settings, as its config.yaml has them.
 
     Raises:
-        FileNotFoundError: it has none.
-        DamagedError: it cannot be read.
+        DamagedError: it has none, or one that cannot be read.
     """
     path = directory / CONFIG
     try:
         settings = yaml.load(path.read_text(), Loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, FileNotFoundError) as error:
         raise DamagedError(_damage(path, error, "Restore it")) from error
     if not isinstance(settings, dict):
         raise DamagedError(_damage(path, "it holds no settings", "Restore it"))
@@ -100,13 +100,12 @@ def read_scores(directory: Path) -> dict[str, Any]:
     """Return the scores of a finished run.
 
     Raises:
-        FileNotFoundError: it has none.
-        DamagedError: they cannot be read.
+        DamagedError: it has none, or they cannot be read.
     """
     path = directory / SCORES
     try:
         scores: dict[str, Any] = json.loads(path.read_text())
-    except ValueError as error:
+    except (ValueError, FileNotFoundError) as error:
         mend = f"Write it anew with `python scripts/evaluate.py run={directory}`"
         raise DamagedError(_damage(path, error, mend)) from error
     return scores

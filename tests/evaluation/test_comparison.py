@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -60,6 +61,17 @@ def test_groups_over_seeds_sorted_and_only_what_differs(tmp_path):
     assert math.isnan(best.mean["kl_nats_per_step"])
 
 
+def test_a_seed_counts_once(tmp_path):
+    for seed, elbo in enumerate((1.0, 2.0, 9.0)):
+        make_run(tmp_path, {"seed": seed}, elbo)
+    shutil.copytree(tmp_path / "seed-2", tmp_path / "again")
+    (tmp_path / "seed-2" / "done").unlink()  # of the two the finished one counts
+    (group,) = comparison.group_runs(comparison.collect(tmp_path), "elbo_nats_per_step")
+    assert group.n["elbo_nats_per_step"] == 3
+    assert group.mean["elbo_nats_per_step"] == pytest.approx(4.0)
+    assert group.doubles == {"seed-2": "again"}
+
+
 def test_lower_is_better_where_it_is(tmp_path):
     for seed, tv in ((0, 0.3), (1, 0.1)):
         path = make_run(tmp_path, {"recurrence": f"R{seed}", "seed": seed}, 1.0) / "scores.json"
@@ -99,9 +111,10 @@ def test_every_state_is_told(tmp_path):
     assert table[1][0] == "1, 1 running, 1 failed, 1 interrupted"
     failures = comparison.failures(runs)
     assert failures == {failed.name: "ValueError: wrong", "never": "ConfigError: no such thing"}
-    page = comparison.to_markdown("title", table, failures, ["compare/curves.png"])
+    page = comparison.to_markdown("title", table, failures, {"b": "a"}, ["compare/curves.png"])
     assert "ConfigError: no such thing" in page
     assert "![curves](compare/curves.png)" in page
+    assert "Left out: `b` has the settings and the seed of `a`." in page
     with pytest.raises(ValueError, match="found none"):
         comparison.collect(tmp_path / "nowhere")
 

@@ -202,6 +202,14 @@ def test_a_drawing_trains_generates_and_continues(small, tmp_path):
     directory = tmp_path / "run"
     scores = run(small("dataset=traces", f"dataset.files=[{tmp_path / 'drawing.npy'}]"), directory)
     assert "generated" not in scores
+    drawn = np.load(tmp_path / "drawing.npy")
+    np.save(tmp_path / "drawing.npy", drawn + 0.5)
+    with pytest.raises(ConfigError, match=r"dataset\.digest: \w+ -> \w+"):
+        run(small("dataset=traces", f"dataset.files=[{tmp_path / 'drawing.npy'}]"), directory)
+    with pytest.raises(ConfigError, match=r"drawing\.npy: not there any more, or not as when the run began"):
+        evaluate_again(directory)
+    np.save(tmp_path / "drawing.npy", drawn)
+    assert run(small("dataset=traces", f"dataset.files=[{tmp_path / 'drawing.npy'}]"), directory) == scores
     options = {"prefix": None, "out": None, "sample": True, "checkpoint": "last", "seed": 0}
     for kind in ("png", "npz", "csv", "svg"):
         assert generate_again(directory, 3, 20, format=kind, **options).stat().st_size > 0

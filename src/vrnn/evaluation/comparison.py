@@ -62,12 +62,14 @@ class Run:
 class Group:
     """The runs that differ in nothing but their seed.
 
-    parameters: those that were swept. mean, low, high: of each score over the n finished runs that have it, and its 95 %
-    bootstrap interval (NaN for fewer than two runs).
+    parameters: those that were swept. doubles: runs left out, {name: name of the one with the same settings and seed}.
+    mean, low, high: of each score over the n finished runs that have it, and its 95 % bootstrap interval (NaN for fewer than
+    two runs).
     """
 
     parameters: dict[str, Any]
     runs: list[Run]
+    doubles: dict[str, str] = field(default_factory=dict)
     n: dict[str, int] = field(default_factory=dict)
     mean: dict[str, float] = field(default_factory=dict)
     low: dict[str, float] = field(default_factory=dict)
@@ -107,7 +109,7 @@ def read_run(directory: Path) -> Run:
     try:
         settings = flat_settings(read_settings(directory)) if (directory / CONFIG).exists() else {}
         scores = read_scores(directory) if stands == "finished" else {}
-    except (DamagedError, FileNotFoundError) as damage:
+    except DamagedError as damage:
         stands, error = "failed", str(damage)
     values = {name: _number(scores, score.path) for name, score in SCORE.items()}
     return Run(directory, stands, settings, values, error)
@@ -169,12 +171,25 @@ def group_runs(runs: Sequence[Run], sort: str) -> list[Group]:
         if run.settings:
             alike = tuple((key, value) for key, value in sorted(run.settings.items()) if key != "seed")
             members.setdefault(alike, []).append(run)
-    groups = [Group({key: dict(alike).get(key) for key in parameters}, found) for alike, found in members.items()]
+    groups = [
+        Group({key: dict(alike).get(key) for key in parameters}, *once(found)) for alike, found in members.items()
+    ]
     rng = np.random.default_rng(0)
     for group in groups:
         estimate(group, rng)
     sign = -1.0 if SCORE[sort].higher_is_better else 1.0
     return sorted(groups, key=lambda group: (math.isnan(group.mean[sort]), sign * group.mean[sort], group.label))
+
+
+def once(runs: Sequence[Run]) -> tuple[list[Run], dict[str, str]]:
+    """Return one run a seed, a finished one if there is, and which are left out for which: a copy is no further evidence."""
+    kept: dict[Any, Run] = {}
+    doubles: dict[str, str] = {}
+    for run in sorted(runs, key=lambda run: run.state != "finished"):
+        own = kept.setdefault(run.settings.get("seed", run.directory), run)
+        if own is not run:
+            doubles[run.directory.name] = own.directory.name
+    return list(kept.values()), doubles
 
 
 def estimate(group: Group, rng: np.random.Generator) -> None:
@@ -305,7 +320,13 @@ def failures(runs: Sequence[Run]) -> dict[str, str]:
     return {run.directory.name: run.error for run in runs if run.error is not None}
 
 
-def to_markdown(title: str, table: Sequence[Sequence[str]], failed: Mapping[str, str], figures: Sequence[str]) -> str:
+def to_markdown(
+    title: str,
+    table: Sequence[Sequence[str]],
+    failed: Mapping[str, str],
+    doubles: Mapping[str, str],
+    figures: Sequence[str],
+) -> str:
     """The whole comparison as a page. figures: paths beside it."""
     lines = [f"# {title}", "", line(table[0]), line(["---"] * len(table[0])), *(line(row) for row in table[1:]), ""]
     lines += [
@@ -313,6 +334,7 @@ def to_markdown(title: str, table: Sequence[Sequence[str]], failed: Mapping[str,
         "`runs`: how many have finished.",
         "",
     ]
+    lines += [f"Left out: `{name}` has the settings and the seed of `{own}`.\n" for name, own in doubles.items()]
     for name, error in failed.items():
         lines += [f"Failed: `{name}`", "", "```", error, "```", ""]
     lines += [f"![{Path(figure).stem}]({figure})" for figure in figures]

@@ -85,7 +85,9 @@ class VRNN(nn.Module):
     ):
         super().__init__()
         if x_dim < 1 or h_dim < 0:
-            raise ValueError(f"x_dim must be at least 1 and h_dim at least 0, but they are {x_dim} and {h_dim}.")
+            raise ValueError(
+                f"x_dim must be at least 1, but is {x_dim}; model.h_dim at least 1 (without memory 0), but is {h_dim}."
+            )
         if engine not in ENGINES:
             raise ValueError(f"engine must be one of {', '.join(ENGINES)}, but is {engine!r}.")
         self.x_dim, self.h_dim = x_dim, h_dim

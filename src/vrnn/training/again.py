@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,14 @@ from vrnn.networks.vrnn import VRNN
 from vrnn.patterns import read_drawings, write_traces
 from vrnn.patterns.trace import Form
 from vrnn.pictures import PICTURES
+from vrnn.rundir import state
 from vrnn.training.assembly import assemble, build_vrnn, pattern_class, stored_settings
 from vrnn.training.checkpoints import load_weights
 from vrnn.training.measure import measure
 from vrnn.training.outcome import print_scores
 from vrnn.training.report import save_figures, write_scores
+
+logger = logging.getLogger(__name__)
 
 Points = NDArray[np.float64]
 
@@ -39,7 +43,7 @@ def evaluate_again(run: Path, **given: Any) -> dict[str, Any]:
         FileNotFoundError: the run has no such checkpoint yet.
         DamagedError: the checkpoint cannot be read.
     """
-    settings = stored_settings(run)
+    settings = _settings(run)
     own = {**settings["evaluation"], "seed": settings["seed"]}
     asked = {**own, **{key: value for key, value in given.items() if value is not None}}
     check_choice("checkpoint", asked["checkpoint"], CHECKPOINTS)
@@ -55,7 +59,7 @@ def evaluate_again(run: Path, **given: Any) -> dict[str, Any]:
     suffix = "" if asked == own else what.format(points=points, **asked)
     save_figures(figures, run / f"figures{suffix}")
     write_scores(scores, run / f"scores{suffix}.json")
-    print_scores(scores, run)
+    print_scores(scores, run, suffix)
     return scores
 
 
@@ -64,7 +68,7 @@ def generate_again(
     n: int,
     steps: int | None,
     prefix: str | None,
-    format: str,
+    format: str | None,
     out: str | None,
     sample: bool,
     checkpoint: str,
@@ -80,8 +84,9 @@ def generate_again(
         DamagedError: the checkpoint cannot be read.
         ValueError: an unreadable prefix, or one that holds several drawings.
     """
+    format = _format(format, out)
     _check_options(format, checkpoint, n=(n, 1), steps=(1 if steps is None else steps, 1), seed=(seed, 0))
-    settings = stored_settings(run)
+    settings = _settings(run)
     steps = settings["evaluation"]["steps"] if steps is None else steps
     begun = None if prefix is None else _one_drawing("prefix", prefix, settings)
     vrnn = _trained(run, settings, checkpoint)
@@ -96,7 +101,7 @@ def impute_again(
     gap: Sequence[int],
     n: int,
     particles: int,
-    format: str,
+    format: str | None,
     out: str | None,
     checkpoint: str,
     seed: int,
@@ -111,8 +116,9 @@ def impute_again(
         DamagedError: the checkpoint cannot be read.
         ValueError: an unreadable drawing, several in one file, or a model that cannot fill gaps.
     """
+    format = _format(format, out)
     _check_options(format, checkpoint, n=(n, 1), particles=(particles, 1), seed=(seed, 0))
-    settings = stored_settings(run)
+    settings = _settings(run)
     given = _one_drawing("drawing", drawing, settings)
     if len(gap) != 2 or not 0 <= gap[0] < gap[1] <= len(given):
         raise ConfigError(
@@ -128,10 +134,23 @@ def impute_again(
     )
 
 
+def _settings(run: Path) -> dict[str, Any]:
+    """Its stored settings; says so if it has not finished."""
+    settings = stored_settings(run)
+    if state(run) != "finished":
+        logger.warning("%s has not finished: this is its model as it was last kept.", run)
+    return settings
+
+
 def _check_options(format: str, checkpoint: str, **numbers: tuple[int, int]) -> None:
     check_choice("format", format, FORMATS)
     check_choice("checkpoint", checkpoint, CHECKPOINTS)
     _check_least(**numbers)
+
+
+def _format(format: str | None, out: str | None) -> str:
+    """The one asked for, else the one that `out` ends in, else a picture."""
+    return format or (Path(out).suffix.removeprefix(".") if out else "png")
 
 
 def _trained(run: Path, settings: dict[str, Any], checkpoint: str) -> VRNN:

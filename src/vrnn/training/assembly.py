@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from pytorch_lightning import seed_everything
 
-from vrnn.config import ConfigError, build, named_class
+from vrnn.config import ConfigError, build, digest, named_class
 from vrnn.data.module import TraceDataModule
 from vrnn.data.windows import TraceSet
 from vrnn.engine.threads import set_threads
@@ -29,7 +29,11 @@ def assemble(settings: Settings) -> tuple[Pattern, VRNNModule, TraceDataModule]:
     seed_everything(settings["seed"], verbose=False)
     torch.set_num_threads(1)  # its threads spin: beside a busy core they cost more than they give
     set_threads(settings["threads"])
-    pattern: Pattern = build(settings["dataset"], settings["allow"])
+    dataset = dict(settings["dataset"])
+    known = dataset.pop("digest", None)
+    if known not in (None, digest(dataset)):
+        raise ConfigError(f"{', '.join(dataset['files'])}: not there any more, or not as when the run began.")
+    pattern: Pattern = build(dataset, settings["allow"])
     with choices_that_fit():
         data = TraceDataModule(pattern, settings["training"]["steps"], settings["seed"], **settings["data"])
     schedule = build(settings["w_schedule"], settings["allow"])

@@ -128,12 +128,17 @@ def load_weights(module: torch.nn.Module, path: Path, prefix: str = "") -> None:
 
     Raises:
         FileNotFoundError: there is no such checkpoint.
-        DamagedError: it cannot be read.
+        DamagedError: it cannot be read, or holds another model's weights.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist: train the run first, or name a run directory that has it.")
     weights: dict[str, Tensor] = load(path)["state_dict"]
-    module.load_state_dict({name.removeprefix(prefix): w for name, w in weights.items() if name.startswith(prefix)})
+    try:
+        module.load_state_dict({name.removeprefix(prefix): w for name, w in weights.items() if name.startswith(prefix)})
+    except RuntimeError as error:
+        raise DamagedError(
+            f"{path} holds the weights of another model than its run's config.yaml describes."
+        ) from error
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -32,8 +32,8 @@ def finished(config: DictConfig, directory: Path) -> dict[str, Any] | None:
     return scores
 
 
-def print_scores(scores: dict[str, Any], directory: Path) -> None:
-    """Print what was learned next to the truth, and where everything lies."""
+def print_scores(scores: dict[str, Any], directory: Path, suffix: str = "") -> None:
+    """Print what was learned next to the truth, and where everything lies. suffix: of the names of scores and figures."""
     directory = _short(directory)
     table = Table(title=str(directory), title_justify="left")
     for column in ("", "model", "true traces", "truth"):
@@ -43,8 +43,8 @@ def print_scores(scores: dict[str, Any], directory: Path) -> None:
     console = Console()
     console.print(table)
     for what, where in (
-        ("scores", directory / "scores.json"),
-        ("figures", directory / "figures"),
+        ("scores", directory / f"scores{suffix}.json"),
+        ("figures", directory / f"figures{suffix}"),
         ("checkpoints", directory / "checkpoints"),
     ):
         console.print(f"{what:12}{where}", soft_wrap=True, highlight=False)

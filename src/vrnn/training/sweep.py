@@ -91,14 +91,17 @@ class Watch(Callback):
             "joblib" in config.hydra.launcher._target_
         ):  # a cluster's jobs live on without the process that asked for them
             os.environ[LAUNCHER] = str(os.getpid())
+        signal.signal(
+            signal.SIGINT, lambda *_: sys.exit(128 + signal.SIGINT)
+        )  # between two jobs; a job has a way of its own
         with in_one_line():
             self.progress = Progress(directories(config))
         self.progress.start()
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        """Exit with 1 if a run failed."""
+        """Exit with 1 unless every run has finished, or is still being worked on by somebody else."""
         self.progress.report()
-        if self.progress.failures():
+        if not self.progress.count().keys() <= {"finished", "running"}:
             sys.exit(1)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -153,7 +156,7 @@ class Progress:
         self._show(f"{self.line()} after {duration(time.time() - self.began)}")
         for directory, message in self.failures().items():
             print(f"failed: {directory}\n  " + message.replace("\n", "\n  "), file=sys.stderr)
-        if any(state(directory) != "finished" for directory in self.directories):
+        if any(self.count()[name] for name in ("running", "interrupted", "failed")):
             print("The same command again goes on with what is left.", file=sys.stderr)
 
     def _follow(self) -> None:
