@@ -109,6 +109,22 @@ def test_what_cannot_be_searched_is_refused_before_the_first_trial(tmp_path, spa
         Search(config, str(ROOT / "conf"))
 
 
+def test_a_trial_that_another_worker_has_just_told_about_is_left_alone(tmp_path):
+    """Its run has finished and been let go, but was not told about yet, when this worker took it up."""
+    register()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = compose("search", overrides=["sweep=s", f"root={tmp_path}"])
+    search = Search(config, str(ROOT / "conf"))
+    trial = search.study.ask(search.space)
+    search.study.tell(trial.number, 1.0)
+    search._attempt(trial)
+    search.study._storage.remove_session()
+    search.study._storage._backend.engine.dispose()
+    assert not list(tmp_path.glob("s/*/config.yaml"))
+    (found,) = trials(tmp_path)
+    assert (found.state, found.value) == (TrialState.COMPLETE, 1.0)
+
+
 def test_spaces():
     assert distribution("a", ["x", "y"]) == CategoricalDistribution(["x", "y"])
     assert distribution("a", {"low": 1, "high": 3}) == IntDistribution(1, 3)

@@ -18,7 +18,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.exceptions import OptunaError
+from optuna.exceptions import OptunaError, UpdateFinishedTrialError
 from optuna.pruners import MedianPruner, NopPruner
 from optuna.trial import FrozenTrial, TrialState
 from pytorch_lightning import Callback, LightningModule, Trainer
@@ -159,14 +159,14 @@ class Search:
     def _attempt(self, trial: optuna.Trial) -> None:
         """Run one trial and tell the study what came of it. Nothing but a signal ends the search."""
         directory, overrides = self.run_directory(trial.params), self.overrides(trial.params)
-        trial.set_user_attr("directory", str(directory))
         try:
+            trial.set_user_attr("directory", str(directory))
             pruning = Pruning(trial, self._frozen(trial).intermediate_values)
             run(self._compose(overrides), directory, overrides, bar=False, more=[pruning])
             value = read_run(directory).scores[self.config.score]
             outcome = TrialState.FAIL if math.isnan(value) else TrialState.COMPLETE
-        except BusyError:
-            return  # another worker was quicker; the trial is its own to tell about
+        except (BusyError, UpdateFinishedTrialError):
+            return  # another worker was quicker: the trial is its own to tell about, or it has just told
         except Pruned:
             outcome = TrialState.PRUNED
         except Exception as error:
