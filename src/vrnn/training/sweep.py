@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 LAUNCHER = "VRNN_SWEEP_PID"  # environment of joblib's workers: the process that launched them
 DDP = ("trainer=ddp", "trainer.strategy=ddp")
+AGAIN_AFTER = 10.0  # seconds; longer than a step takes, since a second signal does not wait for its end
 LOOK_EVERY = 1.0  # seconds between two looks at the sweep's directories
 
 
@@ -66,7 +67,9 @@ def end_with_launcher() -> None:
 def _wait_for_launcher() -> None:
     while not launcher_died():
         time.sleep(0.2)
-    os.kill(os.getpid(), signal.SIGTERM)
+    while True:  # a signal's exception is lost where Python ignores exceptions, as in a weak reference's callback
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(AGAIN_AFTER)
 
 
 class Watch(Callback):
