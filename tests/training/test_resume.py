@@ -120,6 +120,31 @@ def test_asked_to_stop(undisturbed, tmp_path):
     assert_same_run(tmp_path, undisturbed)
 
 
+LOST = """
+import os, signal, time, weakref
+from vrnn.training.interruption import Interruption
+
+class Thing: ...
+
+def ask(_):
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(1)  # the handler raises here
+
+thing = Thing()
+with Interruption():
+    reference = weakref.ref(thing, ask)
+    del thing
+    print("within")
+print("beyond")
+"""
+
+
+def test_a_signal_whose_exception_python_ignores_still_ends_the_process():
+    process = subprocess.run([sys.executable, "-c", LOST], capture_output=True, text=True, check=False, timeout=60)
+    assert (process.returncode, process.stdout) == (128 + signal.SIGTERM, "within\n")
+    assert "Exception ignored in" in process.stderr
+
+
 def test_a_finished_run_is_not_run_again(undisturbed):
     def files():
         return {path: path.stat().st_mtime_ns for path in undisturbed.rglob("*") if path.is_file()}

@@ -2,13 +2,16 @@
 
 import json
 import math
+import os
 import shutil
+import signal
 
 import numpy as np
 import pytest
 import torch
 import yaml
 from pytorch_lightning import Callback
+from pytorch_lightning.callbacks import Checkpoint
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 
@@ -18,6 +21,7 @@ from vrnn.config import ConfigError, check
 from vrnn.rundir import DamagedError
 from vrnn.training.again import evaluate_again, generate_again, impute_again
 from vrnn.training.assembly import build_vrnn
+from vrnn.training.checkpoints import load
 from vrnn.training.module import NonFiniteError
 from vrnn.training.report import SCALARS
 from vrnn.training.run import run
@@ -173,6 +177,25 @@ def test_the_bar_knows_the_last_step_after_a_resume_too(small, tmp_path, capsys)
     shown = capsys.readouterr().out
     assert "| 12/12 [" in shown
     assert "Validation" not in shown
+
+
+@pytest.mark.parametrize(
+    ("moment", "step", "saved"),
+    [("on_train_batch_start", 7, 8), ("on_train_batch_end", 7, 8), ("on_validation_start", 6, 6)],
+)
+def test_a_signal_at_any_point_of_a_step_saves_and_ends_with_its_number(small, tmp_path, moment, step, saved):
+    """Lightning, too, looks for signals, after our last callback: it would end with 0 there and keep nothing."""
+
+    class Ask(Checkpoint):  # as one of these it comes after RunCheckpoints
+        def ask(self, trainer, *_):
+            if trainer.global_step == step:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    setattr(Ask, moment, Ask.ask)
+    with pytest.raises(SystemExit) as stop:
+        run(small("training.checkpoint_every=100"), tmp_path, more=[Ask()])
+    assert stop.value.code == 128 + signal.SIGTERM
+    assert load(tmp_path / "checkpoints" / "last.ckpt")["global_step"] == saved
 
 
 def test_divergence_stops_the_run_and_keeps_the_last_good_checkpoint(small, tmp_path):

@@ -1,10 +1,7 @@
 """Sweeps of real processes: resumed, shared, extended, refused, failed."""
 
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +13,7 @@ from test_resume import assert_same_run
 
 from conftest import ROOT
 from vrnn.rundir import BusyError, failure, holding, recording_failure, state
-from vrnn.training.sweep import LAUNCHER, duration
+from vrnn.training.sweep import duration
 
 pytestmark = pytest.mark.sweeps
 
@@ -61,22 +58,6 @@ def test_killed_at_random_moments_the_same_command_finishes_everything(undisturb
 def test_ray_gives_the_same_scores(undisturbed, tmp_path):
     assert "sweep: 4 done, 0 running, 0 failed, 0 left" in sweep(tmp_path, *GRID, "hydra/launcher=ray")
     assert finished(tmp_path) == finished(undisturbed)
-
-
-ORPHAN = """
-import signal, sys, time
-from vrnn.training import sweep
-sweep.AGAIN_AFTER = 0.5
-received = []
-signal.signal(signal.SIGTERM, lambda *_: received.append(1) if not received else sys.exit(3))
-sweep.end_with_launcher()
-time.sleep(30)
-"""
-
-
-def test_a_worker_whose_first_signal_is_lost_gets_another():
-    environment = os.environ | {LAUNCHER: "999999999"}  # a process that is not its parent
-    assert subprocess.run([sys.executable, "-c", ORPHAN], env=environment, check=False, timeout=60).returncode == 3
 
 
 def test_workers_end_with_the_command_even_if_it_dies_before_their_first_job(tmp_path):

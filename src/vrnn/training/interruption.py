@@ -16,6 +16,9 @@ class Interruption:
 
     A second signal while the first is pending ends the process at once. A cluster's warning that somebody else handled
     before, as submitit does, is theirs again once the checkpoint is kept: they have the job requeued, and end it.
+
+    Whoever leaves the context as if nothing had happened ends there: the exception is lost if the signal comes where Python
+    ignores exceptions, as in a weak reference's callback.
     """
 
     def __init__(self) -> None:
@@ -24,14 +27,22 @@ class Interruption:
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> Interruption:
-        self._previous = {number: signal.signal(number, self._receive) for number in SIGNALS}
+        self._previous = {number: signal.getsignal(number) for number in SIGNALS}
+        self.listen()
         return self
+
+    def listen(self) -> None:
+        """Take the signals; again where somebody else took them, as Lightning does, whose own way to end on SIGTERM gives 0."""
+        for number in SIGNALS:
+            signal.signal(number, self._receive)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
+        if error is None:
+            self.exit_if_pending()
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         first = self.pending is None

@@ -29,7 +29,6 @@ logger = logging.getLogger(__name__)
 
 LAUNCHER = "VRNN_SWEEP_PID"  # environment of joblib's workers: the process that launched them
 DDP = ("trainer=ddp", "trainer.strategy=ddp")
-AGAIN_AFTER = 10.0  # seconds; longer than a step takes, since a second signal does not wait for its end
 LOOK_EVERY = 1.0  # seconds between two looks at the sweep's directories
 
 
@@ -43,12 +42,11 @@ def job(config: DictConfig, directory: Path, asked: Sequence[str]) -> None:
         logger.info("%s finished: ELBO %.4f nats per step", directory.name, scores["elbo_nats_per_step"])
     except BusyError:
         logger.info("%s is being worked on by another process: skipped", directory.name)
-    except SystemExit as stop:
-        if launcher_died():
-            os._exit(int(stop.code or 0))  # a worker that only raised would go on with the sweep's next job
-        raise
     except Exception as error:
         logger.error("%s failed: %s", directory.name, error)
+    finally:
+        if launcher_died():
+            os._exit(128 + signal.SIGTERM)  # a worker that only raised would go on with the sweep's next job
 
 
 def launcher_died() -> bool:
@@ -67,9 +65,7 @@ def end_with_launcher() -> None:
 def _wait_for_launcher() -> None:
     while not launcher_died():
         time.sleep(0.2)
-    while True:  # a signal's exception is lost where Python ignores exceptions, as in a weak reference's callback
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(AGAIN_AFTER)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Watch(Callback):
