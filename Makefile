@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+EYE := outputs/eye/defaults-e3b0c442
 .DEFAULT_GOAL := help
 
 $(STAMP): requirements.lock pyproject.toml
@@ -10,7 +11,7 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $@
 
-.PHONY: help setup train quick results picture benchmark test test-sweeps test-slurm shows lint format tensorboard lock clean
+.PHONY: help setup train quick results pictures benchmark test test-sweeps test-slurm shows lint format tensorboard lock clean
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
 
@@ -25,9 +26,12 @@ quick: $(STAMP)  ## the same path in 20 seconds: a look, not a result
 results: $(STAMP)  ## run every study of docs/results.md and write it (ARGS=--full: five seeds, a night)
 	$(BIN)/python scripts/results.py $(ARGS)
 
-picture: $(STAMP)  ## the README's picture: the truth, our VRNN, the blog's recipe
+pictures: $(STAMP)  ## the README's pictures of the eye: what is drawn, where z works, a gap filled
 	for name in eye blog_eye; do $(BIN)/python scripts/train.py experiment=$$name || exit 1; done
-	$(BIN)/python scripts/picture.py $(foreach name,eye blog_eye,outputs/$(name)/defaults-e3b0c442) docs/eye.png
+	$(BIN)/python scripts/picture.py $(EYE) outputs/blog_eye/defaults-e3b0c442 docs/eye.png
+	cp $(EYE)/figures/latent.png docs/where.png
+	$(BIN)/python scripts/generate.py run=$(EYE) n=1 steps=160 format=npz out=outputs/drawing.npz
+	$(BIN)/python scripts/impute.py run=$(EYE) drawing=outputs/drawing.npz gap=[60,110] out=docs/imputed.png
 
 benchmark: $(STAMP)  ## how fast the engines are, next to each other (leave the machine alone meanwhile)
 	$(BIN)/python scripts/benchmark.py --threads 1 2 $(ARGS)

@@ -31,6 +31,7 @@ import torch
 from torch import nn
 
 from vrnn.engine.threads import set_threads
+from vrnn.engine.tiles import VECTOR_BYTES
 from vrnn.networks import GRU, LSTM, MTRNN, VRNN, Elman, Frame
 from vrnn.networks.vrnn import Inference
 from vrnn.objective import BernoulliLikelihood, LinearW, Terms
@@ -267,12 +268,12 @@ def resident_peak_mb() -> float:
 
 
 def machine() -> str:
-    """The processor, its cores and the versions that matter."""
+    """The processor, the vectors its kernels use, its cores and the versions that matter."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     cores = multiprocessing.cpu_count()
-    processor = (names or [platform.processor()])[0]
+    processor = f"{(names or [platform.processor()])[0]} with {8 * VECTOR_BYTES}-bit vectors"
     return f"{processor}, {cores} cores, torch {torch.__version__}, Python {platform.python_version()}"
 
 

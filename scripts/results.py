@@ -226,6 +226,8 @@ generated laps with every point sampled (the next-point networks of the earlier 
 alone, beside other work, so it says little. Bold: the best of its column on its data set. Fewer runs: not finished yet.
 
 ## What holds
+
+A claim cannot be told where the intervals overlap: another seed could turn it round.
 """
     sections = [row for name, rows in results.items() for row in section(name, STUDIES[name], rows, full)]
     PAGE.write_text("\n".join([head, *claims(CLAIMS, results), "", *sections]))

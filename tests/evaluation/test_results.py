@@ -28,6 +28,7 @@ def rows():
     groups = [
         group("a", "eye", 0.3, 0.1),
         group("b", "eye", 0.1, 0.1),
+        group("d", "eye", 0.4, 0.5),
         group("a", "cte", 0.9),
         group("c", "cte", math.nan),
     ]
@@ -35,7 +36,7 @@ def rows():
 
 
 def test_rows_are_ordered_within_their_data_set(rows):
-    assert list(rows) == ["a, cte", "c, cte", "b, eye", "a, eye"]
+    assert list(rows) == ["a, cte", "c, cte", "b, eye", "a, eye", "d, eye"]
 
 
 def test_the_best_of_a_column_is_bold_among_its_rivals(rows):
@@ -50,19 +51,34 @@ def test_the_best_of_a_column_is_bold_among_its_rivals(rows):
 def test_a_claim_holds_or_not_and_says_what_was_measured(rows):
     true = Claim("b is good.", "models", [Condition("b, eye", "invalid_fraction", "<", 0.2)])
     false = Claim(
-        "a beats b.", "models", [Condition("a, eye", "invalid_fraction", "<", "b, eye")], [("a, cte", "transition_tv")]
+        "d beats b.", "models", [Condition("d, eye", "invalid_fraction", "<", "b, eye")], [("a, cte", "transition_tv")]
     )
-    unknown = Claim("d is better.", "models", [Condition("d, eye", "invalid_fraction", "<", 0.2)])
-    elsewhere = Claim("d is better.", "schemes", [Condition("b, eye", "invalid_fraction", "<", 0.2)])
+    unknown = Claim("e is better.", "models", [Condition("e, eye", "invalid_fraction", "<", 0.2)])
+    elsewhere = Claim("b is better.", "schemes", [Condition("b, eye", "invalid_fraction", "<", 0.2)])
     said = claims([true, false, unknown, elsewhere], {"models": rows})
     assert said == [
         "- b is good. **Holds.** b, eye: invalid fraction 0.1000 [0.1000, 0.1000].",
-        "- a beats b. **Does not hold.** a, eye: invalid fraction 0.2000 [0.1000, 0.3000]; "
+        "- d beats b. **Does not hold.** d, eye: invalid fraction 0.4500 [0.4000, 0.5000]; "
         "b, eye: invalid fraction 0.1000 [0.1000, 0.1000]; a, cte: transition tv -.",
     ]
 
 
-def test_a_claim_about_what_was_not_measured_cannot_be_told(rows):
-    for relation in "<>":
-        claim = Claim("c.", "models", [Condition("c, cte", "invalid_fraction", relation, 0.2)])
-        assert "Cannot be told" in claim.verdict(rows)
+@pytest.mark.parametrize("relation", ["<", ">"])
+@pytest.mark.parametrize(
+    ("row", "bound"), [("c, cte", 0.2), ("a, cte", 0.2), ("a, eye", 0.2), ("a, eye", "b, eye"), ("b, eye", 0.1)]
+)
+def test_a_claim_cannot_be_told_where_intervals_overlap_or_are_not_known(rows, row, bound, relation):
+    """Nothing measured; one seed; a bound within; another row's within; equal."""
+    assert "**Cannot be told.**" in Claim(
+        "c.", "models", [Condition(row, "invalid_fraction", relation, bound)]
+    ).verdict(rows)
+
+
+@pytest.mark.parametrize(("also", "verdict"), [("b, eye", "Cannot be told"), ("d, eye", "Does not hold")])
+def test_one_condition_that_is_not_met_is_enough(rows, also, verdict):
+    conditions = [
+        Condition("b, eye", "invalid_fraction", "<", "d, eye"),
+        Condition("a, eye", "invalid_fraction", "<", 0.2),
+        Condition(also, "invalid_fraction", "<", 0.3),
+    ]
+    assert f"**{verdict}.**" in Claim("c.", "models", conditions).verdict(rows)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,7 +11,6 @@ import numpy as np
 
 from vrnn.evaluation.comparison import SCORE, Group, cell, line, training_seconds
 
-RELATIONS = {"<": operator.lt, ">": operator.gt}
 NEITHER_BETTER = ("kl_nats_per_step", "kl_at_junctions_share", "kl_per_choice_nats")  # more of it, or less, is no merit
 
 Rows = Mapping[str, Group]  # {label: the runs of one setting}
@@ -44,26 +42,35 @@ class Claim:
         return {row for row, _ in self._told()}
 
     def verdict(self, rows: Rows) -> str:
-        """The sentence, whether it holds, and what was measured."""
-        measured_all = not any(math.isnan(rows[row].mean[score]) for row, score in self._told(beside=False))
-        holds = all(_satisfied(condition, rows) for condition in self.conditions)
-        verdict = ("Holds" if holds else "Does not hold") if measured_all else "Cannot be told"
+        """The sentence, whether it holds, and what was measured.
+
+        It cannot be told where intervals overlap or are not known: another seed could turn it round.
+        """
+        met = [_is_met(condition, rows) for condition in self.conditions]
+        verdict = "Does not hold" if False in met else "Cannot be told" if None in met else "Holds"
         measured = "; ".join(
             f"{row}: {score.replace('_', ' ')} {cell(rows[row], score)}" for row, score in self._told()
         )
         return f"{self.text} **{verdict}.** {measured}."
 
-    def _told(self, beside: bool = True) -> Iterator[tuple[str, str]]:
+    def _told(self) -> Iterator[tuple[str, str]]:
         told: dict[tuple[str, str], None] = {}
         for row, score, _, bound in self.conditions:
             told |= {(row, score): None} | ({(bound, score): None} if isinstance(bound, str) else {})
-        yield from told | dict.fromkeys(self.beside if beside else ())
+        yield from told | dict.fromkeys(self.beside)
 
 
-def _satisfied(condition: Condition, rows: Rows) -> bool:
+def _is_met(condition: Condition, rows: Rows) -> bool | None:
+    """Whether one interval lies wholly on the right side of the other; None if on neither."""
     row, score, relation, bound = condition
-    against = rows[bound].mean[score] if isinstance(bound, str) else bound
-    return bool(RELATIONS[relation](rows[row].mean[score], against))
+    low, high = rows[row].low[score], rows[row].high[score]
+    rival_low, rival_high = (
+        (rows[bound].low[score], rows[bound].high[score]) if isinstance(bound, str) else (bound,) * 2
+    )
+    below, above = high < rival_low, low > rival_high
+    if not (below or above):
+        return None
+    return below if relation == "<" else above
 
 
 def claims(found: Sequence[Claim], studies: Mapping[str, Rows]) -> list[str]:
