@@ -30,7 +30,7 @@ pictures: $(STAMP)  ## the README's pictures of the eye: what is drawn, where z 
 	for name in eye blog_eye; do $(BIN)/python scripts/train.py experiment=$$name || exit 1; done
 	$(BIN)/python scripts/picture.py $(EYE) outputs/blog_eye/defaults-e3b0c442 docs/eye.png
 	cp $(EYE)/figures/latent.png docs/where.png
-	$(BIN)/python scripts/generate.py run=$(EYE) n=1 steps=160 format=npz out=outputs/drawing.npz
+	$(BIN)/python scripts/generate.py run=$(EYE) n=1 steps=160 seed=1 format=npz out=outputs/drawing.npz
 	$(BIN)/python scripts/impute.py run=$(EYE) drawing=outputs/drawing.npz gap=[60,110] out=docs/imputed.png
 
 benchmark: $(STAMP)  ## how fast the engines are, next to each other (leave the machine alone meanwhile)
