@@ -1,6 +1,6 @@
 """docs/results.md: which models and schemes learn a stochastic pattern, side by side, and which of the blog's claims hold.
 
-    python scripts/results.py                   two seeds, shortened training: half an hour to an hour of two cores  (make results)
+    python scripts/results.py                   two seeds, shortened training: under an hour of two cores  (make results)
     python scripts/results.py --full            five seeds, whole training: a night
     python scripts/results.py --only models     one study; the page holds those that have been run
     python scripts/results.py --write           run nothing, write the page from what there is

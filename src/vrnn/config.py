@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import re
 import signal
 import sys
@@ -313,13 +314,19 @@ def request(config: DictConfig) -> tuple[dict[str, Any], bool]:
     del settings["sweep"]  # where the run lies, not what it is
     if found := digest(settings["dataset"]):
         settings["dataset"]["digest"] = found
-    return settings, settings.pop("fresh")
+    requeued = int(os.environ.get("SLURM_RESTART_COUNT", 0)) > 0  # Slurm asks the same again: what it began goes on
+    return settings, settings.pop("fresh") and not requeued
 
 
 def digest(dataset: Mapping[str, Any]) -> str | None:
-    """Return a digest of a dataset's `files`: what they hold is part of what a run is. None if it has none, or not now."""
+    """Return a digest of what a dataset's `files` hold, or all files below its `directory`: it is part of what a run is.
+
+    None if it has none, or they are not there.
+    """
     given = dataset.get("files")
     files = [Path(str(file)) for file in ([given] if isinstance(given, str) else given or ())]
+    if "directory" in dataset:
+        files += sorted(path for path in Path(str(dataset["directory"])).rglob("*") if path.is_file())
     if not files or not all(file.is_file() for file in files):
         return None
     return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)).hexdigest()[:16]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -116,18 +118,22 @@ def _damage(path: Path, what: object, mend: str) -> str:
 
 
 def _is_held(lock: Path) -> bool:
-    """Try the lock, and give it back at once."""
-    if not lock.exists():
-        return False
+    """Ask for a share of the lock, which those who only look do not deny one another, and give it back at once."""
     try:
-        with FileLock(lock, blocking=False, fallback_to_soft=False):
-            return False
-    except Timeout:
+        with lock.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
         return True
+    return False
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a small file so that it is there whole or not at all."""
+    """Write a small file so that it is there whole or not at all, also after a power cut."""
     part = path.with_name(path.name + ".part")
-    part.write_text(text)
+    with part.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     part.replace(path)

@@ -18,7 +18,7 @@ def command(root: Path, *overrides: str) -> list[str]:
 
 
 @contextmanager
-def running(command: list[str], **environment: str) -> Iterator[subprocess.Popen]:
+def running(command: list[str], new_session: bool = False, **environment: str) -> Iterator[subprocess.Popen]:
     """A process, and its end: a test that fails must not leave it at work, nor its pipe open."""
     with subprocess.Popen(
         command,
@@ -27,6 +27,7 @@ def running(command: list[str], **environment: str) -> Iterator[subprocess.Popen
         stderr=subprocess.STDOUT,
         text=True,
         env={**os.environ, **environment},
+        start_new_session=new_session,
     ) as process:
         try:
             yield process
@@ -34,8 +35,10 @@ def running(command: list[str], **environment: str) -> Iterator[subprocess.Popen
             process.kill()
 
 
-def start(root: Path, *overrides: str, **environment: str) -> AbstractContextManager[subprocess.Popen]:
-    return running(command(root, *overrides), **environment)
+def start(
+    root: Path, *overrides: str, new_session: bool = False, **environment: str
+) -> AbstractContextManager[subprocess.Popen]:
+    return running(command(root, *overrides), new_session, **environment)
 
 
 def sweep(root: Path, *overrides: str, code: int = 0) -> str:

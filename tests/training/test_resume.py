@@ -24,19 +24,19 @@ def command(directory: Path, more: Sequence[str]) -> list[str]:
     return [sys.executable, "scripts/train.py", *SMALL, PACE, *more, f"hydra.run.dir={directory}"]
 
 
-def start(directory: Path, more: Sequence[str]) -> subprocess.Popen:
+def start(directory: Path, more: Sequence[str], **environment: str) -> subprocess.Popen:
     return subprocess.Popen(
         command(directory, more),
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={**os.environ},
+        env={**os.environ, **environment},
     )
 
 
-def finish(directory: Path, more: Sequence[str] = ADAPTIVE) -> str:
-    process = start(directory, more)
+def finish(directory: Path, more: Sequence[str] = ADAPTIVE, **environment: str) -> str:
+    process = start(directory, more, **environment)
     output, _ = process.communicate(timeout=240)
     assert process.returncode == 0, output
     return output
@@ -59,11 +59,13 @@ def interrupt(directory: Path, number: signal.Signals, delay: float, more: Seque
 
 
 def scalars(directory: Path) -> dict[tuple[str, int], float]:
-    """The last value of each (tag, step), but for speeds, which are the clock's."""
+    """The value of each (tag, step), which is there once, but for speeds, which are the clock's."""
     events = EventAccumulator(str(directory), size_guidance={"scalars": 0})
     events.Reload()
     tags = [tag for tag in events.Tags()["scalars"] if not tag.startswith("speed/")]
-    return {(tag, event.step): event.value for tag in tags for event in events.Scalars(tag)}
+    found = [((tag, event.step), event.value) for tag in tags for event in events.Scalars(tag)]
+    assert len(dict(found)) == len(found)
+    return dict(found)
 
 
 def assert_same_run(directory: Path, reference: Path) -> None:
@@ -101,6 +103,14 @@ def test_killed_three_times_at_random_moments(undisturbed, tmp_path):
         assert interrupt(tmp_path, signal.SIGKILL, moments.uniform(0.0, 0.5)) == -signal.SIGKILL
         assert not (tmp_path / "done").exists()
     finish(tmp_path)
+    assert_same_run(tmp_path, undisturbed)
+
+
+@pytest.mark.parametrize("more", [{}, {"SLURM_NTASKS_PER_NODE": "2"}])
+def test_each_task_of_srun_makes_runs_of_its_own(undisturbed, tmp_path, more):
+    """As the environment tells it; Lightning would take it for one process of two."""
+    task = {"SLURM_JOB_ID": "7", "SLURM_NTASKS": "2", "SLURM_PROCID": "1", "SLURM_LOCALID": "1", **more}
+    finish(tmp_path, **task)
     assert_same_run(tmp_path, undisturbed)
 
 

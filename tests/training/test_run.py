@@ -18,7 +18,7 @@ from tensorboard.plugins.hparams import plugin_data_pb2
 from conftest import SMALL
 from handwriting import write_lines
 from vrnn.config import ConfigError, check
-from vrnn.rundir import DamagedError
+from vrnn.rundir import DamagedError, write_atomically
 from vrnn.training.again import evaluate_again, generate_again, impute_again
 from vrnn.training.assembly import build_vrnn
 from vrnn.training.checkpoints import load
@@ -128,17 +128,17 @@ def test_other_settings_in_the_same_directory_are_refused(small, tmp_path):
     assert "fresh=true" in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("option", "cause"),
-    [
-        ("trainer.accelerator=quantum", "quantum"),
-        ("+trainer.turbo=true", "unexpected keyword argument 'turbo'"),
-        ("+trainer.max_steps=3", "multiple values for keyword argument 'max_steps'"),
-    ],
-)
-def test_options_lightning_refuses_are_an_error_of_the_configuration(small, tmp_path, option, cause):
-    with pytest.raises(ConfigError, match=f"Lightning's Trainer cannot be made of trainer = .*{cause}"):
+@pytest.mark.parametrize("option", ["trainer.accelerator=quantum", "trainer.precision=7"])
+def test_options_lightning_refuses_are_an_error_of_the_configuration(small, tmp_path, option):
+    value = option.split("=")[1]
+    with pytest.raises(ConfigError, match=f"Lightning's Trainer cannot be made of trainer = .*{value}"):
         run(small(option), tmp_path, bar=False)
+
+
+@pytest.mark.parametrize("option", ["turbo=true", "max_steps=3", "max_time='00:00:00:03'", "accumulate_grad_batches=2"])
+def test_options_that_change_what_a_step_is_or_when_training_ends_are_refused(small, tmp_path, option):
+    with pytest.raises(ConfigError, match=f"trainer.{option.split('=')[0]}: expected accelerator, "):
+        run(small(f"+trainer.{option}"), tmp_path, bar=False)
 
 
 def test_fresh_starts_over_and_spares_what_is_not_the_run_s(small, tmp_path):
@@ -179,23 +179,106 @@ def test_the_bar_knows_the_last_step_after_a_resume_too(small, tmp_path, capsys)
     assert "Validation" not in shown
 
 
+def asking(moment, step, then=None):
+    """A callback that has this process sent a SIGTERM, and raises `then`."""
+
+    class Ask(Checkpoint):  # as one of these it comes after RunCheckpoints
+        def ask(self, trainer, *_, **__):
+            if trainer.global_step == step:
+                os.kill(os.getpid(), signal.SIGTERM)
+                if then is not None:
+                    raise then
+
+    setattr(Ask, moment, Ask.ask)
+    return Ask()
+
+
 @pytest.mark.parametrize(
     ("moment", "step", "saved"),
     [("on_train_batch_start", 7, 8), ("on_train_batch_end", 7, 8), ("on_validation_start", 6, 6)],
 )
 def test_a_signal_at_any_point_of_a_step_saves_and_ends_with_its_number(small, tmp_path, moment, step, saved):
     """Lightning, too, looks for signals, after our last callback: it would end with 0 there and keep nothing."""
-
-    class Ask(Checkpoint):  # as one of these it comes after RunCheckpoints
-        def ask(self, trainer, *_):
-            if trainer.global_step == step:
-                os.kill(os.getpid(), signal.SIGTERM)
-
-    setattr(Ask, moment, Ask.ask)
     with pytest.raises(SystemExit) as stop:
-        run(small("training.checkpoint_every=100"), tmp_path, more=[Ask()])
+        run(small("training.checkpoint_every=100"), tmp_path, more=[asking(moment, step)])
     assert stop.value.code == 128 + signal.SIGTERM
     assert load(tmp_path / "checkpoints" / "last.ckpt")["global_step"] == saved
+
+
+def test_a_signal_before_the_first_step_of_a_resumed_run_ends_with_its_number(small, tmp_path):
+    for moment, step, saved in (("on_validation_start", 6, 6), ("setup", 0, 7), ("on_train_start", 7, 8)):
+        with pytest.raises(SystemExit) as stop:
+            run(small(), tmp_path, more=[asking(moment, step)])
+        assert stop.value.code == 128 + signal.SIGTERM
+        assert load(tmp_path / "checkpoints" / "last.ckpt")["global_step"] == saved
+
+
+def test_an_error_in_the_step_that_a_signal_waits_for_does_not_hide_it(small, tmp_path):
+    """A sweep and a search go on after an error, as after a trial that is pruned."""
+    with pytest.raises(SystemExit) as stop:
+        run(small(), tmp_path, more=[asking("on_validation_end", 6, then=ArithmeticError())])
+    assert stop.value.code == 128 + signal.SIGTERM
+
+
+def test_however_often_a_run_is_interrupted_tensorboard_has_every_scalar_once(small, tmp_path, monkeypatch):
+    class Stop(Callback):
+        def __init__(self, step):
+            self.step = step
+
+        def on_train_batch_end(self, trainer, *_):
+            if trainer.global_step == self.step:
+                raise InterruptedError
+
+    def no_done(path, text):
+        if path.name == "done":
+            raise InterruptedError
+        write_atomically(path, text)
+
+    for step in (3, 7, 11):  # the first before there is a checkpoint
+        with pytest.raises(InterruptedError):
+            run(small(), tmp_path, more=[Stop(step)])
+    with monkeypatch.context() as patch:
+        patch.setattr("vrnn.training.run.write_atomically", no_done)
+        with pytest.raises(InterruptedError):
+            run(small(), tmp_path)
+    run(small(), tmp_path)
+    found = events(tmp_path)
+    for tag in found.Tags()["scalars"]:
+        steps = [event.step for event in found.Scalars(tag)]
+        assert steps == sorted(set(steps)), tag
+    assert [event.step for event in found.Scalars("train/elbo")] == [3, 6, 9, 12]
+    assert [event.step for event in found.Scalars("score/elbo_nats_per_step")] == [0, 13]
+    for tag in found.Tags()["images"]:
+        steps = [event.step for event in found.Images(tag)]
+        assert steps == sorted(set(steps)), tag
+
+
+def test_a_requeued_job_goes_on_though_it_was_asked_to_start_over(small, tmp_path, monkeypatch):
+    class Begin(Callback):
+        def on_train_start(self, trainer, _):
+            began.append(trainer.global_step)
+
+    began = []
+    for count in ("0", "0", "1"):
+        monkeypatch.setenv("SLURM_RESTART_COUNT", count)  # as Slurm tells a job
+        with pytest.raises(SystemExit):
+            run(small("fresh=true"), tmp_path, more=[Begin(), asking("on_train_batch_start", 6 + 3 * int(count))])
+    assert began == [0, 0, 7]
+
+
+def test_killed_while_it_throws_a_run_away_the_directory_is_not_another_s(small, tmp_path, monkeypatch):
+    def killed(_):
+        raise InterruptedError
+
+    run(small(), tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("vrnn.training.run.shutil.rmtree", killed)
+        with pytest.raises(InterruptedError):
+            run(small("fresh=true", "seed=1"), tmp_path)
+    with pytest.raises(ConfigError, match="seed: 0 -> 1"):
+        run(small("seed=1"), tmp_path)
+    assert not (tmp_path / "done").exists()
+    assert not (tmp_path / "checkpoints" / "last.ckpt").exists()
 
 
 def test_divergence_stops_the_run_and_keeps_the_last_good_checkpoint(small, tmp_path):
@@ -302,6 +385,10 @@ def test_handwriting_trains_and_is_drawn(composed, tmp_path):
     directory = tmp_path / "run"
     scores = run(composed("dataset=iam", f"dataset.directory={lines}", *small), directory)
     assert math.isfinite(scores["elbo_nats_per_step"])
+    file = next(lines.rglob("*.xml"))
+    file.write_text(file.read_text() + "\n")
+    with pytest.raises(ConfigError, match=r"dataset\.digest: \w+ -> \w+"):
+        run(composed("dataset=iam", f"dataset.directory={lines}", *small), directory)
     shutil.rmtree(lines)  # drawing needs no data
     strokes = np.load(drawn_in(directory, ["png", "csv", "svg", "npz"])["npz"])["traces"]
     assert strokes.shape == (3, 8, 3)

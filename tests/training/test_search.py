@@ -109,6 +109,16 @@ def test_what_cannot_be_searched_is_refused_before_the_first_trial(tmp_path, spa
         Search(config, str(ROOT / "conf"))
 
 
+def test_null_is_a_choice(tmp_path):
+    register()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = compose("search", overrides=["sweep=s", f"root={tmp_path}"])
+    config.space = {"optim.clip": [1.0, None]}
+    search = Search(config, str(ROOT / "conf"))  # has composed a run with each
+    search.study._storage._backend.engine.dispose()
+    assert search.overrides({"optim.clip": None})[-1] == "optim.clip=null"
+
+
 def test_a_trial_that_another_worker_has_just_told_about_is_left_alone(tmp_path):
     """Its run has finished and been let go, but was not told about yet, when this worker took it up."""
     register()

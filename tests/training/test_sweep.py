@@ -1,5 +1,7 @@
 """Sweeps of real processes: resumed, shared, extended, refused, failed."""
 
+import fcntl
+import os
 import random
 import signal
 import time
@@ -7,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from sweeps import finished, runs, start, sweep
 from test_resume import assert_same_run
@@ -104,6 +107,7 @@ def test_a_changed_default_is_refused_and_a_bad_job_fails_while_the_others_go_on
     settings = yaml.safe_load(config.read_text())
     settings["frame"]["_target_"] = "vrnn.networks.frame.Other"  # as if the default had been another one when it ran
     config.write_text(yaml.safe_dump(settings))
+    assert "sweep: 1 done" in sweep(tmp_path, "seed=0", code=1)  # what is done was done with other settings
     output = sweep(tmp_path, "seed=0,1,-1", code=1)
     assert "sweep: 2 done, 0 running, 1 failed, 0 left" in output
     assert "frame._target_: vrnn.networks.frame.Other -> " in output
@@ -121,6 +125,27 @@ def test_a_changed_default_is_refused_and_a_bad_job_fails_while_the_others_go_on
 def test_a_name_that_is_none_for_a_directory_is_refused_before_anything_runs(tmp_path):
     assert "error: sweep must be a name for a directory" in sweep(tmp_path / "runs", "sweep=../other", code=1)
     assert not list(tmp_path.glob("*/*/"))
+
+
+LONG = "training={steps: 1000000, log_every: 500, val_every: 1000000, checkpoint_every: 500, figure_every: 1000000}"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("everybody", [False, True])
+def test_workers_keep_a_checkpoint_when_the_command_is_asked_to_stop(tmp_path, number, everybody):
+    """Also when a terminal or a cluster asks them as well. Each keeps the regular one's step with probability 1 in 500."""
+    with start(tmp_path, "seed=0,1", *CORES, LONG, new_session=True) as process:
+        while len(list(tmp_path.glob("s/*/checkpoints/last.ckpt"))) < 2:
+            assert process.poll() is None, process.communicate()[0]
+            time.sleep(0.02)
+        if everybody:
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
+        process.communicate(timeout=60)  # until the last worker has closed it
+    assert process.returncode in (-number, 128 + number)
+    kept = [torch.load(path, weights_only=True)["global_step"] for path in tmp_path.glob("s/*/checkpoints/last.ckpt")]
+    assert [step % 500 > 0 for step in kept] == [True, True]
 
 
 def test_sigterm_ends_the_sweep_with_a_checkpoint_and_the_sender_s_code(tmp_path):
@@ -166,6 +191,9 @@ def done(run: Path) -> bool:
 
 def test_a_run_s_directory_tells_how_it_stands(tmp_path):
     assert state(tmp_path) == "left"
+    with (tmp_path / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)  # somebody else who only looks
+        assert state(tmp_path) == "left"
     with holding(tmp_path):
         assert state(tmp_path) == "running"
         with pytest.raises(BusyError, match="worked on by another process"), holding(tmp_path):

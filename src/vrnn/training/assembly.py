@@ -32,7 +32,8 @@ def assemble(settings: Settings) -> tuple[Pattern, VRNNModule, TraceDataModule]:
     dataset = dict(settings["dataset"])
     known = dataset.pop("digest", None)
     if known not in (None, digest(dataset)):
-        raise ConfigError(f"{', '.join(dataset['files'])}: not there any more, or not as when the run began.")
+        given = ", ".join(map(str, dataset.get("files") or [dataset.get("directory")]))
+        raise ConfigError(f"{given}: not there any more, or not as when the run began.")
     pattern: Pattern = build(dataset, settings["allow"])
     with choices_that_fit():
         data = TraceDataModule(pattern, settings["training"]["steps"], settings["seed"], **settings["data"])

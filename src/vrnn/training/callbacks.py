@@ -81,7 +81,9 @@ class HyperParameters(Callback):
         self.parameters, self.scores = dict(parameters), scores
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """TensorBoard takes the columns from any one run, so all register the same."""
+        """TensorBoard takes the columns from any one run, so all register the same, once."""
+        if trainer.global_step > 0:
+            return
         board(trainer).log_hyperparams(self.parameters, dict.fromkeys(self.scores, float("nan")))
         board(trainer).experiment.add_custom_scalars(LAYOUT)
 

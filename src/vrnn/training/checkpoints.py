@@ -53,10 +53,6 @@ class RunCheckpoints(Checkpoint):
             get_rng_states()
         )  # Lightning seeds anew where there are several processes
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """From here on Lightning's handler is not asked any more."""
-        self.interruption.listen()
-
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Restore the random generators once everything that runs before the first step has drawn from them."""
         if self.to_restore is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 WARNINGS = (signal.SIGUSR1, signal.SIGUSR2)  # what clusters send ahead of a time limit or a preemption
 SIGNALS = (signal.SIGTERM, signal.SIGINT, *WARNINGS)
@@ -17,9 +17,13 @@ class Interruption:
     A second signal while the first is pending ends the process at once. A cluster's warning that somebody else handled
     before, as submitit does, is theirs again once the checkpoint is kept: they have the job requeued, and end it.
 
-    Whoever leaves the context as if nothing had happened ends there: the exception is lost if the signal comes where Python
-    ignores exceptions, as in a weak reference's callback.
+    Whoever leaves the context otherwise, by an error or as if nothing had happened, ends there: the exception is lost if the
+    signal comes where Python ignores exceptions, as in a weak reference's callback.
+
+    current: the context that the process is in.
     """
+
+    current: ClassVar[Interruption | None] = None
 
     def __init__(self) -> None:
         self.pending: int | None = None
@@ -27,21 +31,17 @@ class Interruption:
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> Interruption:
-        self._previous = {number: signal.getsignal(number) for number in SIGNALS}
-        self.listen()
+        self._previous = {number: signal.signal(number, self._receive) for number in SIGNALS}
+        Interruption.current = self
         return self
-
-    def listen(self) -> None:
-        """Take the signals; again where somebody else took them, as Lightning does, whose own way to end on SIGTERM gives 0."""
-        for number in SIGNALS:
-            signal.signal(number, self._receive)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
-        if error is None:
+        Interruption.current = None
+        if error is None or isinstance(error, Exception):
             self.exit_if_pending()
 
     def _receive(self, number: int, frame: FrameType | None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import warnings
 from collections.abc import Iterator, Sequence
@@ -15,9 +14,9 @@ import numpy as np
 import yaml
 from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
-from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
+from lightning_fabric.utilities.rank_zero import rank_zero_only
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
 from pytorch_lightning import Callback, Trainer
@@ -43,6 +42,19 @@ from vrnn.training.report import SCALARS, save_figures, scalar_scores, write_sco
 warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # its hints and tips are not about this run
 
+TRAINER = (  # options that change neither what a step is nor when training ends
+    "accelerator",
+    "benchmark",
+    "detect_anomaly",
+    "deterministic",
+    "devices",
+    "num_nodes",
+    "precision",
+    "profiler",
+    "strategy",
+    "use_distributed_sampler",
+)
+
 Tree = dict[str, Any]
 
 
@@ -62,6 +74,9 @@ def run(
         NonFiniteError: the loss or a gradient became NaN or infinite.
     """
     check_processes(config)
+    if started() == 1:
+        # Lightning took the word of whatever cluster this is; but each of srun's processes makes runs of its own.
+        rank_zero_only.rank = 0  # type: ignore[attr-defined]
     if not leads():
         return help_train(config, directory)
     with holding(directory), recording_failure(directory), Interruption() as interruption, together():
@@ -82,7 +97,7 @@ def run(
         scores, figures, sample = measure(module.vrnn, pattern, data, settings["evaluation"], settings["seed"])
         np.save(directory / SAMPLE, sample.astype(np.float32))
         project(module.vrnn, pattern, data.traces("test"), directory)
-        publish(scores, figures, directory, board, settings["training"]["steps"])
+        publish(scores, figures, directory, board, settings["training"]["steps"] + 1)  # purged if killed before `done`
         write_atomically(directory / DONE, "")
     return scores
 
@@ -137,13 +152,16 @@ def claim(directory: Path, settings: Tree, fresh: bool) -> None:
 
 def discard(directory: Path) -> None:
     """Remove what a run leaves in its directory, and nothing else that may lie there."""
-    # `done` first: killed in between, the run is not taken for finished
-    for name in (DONE, SCORES, CONFIG, SAMPLE, "hparams.yaml", "projector_config.pbtxt"):
+    # `done` and `last` first: killed in between, the run is neither finished nor gone on with. The settings go last, so that
+    # meanwhile it is nobody else's.
+    for name in (DONE, f"checkpoints/{LAST}", SCORES, SAMPLE, "hparams.yaml", "projector_config.pbtxt"):
         (directory / name).unlink(missing_ok=True)
     for name in ("checkpoints", "figures", "projector"):
-        shutil.rmtree(directory / name, ignore_errors=True)
+        if (directory / name).exists():
+            shutil.rmtree(directory / name)
     for events in directory.glob("events.out.tfevents.*"):
         events.unlink()
+    (directory / CONFIG).unlink(missing_ok=True)
 
 
 def train(
@@ -158,7 +176,8 @@ def train(
     pace = settings["training"] | {"val_every": min(settings["training"]["val_every"], settings["training"]["steps"])}
     last = directory / "checkpoints" / LAST
     resume = load(last)["global_step"] if last.exists() else None
-    board = TensorBoardLogger(directory, name="", version="", default_hp_metric=False, purge_step=resume and resume + 1)
+    purge = 0 if resume is None else resume + 1  # what an earlier process wrote beyond its last checkpoint
+    board = TensorBoardLogger(directory, name="", version="", default_hp_metric=False, purge_step=purge)
     picture = PICTURES[data.pattern.form]
     shown = TraceSet(data.traces("val")[: picture.together])
     trainer = make_trainer(
@@ -180,8 +199,14 @@ def train(
             *more,
         ],
     )
+    # Lightning would put a handler of its own before ours, whose way to end on SIGTERM keeps nothing and gives 0.
+    trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
     with training(interruption):
         trainer.fit(module, datamodule=data, ckpt_path=last if resume is not None else None, weights_only=True)
+    if trainer.global_step != pace["steps"]:
+        raise RuntimeError(
+            f"Training ended after {trainer.global_step} steps, not after training.steps={pace['steps']}."
+        )
     return board
 
 
@@ -189,8 +214,14 @@ def make_trainer(options: Tree, **ours: Any) -> Trainer:
     """Make Lightning's Trainer from the configuration's `trainer` and what a run itself decides.
 
     Raises:
-        ConfigError: Lightning refuses the options: there is no such device here, or no such option.
+        ConfigError: Lightning refuses the options: there is no such device here, or no such option. Or an option would
+            change what a step is or when training ends.
     """
+    if odd := sorted(options.keys() - TRAINER):
+        raise ConfigError(
+            f"trainer.{odd[0]}: expected {', '.join(TRAINER)}; how long a run trains, when it validates and what it keeps "
+            "is said by training, data and optim."
+        )
     try:
         return Trainer(**options, **ours)
     except (MisconfigurationException, ImportError, TypeError, ValueError) as error:
@@ -212,10 +243,8 @@ def columns(asked: Sequence[str], settings: Tree) -> Tree:
 
 
 def cluster() -> ClusterEnvironment:
-    """Who started the processes: torchrun, Slurm, or nobody. Under Slurm submitit requeues the job, not Lightning."""
-    if TorchElasticEnvironment.detect():
-        return TorchElasticEnvironment()
-    return SLURMEnvironment(auto_requeue=False) if "SLURM_NTASKS" in os.environ else LightningEnvironment()
+    """Who started the processes of a run: torchrun, or nobody. Slurm's are runs by themselves, which submitit requeues."""
+    return TorchElasticEnvironment() if TorchElasticEnvironment.detect() else LightningEnvironment()
 
 
 @contextmanager

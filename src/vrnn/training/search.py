@@ -177,7 +177,7 @@ class Search:
 
     def overrides(self, params: Mapping[str, Any]) -> list[str]:
         """What a trial adds to the defaults, as on the command line."""
-        chosen = [f"{key}={value}" for key, value in params.items()]
+        chosen = [f"{key}={'null' if value is None else value}" for key, value in params.items()]
         return [f"sweep={self.config.sweep}", *self.config.base, *chosen]
 
     def run_directory(self, params: Mapping[str, Any]) -> Path:

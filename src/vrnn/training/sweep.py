@@ -24,6 +24,7 @@ from omegaconf import DictConfig
 
 from vrnn.config import check_sweep, in_one_line, run_name
 from vrnn.rundir import FAILED, BusyError, failure, state
+from vrnn.training.interruption import Interruption
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +66,10 @@ def end_with_launcher() -> None:
 def _wait_for_launcher() -> None:
     while not launcher_died():
         time.sleep(0.2)
-    os.kill(os.getpid(), signal.SIGTERM)
+    if (
+        Interruption.current is None or Interruption.current.pending is None
+    ):  # the signal that ended it may be here, too
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Watch(Callback):
@@ -90,17 +94,22 @@ class Watch(Callback):
             "joblib" in config.hydra.launcher._target_
         ):  # a cluster's jobs live on without the process that asked for them
             os.environ[LAUNCHER] = str(os.getpid())
-        signal.signal(
-            signal.SIGINT, lambda *_: sys.exit(128 + signal.SIGINT)
-        )  # between two jobs; a job has a way of its own
         with in_one_line():
             self.progress = Progress(directories(config))
         self.progress.start()
+        signal.signal(signal.SIGINT, self._interrupted)  # between two jobs, or where others run them
+
+    def _interrupted(self, *_: Any) -> None:
+        """Ctrl-C in the launching process. Its workers end by themselves: joblib would kill them before they have saved."""
+        if LAUNCHER in os.environ:
+            self.progress.report()
+            os._exit(128 + signal.SIGINT)
+        sys.exit(128 + signal.SIGINT)
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        """Exit with 1 unless every run has finished, or is still being worked on by somebody else."""
+        """Exit with 1 if a job failed, or a run has neither finished nor is still being worked on by somebody else."""
         self.progress.report()
-        if not self.progress.count().keys() <= {"finished", "running"}:
+        if self.progress.failures() or not self.progress.count().keys() <= {"finished", "running"}:
             sys.exit(1)
 
     def __reduce__(self) -> tuple[Any, ...]:
