@@ -61,3 +61,12 @@ def test_a_cancelled_job_goes_on_and_a_warned_one_is_requeued(cluster, tmp_path)
     output, _ = process.communicate(timeout=200)
     assert process.returncode == 0, output
     assert finished(root) == finished(here)
+
+
+def test_the_tasks_of_srun_share_a_sweep(cluster, tmp_path):
+    sweep(tmp_path / "here", *GRID)
+    output = slurm.output(cluster, "srun", "-n", "2", *command(tmp_path / "slurm", *GRID))
+    assert output.count("finished: ELBO") - output.count("Already finished") == 2, output
+    assert finished(tmp_path / "slurm") == finished(tmp_path / "here")
+    for run in runs(tmp_path / "slurm"):
+        assert list(run.glob("events.out.tfevents.*"))
