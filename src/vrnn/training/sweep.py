@@ -66,9 +66,8 @@ def end_with_launcher() -> None:
 def _wait_for_launcher() -> None:
     while not launcher_died():
         time.sleep(0.2)
-    if (
-        Interruption.current is None or Interruption.current.pending is None
-    ):  # the signal that ended it may be here, too
+    interruption = Interruption.current
+    if interruption is None or interruption.pending is None:  # else the signal that ended the launcher came here, too
         os.kill(os.getpid(), signal.SIGTERM)
 
 
