@@ -276,6 +276,22 @@ def test_differences_and_flat():
     assert flat(old) == {"a.b": 1, "a.c": "[1, 2]", "d": None}
 
 
+def test_the_order_of_an_automaton_s_states_is_part_of_a_run(composed):
+    """Its random numbers lead elsewhere."""
+    old, new = (check(composed("dataset=eye")) for _ in range(2))
+    states = new["dataset"]["automaton"]["states"]
+    new["dataset"]["automaton"]["states"] = dict(reversed(states.items()))
+    assert differences(old, old) == []
+    assert differences(old, new) == ["dataset.automaton.states.order: wide, thin -> thin, wide"]
+    assert pens(old) != pens(new)
+
+
+def pens(settings) -> list[list[float]]:
+    """Where the first training trace goes."""
+    _, _, data = assemble(settings)
+    return data.traces("train")[0].points[:50].tolist()
+
+
 def test_resolved_settings_are_plain(composed):
     """Plain containers only, so that a checkpoint that holds them loads with weights_only=True."""
     settings = check(composed())

@@ -389,9 +389,18 @@ def _check_target(target: str, allow: list[str]) -> type:
     return found
 
 
+STATES = "dataset.automaton.states."
+
+
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Return one line `key: old -> new` for each setting in which two configurations differ."""
+    """Return one line `key: old -> new` for each setting in which two configurations differ.
+
+    So is the order of an automaton's states one: it decides which random number leads where.
+    """
     before, after = flat(old), flat(new)
+    for leaves in (before, after):
+        names = dict.fromkeys(key.removeprefix(STATES).split(".")[0] for key in leaves if key.startswith(STATES))
+        leaves[f"{STATES}order"] = ", ".join(names)
     keys = sorted(before.keys() | after.keys())
     return [f"{key}: {before.get(key)} -> {after.get(key)}" for key in keys if before.get(key) != after.get(key)]
 
