@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import re
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -314,22 +314,28 @@ def request(config: DictConfig) -> tuple[dict[str, Any], bool]:
     del settings["sweep"]  # where the run lies, not what it is
     if found := digest(settings["dataset"]):
         settings["dataset"]["digest"] = found
-    requeued = int(os.environ.get("SLURM_RESTART_COUNT", 0)) > 0  # Slurm asks the same again: what it began goes on
-    return settings, settings.pop("fresh") and not requeued
+    return settings, settings.pop("fresh")
 
 
 def digest(dataset: Mapping[str, Any]) -> str | None:
-    """Return a digest of what a dataset's `files` hold, or all files below its `directory`: it is part of what a run is.
+    """Return a digest of what a dataset's `files` hold, or the handwriting (*.xml) below its `directory`.
 
-    None if it has none, or they are not there.
+    It is part of what a run is. None if there are no such files.
     """
     given = dataset.get("files")
     files = [Path(str(file)) for file in ([given] if isinstance(given, str) else given or ())]
     if "directory" in dataset:
-        files += sorted(path for path in Path(str(dataset["directory"])).rglob("*") if path.is_file())
+        files += sorted(Path(str(dataset["directory"])).rglob("*.xml"))
     if not files or not all(file.is_file() for file in files):
         return None
-    return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)).hexdigest()[:16]
+    contents = (_content(file, file.stat().st_mtime_ns) for file in files)
+    return hashlib.sha256(b"".join(contents)).hexdigest()[:16]
+
+
+@cache
+def _content(file: Path, stamp: int) -> bytes:
+    """A digest of a file, made once: handwriting is thousands, and a run asks several times. stamp: its time of change."""
+    return hashlib.sha256(file.read_bytes()).digest()
 
 
 def check_choice(key: str, value: str, choices: tuple[str, ...]) -> None:
@@ -400,7 +406,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     before, after = flat(old), flat(new)
     for leaves in (before, after):
         names = dict.fromkeys(key.removeprefix(STATES).split(".")[0] for key in leaves if key.startswith(STATES))
-        leaves[f"{STATES}order"] = ", ".join(names)
+        leaves |= {f"{STATES}order": ", ".join(names)} if names else {}
     keys = sorted(before.keys() | after.keys())
     return [f"{key}: {before.get(key)} -> {after.get(key)}" for key in keys if before.get(key) != after.get(key)]
 

@@ -79,7 +79,9 @@ def state(directory: Path) -> State:
 def failure(directory: Path) -> str | None:
     """Return the message of a run's last error, without its traceback; None if there was none."""
     path = directory / FAILED
-    return path.read_text().partition("\n\nTraceback")[0].strip() if path.exists() else None
+    with suppress(FileNotFoundError):
+        return path.read_text().partition("\n\nTraceback")[0].strip()
+    return None
 
 
 def read_settings(directory: Path) -> dict[str, Any]:

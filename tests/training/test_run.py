@@ -5,6 +5,7 @@ import math
 import os
 import shutil
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from pytorch_lightning import Callback
 from pytorch_lightning.callbacks import Checkpoint
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
+from tensorboard.summary.writer.event_file_writer import AtomicCounter
 
 from conftest import SMALL
 from handwriting import write_lines
@@ -128,6 +130,16 @@ def test_other_settings_in_the_same_directory_are_refused(small, tmp_path):
     assert "fresh=true" in str(caught.value)
 
 
+def test_a_finished_run_whose_automaton_s_states_stood_in_another_order_is_refused(finished, small, tmp_path):
+    directory = shutil.copytree(finished[0], tmp_path / "run")
+    settings = yaml.safe_load((directory / "config.yaml").read_text())
+    states = settings["dataset"]["automaton"]["states"]
+    settings["dataset"]["automaton"]["states"] = dict(reversed(states.items()))
+    (directory / "config.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
+    with pytest.raises(ConfigError, match=r"states\.order: thin, wide -> wide, thin"):
+        run(small(), directory)
+
+
 @pytest.mark.parametrize("option", ["trainer.accelerator=quantum", "trainer.precision=7"])
 def test_options_lightning_refuses_are_an_error_of_the_configuration(small, tmp_path, option):
     value = option.split("=")[1]
@@ -205,6 +217,20 @@ def test_a_signal_at_any_point_of_a_step_saves_and_ends_with_its_number(small, t
     assert load(tmp_path / "checkpoints" / "last.ckpt")["global_step"] == saved
 
 
+@pytest.mark.parametrize(("pause", "saved"), [(0.0, 8), (1.1, 6)])
+def test_only_a_second_signal_that_comes_later_does_not_wait_for_the_step(small, tmp_path, pause, saved):
+    class Insist(Callback):
+        def on_train_batch_start(self, trainer, *_):
+            if trainer.global_step == 7:
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(pause)
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(SystemExit):
+        run(small("training.checkpoint_every=100"), tmp_path, more=[Insist()])
+    assert load(tmp_path / "checkpoints" / "last.ckpt")["global_step"] == saved
+
+
 def test_a_signal_before_the_first_step_of_a_resumed_run_ends_with_its_number(small, tmp_path):
     for moment, step, saved in (("on_validation_start", 6, 6), ("setup", 0, 7), ("on_train_start", 7, 8)):
         with pytest.raises(SystemExit) as stop:
@@ -228,6 +254,9 @@ def test_however_often_a_run_is_interrupted_tensorboard_has_every_scalar_once(sm
         def on_train_batch_end(self, trainer, *_):
             if trainer.global_step == self.step:
                 raise InterruptedError
+
+    # Files of one second are read in the order of a process's count of them, as text: 10 would come before 9.
+    monkeypatch.setattr("tensorboard.summary.writer.event_file_writer._global_uid", AtomicCounter(0))
 
     def no_done(path, text):
         if path.name == "done":
@@ -259,11 +288,13 @@ def test_a_requeued_job_goes_on_though_it_was_asked_to_start_over(small, tmp_pat
             began.append(trainer.global_step)
 
     began = []
-    for count in ("0", "0", "1"):
-        monkeypatch.setenv("SLURM_RESTART_COUNT", count)  # as Slurm tells a job
+    run(small(), tmp_path, more=[Begin()])
+    for job, attempt, step in (("7", "1", 6), ("8", "0", 6), ("8", "0", 6), ("8", "1", 8), ("8", "2", 10)):
+        monkeypatch.setenv("SLURM_JOB_ID", job)  # as Slurm tells a job; what another began is thrown away
+        monkeypatch.setenv("SLURM_RESTART_COUNT", attempt)
         with pytest.raises(SystemExit):
-            run(small("fresh=true"), tmp_path, more=[Begin(), asking("on_train_batch_start", 6 + 3 * int(count))])
-    assert began == [0, 0, 7]
+            run(small("fresh=true"), tmp_path, more=[Begin(), asking("on_train_batch_start", step)])
+    assert began == [0, 0, 0, 0, 7, 9]
 
 
 def test_killed_while_it_throws_a_run_away_the_directory_is_not_another_s(small, tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from vrnn.config import request
+from vrnn.config import differences, request
 from vrnn.rundir import DONE, read_scores, read_settings
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ def finished(config: DictConfig, directory: Path) -> dict[str, Any] | None:
         DamagedError: the run's settings or scores cannot be read.
     """
     settings, fresh = request(config)
-    if fresh or not (directory / DONE).exists() or read_settings(directory) != settings:
+    if fresh or not (directory / DONE).exists() or differences(read_settings(directory), settings):
         return None
     scores = read_scores(directory)
     logger.info("Already finished; fresh=true would start it over.")

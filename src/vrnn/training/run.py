@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import warnings
 from collections.abc import Iterator, Sequence
@@ -42,7 +43,7 @@ from vrnn.training.report import SCALARS, save_figures, scalar_scores, write_sco
 warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # its hints and tips are not about this run
 
-TRAINER = (  # options that change neither what a step is nor when training ends
+TRAINER = (  # options that say where and how exactly to compute; not what a step is, nor how long or what to train
     "accelerator",
     "benchmark",
     "detect_anomaly",
@@ -54,6 +55,7 @@ TRAINER = (  # options that change neither what a step is nor when training ends
     "strategy",
     "use_distributed_sampler",
 )
+STARTED_BY = ".started_by"  # file in a run's directory: the job of a cluster that began it
 
 Tree = dict[str, Any]
 
@@ -73,7 +75,7 @@ def run(
         DamagedError: the checkpoint to go on from cannot be read.
         NonFiniteError: the loss or a gradient became NaN or infinite.
     """
-    check_processes(config)
+    check_trainer(config)
     if started() == 1:
         # Lightning took the word of whatever cluster this is; but each of srun's processes makes runs of its own.
         rank_zero_only.rank = 0  # type: ignore[attr-defined]
@@ -114,9 +116,14 @@ def help_train(config: DictConfig, directory: Path) -> Tree:
     return {}
 
 
-def check_processes(config: DictConfig) -> None:
-    """Raise ConfigError if the trainer wants another number of processes than torchrun started, or a run they cannot share."""
+def check_trainer(config: DictConfig) -> None:
+    """Raise ConfigError if the trainer has an option that is the run's to decide, or wants other processes than there are."""
     trainer = config.trainer
+    if odd := sorted(trainer.keys() - TRAINER):
+        raise ConfigError(
+            f"trainer.{odd[0]}: expected {', '.join(TRAINER)}; how long a run trains, when it validates and what it keeps "
+            "is said by training, data and optim."
+        )
     wanted = trainer.get("devices", 1) * trainer.get("num_nodes", 1) if str(trainer.get("strategy")) == "ddp" else 1
     if "ddp" in str(trainer.get("strategy")) and started() == 1:
         raise ConfigError(
@@ -136,7 +143,7 @@ def claim(directory: Path, settings: Tree, fresh: bool) -> None:
         DamagedError: nobody can tell whose it is.
     """
     path = directory / CONFIG
-    if fresh:
+    if fresh and not started_over_by_this_job(directory):
         discard(directory)
     if path.exists():
         changed = differences(read_settings(directory), settings)
@@ -147,14 +154,34 @@ def claim(directory: Path, settings: Tree, fresh: bool) -> None:
             )
     else:
         directory.mkdir(parents=True, exist_ok=True)
+        if job := cluster_job():
+            write_atomically(directory / STARTED_BY, " ".join(job))
         write_atomically(path, yaml.safe_dump(settings, sort_keys=False))
+
+
+def started_over_by_this_job(directory: Path) -> bool:
+    """Whether an earlier attempt of this same job of a cluster began this run: asked for again, it is to go on."""
+    path, now = directory / STARTED_BY, cluster_job()
+    if now is None or not path.exists():
+        return False
+    job, attempt = path.read_text().split()
+    return job == now[0] and attempt != now[1]
+
+
+def cluster_job() -> tuple[str, str] | None:
+    """Return the job of Slurm or of submitit's local executor that this is, and which attempt at it; None if it is none."""
+    if job := os.environ.get("SUBMITIT_LOCAL_JOB_ID"):
+        return job, str(os.getpid())
+    if job := os.environ.get("SLURM_JOB_ID"):
+        return job, os.environ.get("SLURM_RESTART_COUNT", "0")
+    return None
 
 
 def discard(directory: Path) -> None:
     """Remove what a run leaves in its directory, and nothing else that may lie there."""
     # `done` and `last` first: killed in between, the run is neither finished nor gone on with. The settings go last, so that
     # meanwhile it is nobody else's.
-    for name in (DONE, f"checkpoints/{LAST}", SCORES, SAMPLE, "hparams.yaml", "projector_config.pbtxt"):
+    for name in (STARTED_BY, DONE, f"checkpoints/{LAST}", SCORES, SAMPLE, "hparams.yaml", "projector_config.pbtxt"):
         (directory / name).unlink(missing_ok=True)
     for name in ("checkpoints", "figures", "projector"):
         if (directory / name).exists():
@@ -214,14 +241,8 @@ def make_trainer(options: Tree, **ours: Any) -> Trainer:
     """Make Lightning's Trainer from the configuration's `trainer` and what a run itself decides.
 
     Raises:
-        ConfigError: Lightning refuses the options: there is no such device here, or no such option. Or an option would
-            change what a step is or when training ends.
+        ConfigError: Lightning refuses the options: there is no such device here.
     """
-    if odd := sorted(options.keys() - TRAINER):
-        raise ConfigError(
-            f"trainer.{odd[0]}: expected {', '.join(TRAINER)}; how long a run trains, when it validates and what it keeps "
-            "is said by training, data and optim."
-        )
     try:
         return Trainer(**options, **ours)
     except (MisconfigurationException, ImportError, TypeError, ValueError) as error:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,6 @@ from omegaconf import DictConfig
 
 from vrnn.config import check_sweep, in_one_line, run_name
 from vrnn.rundir import FAILED, BusyError, failure, state
-from vrnn.training.interruption import Interruption
 
 logger = logging.getLogger(__name__)
 
@@ -66,9 +66,7 @@ def end_with_launcher() -> None:
 def _wait_for_launcher() -> None:
     while not launcher_died():
         time.sleep(0.2)
-    interruption = Interruption.current
-    if interruption is None or interruption.pending is None:  # else the signal that ended the launcher came here, too
-        os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Watch(Callback):
@@ -148,12 +146,12 @@ class Progress:
 
     def failures(self) -> dict[Path, str]:
         """The errors of this sweep's runs since it began."""
-        found = {directory: failure(directory) for directory in self.directories}
-        return {
-            directory: message
-            for directory, message in found.items()
-            if message and (directory / FAILED).stat().st_mtime >= self.began - 1
-        }
+        found = {}
+        for directory in self.directories:
+            with suppress(FileNotFoundError):  # it did not fail, or somebody has just taken it up again
+                if (directory / FAILED).stat().st_mtime >= self.began - 1 and (message := failure(directory)):
+                    found[directory] = message
+        return found
 
     def report(self) -> None:
         """Say, once, how the sweep stands and what failed with which error."""
