@@ -85,7 +85,9 @@ def sheet_figure(traces: Array, titles: Sequence[str] | None = None, lifted: NDA
     columns = int(np.ceil(np.sqrt(len(traces))))
     rows = int(np.ceil(len(traces) / columns))
     width, height = _panel_size(limits, max(1.4, 3.2 - 0.4 * columns))
-    titles = None if titles is None else [textwrap.fill(title, max(8, int(11 * width))) for title in titles]
+    size = 8 if any(len(title) > 11 * width for title in titles or ()) else 10
+    if titles is not None:
+        titles = [textwrap.fill(title, max(8, int(13 * width)), break_long_words=False) for title in titles]
     gap = 0.0 if titles is None else 0.08 + 0.17 * max(title.count("\n") + 1 for title in titles)
     figure = Figure(figsize=(width * columns + 0.4, (height + gap) * rows + 0.4), dpi=110, layout="compressed")
     axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
@@ -95,7 +97,7 @@ def sheet_figure(traces: Array, titles: Sequence[str] | None = None, lifted: NDA
             continue
         steps = Normalize(0, max(1, traces.shape[1] - 1))
         _draw_trace(ax, traces[i], limits, steps, None if lifted is None else lifted[i])
-        _frame(ax, limits, "" if titles is None else titles[i], ticks=False)
+        _frame(ax, limits, "" if titles is None else titles[i], ticks=False, size=size)
     return figure
 
 
@@ -252,13 +254,13 @@ def _strays(points: Array, limits: Array) -> str:
     return ", ".join(said)
 
 
-def _frame(ax: Axes, limits: Array, title: str, ticks: bool = True) -> None:
+def _frame(ax: Axes, limits: Array, title: str, ticks: bool = True, size: int = 10) -> None:
     """Set limits, equal aspect, a title, few ticks and a quiet frame."""
     ax.set_xlim(limits[0, 0], limits[1, 0])
     ax.set_ylim(limits[0, 1], limits[1, 1])
     ax.set_aspect("equal")
     if title:
-        ax.set_title(title, fontsize=10, color=INK)
+        ax.set_title(title, fontsize=size, color=INK)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     ax.tick_params(labelsize=8, length=0, colors=INK, labelbottom=ticks, labelleft=ticks)
