@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from vrnn import plots
-from vrnn.config import run_name
 from vrnn.evaluation import comparison
 from vrnn.evaluation.comparison import Group
 from vrnn.evaluation.results import Claim, Condition, claims, ordered, table
+from vrnn.identity import run_name
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE, FIGURES = ROOT / "docs" / "results.md", ROOT / "docs" / "results"

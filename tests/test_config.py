@@ -17,7 +17,8 @@ from torch.nn.utils import parameters_to_vector
 
 from conftest import ROOT
 from handwriting import write_lines
-from vrnn.config import ConfigError, build, check, differences, flat, register, run_name
+from vrnn.config import ConfigError, build, check, register
+from vrnn.identity import differences, flat, run_name
 from vrnn.training.assembly import assemble, build_vrnn, introduce
 from vrnn.training.interruption import Interruption
 from vrnn.training.run import train

@@ -1,24 +1,22 @@
-"""What a configuration is: its typed schema, its ranges, the names of runs, and the one `build` that makes objects of it."""
+"""What a configuration is: its typed schema, its ranges, and the one `build` that makes objects of it."""
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import hydra
 from hydra.core.config_store import ConfigStore
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue
+
+from vrnn.identity import digest, flat, run_name
 
 
 @dataclass
@@ -247,20 +245,6 @@ def register() -> None:
     OmegaConf.register_new_resolver("percent", lambda share, of: round(share * of / 100), replace=True)
 
 
-def run_name(sweep: str | None, experiment: str | None, dataset: str, overrides: Sequence[str]) -> str:
-    """Return <task>/<slug>-<hash>: the same request gives the same directory, whatever the order of its overrides.
-
-    The task is the sweep's name, else the experiment, else the dataset; in a sweep the experiment is part of the slug.
-    overrides: as on the command line, `key=value`; how they are quoted and spaced makes no difference.
-    """
-    experiment = None if experiment in (None, "None", "null") else experiment
-    unnamed = ("sweep", "fresh") if sweep else ("sweep", "fresh", "experiment")
-    parsed = [o for o in OverridesParser.create().parse_overrides(list(overrides)) if o.key_or_group not in unnamed]
-    asked = ",".join(sorted(f"{o.get_key_element()}={o.get_value_element_as_str()}" for o in parsed))
-    slug = re.sub(r"[^A-Za-z0-9._]+", "-", asked.replace(",", "_")).strip("-._")[:120] or "defaults"
-    return f"{sweep or experiment or dataset}/{slug}-{hashlib.sha256(asked.encode()).hexdigest()[:8]}"
-
-
 def check(config: DictConfig) -> dict[str, Any]:
     """Resolve a run's configuration to plain containers, its ranges checked.
 
@@ -315,27 +299,6 @@ def request(config: DictConfig) -> tuple[dict[str, Any], bool]:
     if found := digest(settings["dataset"]):
         settings["dataset"]["digest"] = found
     return settings, settings.pop("fresh")
-
-
-def digest(dataset: Mapping[str, Any]) -> str | None:
-    """Return a digest of what a dataset's `files` hold, or the handwriting (*.xml) below its `directory`.
-
-    It is part of what a run is. None if there are no such files.
-    """
-    given = dataset.get("files")
-    files = [Path(str(file)) for file in ([given] if isinstance(given, str) else given or ())]
-    if "directory" in dataset:
-        files += sorted(Path(str(dataset["directory"])).rglob("*.xml"))
-    if not files or not all(file.is_file() for file in files):
-        return None
-    contents = (_content(file, file.stat().st_mtime_ns) for file in files)
-    return hashlib.sha256(b"".join(contents)).hexdigest()[:16]
-
-
-@cache
-def _content(file: Path, stamp: int) -> bytes:
-    """A digest of a file, made once: handwriting is thousands, and a run asks several times. stamp: its time of change."""
-    return hashlib.sha256(file.read_bytes()).digest()
 
 
 def check_choice(key: str, value: str, choices: tuple[str, ...]) -> None:
@@ -393,30 +356,3 @@ def _check_target(target: str, allow: list[str]) -> type:
     if not isinstance(found, type) or found.__module__.split(".")[0] not in allow:
         raise ConfigError(f"A configuration may name {hint}, but {target} is {found!r}.")
     return found
-
-
-STATES = "dataset.automaton.states."
-
-
-def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Return one line `key: old -> new` for each setting in which two configurations differ.
-
-    So is the order of an automaton's states one: it decides which random number leads where.
-    """
-    before, after = flat(old), flat(new)
-    for leaves in (before, after):
-        names = dict.fromkeys(key.removeprefix(STATES).split(".")[0] for key in leaves if key.startswith(STATES))
-        leaves |= {f"{STATES}order": ", ".join(names)} if names else {}
-    keys = sorted(before.keys() | after.keys())
-    return [f"{key}: {before.get(key)} -> {after.get(key)}" for key in keys if before.get(key) != after.get(key)]
-
-
-def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return {"a.b": value} for a tree of dicts; lists become text."""
-    leaves: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            leaves |= flat(value, f"{prefix}{key}.")
-        else:
-            leaves[f"{prefix}{key}"] = str(value) if isinstance(value, list) else value
-    return leaves

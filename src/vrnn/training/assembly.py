@@ -10,10 +10,11 @@ from typing import Any
 import torch
 from pytorch_lightning import seed_everything
 
-from vrnn.config import ConfigError, build, digest, named_class
+from vrnn.config import ConfigError, build, named_class
 from vrnn.data.module import TraceDataModule
 from vrnn.data.windows import TraceSet
 from vrnn.engine.threads import set_threads
+from vrnn.identity import digest
 from vrnn.networks.particles import check_bound
 from vrnn.networks.vrnn import VRNN
 from vrnn.objective.distributions import has_gaps

@@ -11,7 +11,8 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from vrnn.config import differences, request
+from vrnn.config import request
+from vrnn.identity import differences
 from vrnn.rundir import DONE, read_scores, read_settings
 
 logger = logging.getLogger(__name__)

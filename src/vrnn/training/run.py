@@ -23,9 +23,10 @@ from omegaconf import DictConfig
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from vrnn.config import ConfigError, differences, flat, request
+from vrnn.config import ConfigError, request
 from vrnn.data.module import TraceDataModule
 from vrnn.data.windows import TraceSet
+from vrnn.identity import differences, flat
 from vrnn.pictures import PICTURES
 from vrnn.processes import leads, meet, part, started, together
 from vrnn.rundir import CONFIG, DONE, SAMPLE, SCORES, holding, read_settings, recording_failure, write_atomically

@@ -24,8 +24,9 @@ from optuna.trial import FrozenTrial, TrialState
 from pytorch_lightning import Callback, LightningModule, Trainer
 from sqlalchemy.exc import SQLAlchemyError
 
-from vrnn.config import ConfigError, check_choice, check_sweep, differences, run_name
+from vrnn.config import ConfigError, check_choice, check_sweep
 from vrnn.evaluation.comparison import SCORE, read_run
+from vrnn.identity import differences, run_name
 from vrnn.rundir import BusyError, state
 from vrnn.training.run import run
 

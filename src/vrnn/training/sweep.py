@@ -23,7 +23,8 @@ from hydra.core.override_parser.types import Override
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from vrnn.config import check_sweep, in_one_line, run_name
+from vrnn.config import check_sweep, in_one_line
+from vrnn.identity import run_name
 from vrnn.rundir import FAILED, BusyError, failure, state
 
 logger = logging.getLogger(__name__)

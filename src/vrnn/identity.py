@@ -1,0 +1,73 @@
+"""Which run a request is: the name of its directory, what its settings and files hold, and how two of them differ."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+STATES = "dataset.automaton.states."
+
+
+def run_name(sweep: str | None, experiment: str | None, dataset: str, overrides: Sequence[str]) -> str:
+    """Return <task>/<slug>-<hash>: the same request gives the same directory, whatever the order of its overrides.
+
+    The task is the sweep's name, else the experiment, else the dataset; in a sweep the experiment is part of the slug.
+    overrides: as on the command line, `key=value`; how they are quoted and spaced makes no difference.
+    """
+    experiment = None if experiment in (None, "None", "null") else experiment
+    unnamed = ("sweep", "fresh") if sweep else ("sweep", "fresh", "experiment")
+    parsed = [o for o in OverridesParser.create().parse_overrides(list(overrides)) if o.key_or_group not in unnamed]
+    asked = ",".join(sorted(f"{o.get_key_element()}={o.get_value_element_as_str()}" for o in parsed))
+    slug = re.sub(r"[^A-Za-z0-9._]+", "-", asked.replace(",", "_")).strip("-._")[:120] or "defaults"
+    return f"{sweep or experiment or dataset}/{slug}-{hashlib.sha256(asked.encode()).hexdigest()[:8]}"
+
+
+def digest(dataset: Mapping[str, Any]) -> str | None:
+    """Return a digest of what a dataset's `files` hold, or the handwriting (*.xml) below its `directory`.
+
+    It is part of what a run is. None if there are no such files.
+    """
+    given = dataset.get("files")
+    files = [Path(str(file)) for file in ([given] if isinstance(given, str) else given or ())]
+    if "directory" in dataset:
+        files += sorted(Path(str(dataset["directory"])).rglob("*.xml"))
+    if not files or not all(file.is_file() for file in files):
+        return None
+    contents = (_content(file, file.stat().st_mtime_ns) for file in files)
+    return hashlib.sha256(b"".join(contents)).hexdigest()[:16]
+
+
+@cache
+def _content(file: Path, stamp: int) -> bytes:
+    """A digest of a file, made once: handwriting is thousands, and a run asks several times. stamp: its time of change."""
+    return hashlib.sha256(file.read_bytes()).digest()
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return one line `key: old -> new` for each setting in which two configurations differ.
+
+    So is the order of an automaton's states one: it decides which random number leads where.
+    """
+    before, after = flat(old), flat(new)
+    for leaves in (before, after):
+        names = dict.fromkeys(key.removeprefix(STATES).split(".")[0] for key in leaves if key.startswith(STATES))
+        leaves |= {f"{STATES}order": ", ".join(names)} if names else {}
+    keys = sorted(before.keys() | after.keys())
+    return [f"{key}: {before.get(key)} -> {after.get(key)}" for key in keys if before.get(key) != after.get(key)]
+
+
+def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return {"a.b": value} for a tree of dicts; lists become text."""
+    leaves: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            leaves |= flat(value, f"{prefix}{key}.")
+        else:
+            leaves[f"{prefix}{key}"] = str(value) if isinstance(value, list) else value
+    return leaves
