@@ -24,11 +24,11 @@ quick: $(STAMP)  ## the same path in 20 seconds: a look, not a result
 	$(BIN)/python scripts/train.py experiment=quick $(ARGS)
 
 results: $(STAMP)  ## run every study of docs/results.md and write it (ARGS=--full: five seeds, a night)
-	$(BIN)/python scripts/results.py $(ARGS)
+	$(BIN)/python tools/results.py $(ARGS)
 
 pictures: $(STAMP)  ## the README's pictures of the eye: what is drawn, where z works, a gap filled
 	for name in eye blog_eye; do $(BIN)/python scripts/train.py experiment=$$name || exit 1; done
-	$(BIN)/python scripts/picture.py $(EYE) outputs/blog_eye/defaults-e3b0c442 docs/eye.png
+	$(BIN)/python tools/picture.py $(EYE) outputs/blog_eye/defaults-e3b0c442 docs/eye.png
 	cp $(EYE)/figures/latent.png docs/where.png
 	$(BIN)/python scripts/generate.py run=$(EYE) n=1 steps=160 seed=1 format=npz out=outputs/drawing.npz
 	$(BIN)/python scripts/impute.py run=$(EYE) drawing=outputs/drawing.npz gap=[60,110] out=docs/imputed.png

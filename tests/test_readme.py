@@ -13,9 +13,9 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from conftest import ROOT, SMALL
-from vrnn.config import check, register
-from vrnn.training.assembly import assemble
+from tests.conftest import ROOT, SMALL
+from vrnn.runs.build import build_run
+from vrnn.runs.config import check, register
 
 README = (ROOT / "README.md").read_text()
 SWEEPS = (ROOT / "docs" / "sweeps.md").read_text()
@@ -48,7 +48,7 @@ def test_commands(words):
     if (ROOT / "conf" / f"{script}.yaml").exists() and "--config-dir" not in overrides:
         config = composed(script, overrides)
         if script == "train" and not any("dataset=traces" in part for part in overrides):
-            assemble(check(config))
+            build_run(check(config))
     else:
         assert (ROOT / "scripts" / f"{script}.py").exists()
 

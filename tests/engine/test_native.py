@@ -6,14 +6,17 @@ import sys
 
 import pytest
 import torch
-from engines import DEEP, compare, inputs, model, results
 from torch import nn
 
-from vrnn.engine import choice, native, reference
-from vrnn.engine.interface import Noise, State
-from vrnn.engine.threads import set_threads
-from vrnn.networks import GRU, LSTM, MTRNN, VRNN, Elman, Frame
-from vrnn.networks.vrnn import STREAMED
+from tests.engine.engine_pairs import DEEP, compare, inputs, model, results
+from vrnn.engine import dispatch, reference
+from vrnn.engine.interface import Noise
+from vrnn.engine.native import autograd
+from vrnn.engine.native.threads import set_threads
+from vrnn.model import VRNN
+from vrnn.model.vrnn import STREAM_STEPS
+from vrnn.networks import GRU, LSTM, MTRNN, Coordinates, Elman
+from vrnn.networks.state import State
 from vrnn.objective import (
     FixedGaussianLikelihood,
     GaussianLikelihood,
@@ -25,9 +28,9 @@ from vrnn.objective import (
 
 RECURRENCES = [Elman, GRU, LSTM, MTRNN]
 FRAMES = [
-    Frame("position", relative_to="nothing", scale=1.0),
-    Frame("position_difference", relative_to="last_point", scale=0.3),
-    Frame("position_difference", relative_to="velocity", scale=0.1),
+    Coordinates("position", relative_to="nothing", scale=1.0),
+    Coordinates("position_difference", relative_to="last_point", scale=0.3),
+    Coordinates("position_difference", relative_to="velocity", scale=0.1),
 ]
 
 
@@ -65,16 +68,16 @@ def test_memory_used_again_after_nan_spoils_nothing(threads):
     set_threads(threads)
     vrnn = model()
     given = inputs(vrnn, batch=20)
-    expected = results(native, vrnn, given)
-    results(native, vrnn, [(part.detach() * torch.nan).requires_grad_() for part in given])
-    assert all(map(torch.equal, results(native, vrnn, given), expected))
+    expected = results(autograd, vrnn, given)
+    results(autograd, vrnn, [(part.detach() * torch.nan).requires_grad_() for part in given])
+    assert all(map(torch.equal, results(autograd, vrnn, given), expected))
 
 
 def test_memory_is_not_used_again_while_a_graph_needs_it():
     vrnn = model()
     first, second = inputs(vrnn), inputs(vrnn)
-    alone = [torch.autograd.grad(native.unroll(vrnn, *given).h.sum(), given[0])[0] for given in (first, second)]
-    totals = [native.unroll(vrnn, *given).h.sum() for given in (first, second)]
+    alone = [torch.autograd.grad(autograd.unroll(vrnn, *given).h.sum(), given[0])[0] for given in (first, second)]
+    totals = [autograd.unroll(vrnn, *given).h.sum() for given in (first, second)]
     together = [torch.autograd.grad(total, given[0])[0] for total, given in zip(totals, (first, second), strict=True)]
     assert all(map(torch.equal, together, alone))
 
@@ -110,7 +113,7 @@ def test_gradients_against_differences(recurrence):
     weights = list(vrnn.parameters())
 
     def outputs(*given):
-        run = native.unroll(vrnn, *given[:3])
+        run = autograd.unroll(vrnn, *given[:3])
         return run.h, *run.q, *run.p, run.raw, run.z, run.memory
 
     assert torch.autograd.gradcheck(outputs, (*inputs(vrnn, steps=3, batch=2), *weights))
@@ -125,7 +128,7 @@ def test_only_some_outputs_are_used():
             torch.autograd.grad(
                 pick(engine.unroll(vrnn, *given)).sum(), given, allow_unused=True, materialize_grads=True
             )
-            for engine in (native, reference)
+            for engine in (autograd, reference)
         )
         for a, b in zip(ours, theirs, strict=True):
             torch.testing.assert_close(a, b, rtol=0, atol=1e-10)
@@ -134,7 +137,7 @@ def test_only_some_outputs_are_used():
 def test_backward_twice_and_over_changed_weights():
     """retain_graph gives the same gradient again; a step of the weights between forward and backward does not mix in."""
     vrnn = model()
-    loss = native.unroll(vrnn, *inputs(vrnn)).raw.square().sum()
+    loss = autograd.unroll(vrnn, *inputs(vrnn)).raw.square().sum()
     first = torch.autograd.grad(loss, list(vrnn.parameters()), retain_graph=True, allow_unused=True)
     with torch.no_grad():
         for weight in vrnn.parameters():
@@ -147,8 +150,8 @@ def test_without_gradients_the_same_bits_on_a_short_tape():
     vrnn = model(LSTM)
     given = inputs(vrnn, steps=300, batch=3)
     with torch.no_grad():
-        short = native.unroll(vrnn, *given)
-    whole = native.unroll(vrnn, *given)
+        short = autograd.unroll(vrnn, *given)
+    whole = autograd.unroll(vrnn, *given)
     for a, b in zip(
         [short.h, *short.q, short.raw, short.memory], [whole.h, *whole.q, whole.raw, whole.memory], strict=True
     ):
@@ -161,7 +164,7 @@ def test_threads_share_the_batch_and_repeat_bit_for_bit(threads):
     given = inputs(vrnn, batch=37)
     one = results(reference, vrnn, given)
     set_threads(threads)
-    first, second = results(native, vrnn, given), results(native, vrnn, given)
+    first, second = results(autograd, vrnn, given), results(autograd, vrnn, given)
     for a, b, c in zip(first, second, one, strict=True):
         assert torch.equal(a, b)
         torch.testing.assert_close(a, c, rtol=1e-10, atol=1e-10)
@@ -222,7 +225,7 @@ def test_generation(likelihood, frame, sample):
     """From the start and from where a first piece ended. A choice of component could differ by rounding: about once in 1e13."""
     vrnn = model(LSTM, likelihood=likelihood, frame=frame)
     ends = []
-    for engine in (reference, native):
+    for engine in (reference, autograd):
         state, generator = vrnn.initial_state(5), torch.Generator().manual_seed(2)
         pieces = []
         for steps in (20, 10):
@@ -248,11 +251,11 @@ def test_generation_by_every_recurrence(recurrence, n):
 
 
 def test_streaming():
-    """In pieces the same bits as at once, and no piece longer than STREAMED: memory does not grow with the steps."""
-    vrnn, steps = model(dtype=torch.float32), 2 * STREAMED + 7
+    """In pieces the same bits as at once, and no piece longer than STREAM_STEPS: memory does not grow with the steps."""
+    vrnn, steps = model(dtype=torch.float32), 2 * STREAM_STEPS + 7
     whole = vrnn.generate(2, steps, generator=torch.Generator().manual_seed(1))
     pieces = list(vrnn.stream(2, steps, generator=torch.Generator().manual_seed(1)))
-    assert [len(piece) for piece in pieces] == [STREAMED, STREAMED, 7]
+    assert [len(piece) for piece in pieces] == [STREAM_STEPS, STREAM_STEPS, 7]
     assert torch.equal(torch.cat(pieces), whole)
     assert not whole.requires_grad
 
@@ -261,7 +264,7 @@ def test_state_given_is_not_changed():
     vrnn = model()
     state = State(*(torch.randn(2, dim).double() for dim in (11, 2, 2)), torch.zeros(2, dtype=torch.bool))
     before = [part.clone() for part in state]
-    native.generate(vrnn, Noise.draw(3, 2, vrnn.latent, 2, like=state.memory), state, True)
+    autograd.generate(vrnn, Noise.draw(3, 2, vrnn.latent, 2, like=state.memory), state, True)
     assert all(torch.equal(a, b) for a, b in zip(state, before, strict=True))
 
 
@@ -301,7 +304,7 @@ UNKNOWN = {"recurrence": lambda: model(Louder), "hook": hooked, "activation": ot
 @pytest.mark.parametrize("make", UNKNOWN.values(), ids=UNKNOWN)
 def test_what_the_kernels_do_not_know_runs_by_reference(make, caplog):
     vrnn = make()
-    choice._say.cache_clear()
+    dispatch._log_once.cache_clear()
     x = torch.randn(3, 2, 2).to(vrnn.prior.head.weight)
     with caplog.at_level(logging.INFO, logger="vrnn.engine"):
         for _ in range(2):

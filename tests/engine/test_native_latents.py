@@ -2,12 +2,14 @@
 
 import pytest
 import torch
-from engines import DEEP, compare, inputs, model, outputs
 
-from vrnn.engine import native, reference
+from tests.engine.engine_pairs import DEEP, compare, inputs, model, outputs
+from vrnn.engine import reference
 from vrnn.engine.interface import Noise
-from vrnn.engine.threads import set_threads
-from vrnn.networks import GRU, LSTM, VRNN, NoRecurrence, StandardPrior
+from vrnn.engine.native import autograd
+from vrnn.engine.native.threads import set_threads
+from vrnn.model import VRNN
+from vrnn.networks import GRU, LSTM, NoRecurrence, StandardPrior
 from vrnn.objective import (
     CategoricalLatent,
     GaussianCategoricalLatent,
@@ -50,7 +52,7 @@ def run_in_turn(vrnn, sample=True, steps=20, batch=5):
     """Generation from the same noise by both engines: points and the state after them."""
     noise = Noise.draw(steps, batch, vrnn.latent, 2, like=next(vrnn.parameters()))
     with torch.no_grad():
-        ends = [engine.generate(vrnn, noise, vrnn.initial_state(batch), sample) for engine in (native, reference)]
+        ends = [engine.generate(vrnn, noise, vrnn.initial_state(batch), sample) for engine in (autograd, reference)]
     return [[points, *state] for points, state in ends]
 
 
@@ -67,7 +69,7 @@ def test_the_same_kind_of_distribution(latent):
     """The KL and all else are given what the reference gives: class, shapes, training mode's draws or evaluation's."""
     vrnn = model(latent=latent()).eval()
     given = inputs(vrnn)
-    ours, theirs = (engine.unroll(vrnn, *given) for engine in (native, reference))
+    ours, theirs = (engine.unroll(vrnn, *given) for engine in (autograd, reference))
     assert type(ours.q) is type(theirs.q)
     assert type(ours.p) is type(theirs.p)
     for a, b in zip(outputs(ours), outputs(theirs), strict=True):
@@ -125,7 +127,7 @@ def test_gradients_against_differences(recurrence, latent):
     features, noise, memory = inputs(vrnn, steps=3, batch=2)
 
     def run(*given):
-        return tuple(part for part in outputs(native.unroll(vrnn, given[0], noise, given[1])) if part.requires_grad)
+        return tuple(part for part in outputs(autograd.unroll(vrnn, given[0], noise, given[1])) if part.requires_grad)
 
     assert torch.autograd.gradcheck(run, (features, memory, *vrnn.parameters()))
 
@@ -138,7 +140,7 @@ def test_each_class_is_drawn_as_often_as_it_is_probable():
     with torch.no_grad():
         vrnn.encoder.head.weight.zero_()
         vrnn.encoder.head.bias.copy_(torch.tensor([0.1, 0.2, 0.3, 0.15, 0.25]).log())
-        run = native.unroll(vrnn, *inputs(vrnn, steps=200, batch=100))
+        run = autograd.unroll(vrnn, *inputs(vrnn, steps=200, batch=100))
     probs = torch.tensor([0.1, 0.2, 0.3, 0.15, 0.25]).double()
     assert ((run.z.mean((0, 1)) - probs).abs() < 5 * (probs * (1 - probs) / 20_000).sqrt()).all()
 
@@ -147,4 +149,4 @@ def test_gumbel_noise_has_no_gradient():
     vrnn = model(latent=CategoricalLatent(3, 5, **GUMBEL), engine="native")
     features, noise, memory = inputs(vrnn)
     with pytest.raises(ValueError, match="no gradient for Gumbel noise"):
-        native.unroll(vrnn, features, noise.requires_grad_(), memory)
+        autograd.unroll(vrnn, features, noise.requires_grad_(), memory)

@@ -27,7 +27,7 @@ NAMES = [
 
 
 def load(name: str, *changes: str) -> AutomatonPattern:
-    """A dataset of conf/, with changes such as "hand.speed=0.3"."""
+    """A dataset of conf/, with changes such as "pen.speed=0.3"."""
     config = OmegaConf.load(CONF / f"{name}.yaml")
     for change in changes:
         key, value = change.split("=", 1)

@@ -7,7 +7,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from vrnn.evaluation import held_out_scores
-from vrnn.networks import VRNN
+from vrnn.model import VRNN
 
 
 def traces(lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from judges import load
 
+from tests.evaluation.judges import load
 from vrnn.evaluation import choice_entropy, choices, junction_scores, junctions
 from vrnn.patterns import Trace
 

@@ -4,10 +4,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from judges import NAMES, draw, judge_of, load
 
+from tests.evaluation.judges import NAMES, draw, judge_of, load
 from vrnn.evaluation import INVALID, UNFINISHED, LapJudge, judge_the_judge, score
-from vrnn.patterns import Automaton, AutomatonPattern, Circle, Hand, Infinity, Oval
+from vrnn.patterns import Automaton, AutomatonPattern, Circle, Infinity, Oval, Pen
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -42,9 +42,9 @@ BAD = {
     "shuffled points": lambda: [np.random.default_rng(0).permutation(p) for p in wrong()],
     "between wide and thin": lambda: wrong(OVAL.format("wide", 1.3), OVAL.format("thin", 1.3)),
     "drawn backwards": lambda: [p[::-1] for p in wrong()],
-    "too fast": lambda: wrong("hand.speed=0.42"),
-    "too slow": lambda: wrong("hand.speed=0.18"),
-    "shaky": lambda: wrong("hand.white_noise=0.3"),
+    "too fast": lambda: wrong("pen.speed=0.42"),
+    "too slow": lambda: wrong("pen.speed=0.18"),
+    "shaky": lambda: wrong("pen.white_noise=0.3"),
     "standing still at the junction": lambda: [np.tile([[0.0, 1.0]], (1500, 1))],
     "standing still elsewhere": lambda: [np.tile([[0.3, 0.1]], (1500, 1))],
     "running away": lambda: [np.exp(np.arange(1500.0).clip(max=690))[:, None] * [1.0, -1.0]],
@@ -104,7 +104,7 @@ def test_the_judge_has_not_seen_the_training_traces():
             seen.extend(super().draw(*arguments))
             return seen
 
-    LapJudge.calibrate(Spy(pattern.automaton, pattern.hand), seed=3)
+    LapJudge.calibrate(Spy(pattern.automaton, pattern.pen), seed=3)
     for split in range(3):
         (trace,) = pattern.draw("train", 1, 2048, np.random.default_rng([3, split]))
         assert not any(np.array_equal(trace.points[:9], other.points[:9]) for other in seen)
@@ -141,7 +141,7 @@ def test_odds_do_not_favour_short_laps():
 def test_a_curve_that_passes_its_start_in_mid_lap_cannot_be_calibrated():
     middle = Automaton({"lying": {"curve": Infinity([2, 0.8], start=90), "laps": 1}}, {"lying": {"lying": 1}}, "lying")
     with pytest.raises(ValueError, match="expected to find 99 % of the true laps at their cut points, got"):
-        LapJudge.calibrate(AutomatonPattern(middle, Hand()), traces=8)
+        LapJudge.calibrate(AutomatonPattern(middle, Pen()), traces=8)
 
 
 def test_too_few_laps_cannot_be_calibrated():
@@ -151,4 +151,4 @@ def test_too_few_laps_cannot_be_calibrated():
         start="ring",
     )
     with pytest.raises(ValueError, match="expected 20 or more laps of 'oval' in 2 traces of 500 steps, got"):
-        LapJudge.calibrate(AutomatonPattern(rare, Hand()), steps=500, traces=2)
+        LapJudge.calibrate(AutomatonPattern(rare, Pen()), steps=500, traces=2)

@@ -6,8 +6,8 @@ import time
 
 import numpy as np
 import pytest
-from judges import NAMES, draw, judge_of, load
 
+from tests.evaluation.judges import NAMES, draw, judge_of, load
 from vrnn.evaluation import INVALID, UNFINISHED, Lap, find_visits, score, truth
 from vrnn.patterns import Automaton
 

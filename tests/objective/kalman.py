@@ -44,12 +44,12 @@ class LinearGaussian:
         """All at 0."""
         return Walkers(torch.zeros(self.K * self.batch, dtype=torch.float64))
 
-    def weigh(self, z: Tensor, before: Tensor, t: int, proposal: Normal) -> Tensor:
+    def increment(self, z: Tensor, before: Tensor, t: int, proposal: Normal) -> Tensor:
         """The increment of step t, (K, B)."""
         log_x = Normal(z, self.r).log_prob(self.x[t].repeat(self.K))
         return (log_x + Normal(self.a * before, self.s).log_prob(z) - proposal.log_prob(z)).view(self.K, -1)
 
-    def exact(self, begin: int, end: int, state: Walkers) -> tuple[Tensor, Walkers]:
+    def exact(self, begin: int, end: int, state: Walkers) -> tuple[Tensor, Walkers, None]:
         """z_t from p(z_t | z_{t-1}, x_t..T): backward messages exp(-c z^2 / 2 + d z) tell what comes later."""
         gained, (z,) = [], state
         for t in range(begin, end):
@@ -58,8 +58,8 @@ class LinearGaussian:
             precision = 1 / self.s**2 + c
             proposal = Normal((self.a * before / self.s**2 + d.repeat(self.K)) / precision, precision**-0.5)
             z = proposal.sample()
-            gained.append(self.weigh(z, before, t, proposal))
-        return torch.stack(gained), Walkers(z)
+            gained.append(self.increment(z, before, t, proposal))
+        return torch.stack(gained), Walkers(z), None
 
     def messages(self) -> list[tuple[float, Tensor]]:
         """log p(x_t..T | z_t) = -c z^2 / 2 + d z + const, for each t."""
@@ -71,12 +71,12 @@ class LinearGaussian:
             c, d = self.a**2 * c * shrink, self.a * d * shrink
         return found[::-1]
 
-    def blind(self, begin: int, end: int, state: Walkers) -> tuple[Tensor, Walkers]:
+    def blind(self, begin: int, end: int, state: Walkers) -> tuple[Tensor, Walkers, None]:
         """z_t from the prior made 1.5 times as wide, whatever x is: a bad proposal."""
         gained, (z,) = [], state
         for t in range(begin, end):
             before = z
             proposal = Normal(self.a * before, 1.5 * self.s)
             z = proposal.sample()
-            gained.append(self.weigh(z, before, t, proposal))
-        return torch.stack(gained), Walkers(z)
+            gained.append(self.increment(z, before, t, proposal))
+        return torch.stack(gained), Walkers(z), None

@@ -4,10 +4,17 @@ import math
 
 import pytest
 import torch
-from kalman import LinearGaussian, Walkers
 
+from tests.objective.kalman import LinearGaussian, Walkers
 from vrnn.objective import FIVO, IWAE, Bound
-from vrnn.objective.bounds import effective_size, follow, increments, lineage, log_mean_exp, systematic
+from vrnn.objective.bounds import (
+    effective_size,
+    increments,
+    log_mean_exp,
+    run_particles,
+    systematic_resample,
+    trace_ancestors,
+)
 
 STEPS = 12
 
@@ -29,7 +36,7 @@ def test_the_exact_posterior_gives_the_evidence(bound, a):
     """The increments of any particle add up to log p(x), to rounding; where steps are independent (a = 0), each is constant."""
     model = LinearGaussian(observed(), bound.particles, a=a)
     torch.manual_seed(0)
-    found = follow(model.exact, model.start(), STEPS, bound)
+    found = run_particles(model.exact, model.start(), STEPS, bound)
     torch.testing.assert_close(found.bound, model.evidence(), rtol=0, atol=1e-9)
 
 
@@ -38,7 +45,7 @@ def test_the_likelihood_is_estimated_without_bias(bound):
     """E[exp(bound)] = p(x), over 20 000 copies of one trace, within 4.5 standard errors: by chance once in 10^5."""
     model = LinearGaussian(observed(1)[:6].repeat(1, 20_000), bound.particles)
     torch.manual_seed(1)
-    ratio = (follow(model.blind, model.start(), 6, bound).bound - model.evidence()).exp()
+    ratio = (run_particles(model.blind, model.start(), 6, bound).bound - model.evidence()).exp()
     assert abs(float(ratio.mean()) - 1) < 4.5 * float(ratio.std()) / math.sqrt(len(ratio))
 
 
@@ -46,8 +53,8 @@ def test_windows_that_go_on_from_the_state_give_one_unbiased_product():
     """As in training, where a window's end is the next one's beginning. Same size and chance as above."""
     model = LinearGaussian(observed(1)[:6].repeat(1, 20_000), 8)
     torch.manual_seed(2)
-    first = follow(model.blind, model.start(), 3, IWAE(8), window=3)
-    second = follow(lambda a, b, state: model.blind(a + 3, b + 3, state), first.state, 3, IWAE(8), window=3)
+    first = run_particles(model.blind, model.start(), 3, IWAE(8), window=3)
+    second = run_particles(lambda a, b, state: model.blind(a + 3, b + 3, state), first.state, 3, IWAE(8), window=3)
     ratio = (first.bound + second.bound - model.evidence()).exp()
     assert abs(float(ratio.mean()) - 1) < 4.5 * float(ratio.std()) / math.sqrt(len(ratio))
 
@@ -61,7 +68,7 @@ def test_the_mean_bound_grows_with_the_particles_and_stays_below_the_evidence(ki
     means, errors = [], []
     for K in (1, 4, 16, 64):
         model = LinearGaussian(x, K)
-        bound = follow(model.blind, model.start(), STEPS, kind(K)).bound
+        bound = run_particles(model.blind, model.start(), STEPS, kind(K)).bound
         means.append(float(bound.mean()))
         errors.append(float(bound.std()) / math.sqrt(4000))
     assert all(means[i + 1] - means[i] > 5 * math.hypot(*errors[i : i + 2]) for i in range(3))
@@ -75,7 +82,7 @@ def test_without_resampling_the_filtering_bound_is_importance_weighting():
     found = []
     for bound, window in ((IWAE(5), 4), (FIVO(5, resample_below=0.0), 1)):
         torch.manual_seed(4)
-        found.append(follow(model.blind, model.start(), STEPS, bound, window).bound)
+        found.append(run_particles(model.blind, model.start(), STEPS, bound, window).bound)
     assert torch.equal(*found)
 
 
@@ -90,12 +97,12 @@ def test_a_filter_by_hand():
     ).double()
     seen = []
 
-    def advance(begin, end, state):
+    def step_fn(begin, end, state):
         seen.append(state.z.view(3, 2))
-        return given[begin:end], state
+        return given[begin:end], state, None
 
     start = Walkers(torch.arange(6).double())
-    found = follow(advance, start, 3, FIVO(3), generator=torch.Generator().manual_seed(0))
+    found = run_particles(step_fn, start, 3, FIVO(3), generator=torch.Generator().manual_seed(0))
     first = given[0, :, 0].exp().mean().log()  # particle 1 holds nearly all the weight: effective size 1
     rest = given[1:, :, 0].sum(0).exp().mean().log()
     assert effective_size(given[1:2, :, 0].T)[0] > 1.5  # so that no resampling follows
@@ -108,7 +115,7 @@ def test_a_filter_by_hand():
 def test_systematic_resampling_takes_each_its_share():
     """Particle k comes floor(K w_k) or ceil(K w_k) times, and K w_k on average (10 000 draws, 5 standard errors)."""
     weights = torch.tensor([0.05, 0.5, 0.0, 0.33, 0.12])
-    drawn = systematic(weights.log().unsqueeze(1).expand(-1, 10_000), torch.Generator().manual_seed(0))
+    drawn = systematic_resample(weights.log().unsqueeze(1).expand(-1, 10_000), torch.Generator().manual_seed(0))
     counts = torch.stack([(drawn == k).sum(0) for k in range(5)]).double()
     expected = 5 * weights.unsqueeze(1)
     assert ((counts - expected).abs() < 1 + 1e-5).all()
@@ -127,7 +134,7 @@ def test_a_lineage_is_traced_back():
         third = int(ancestors[2, last, 0])
         second = int(ancestors[1, third, 0])
         first = int(ancestors[0, second, 0])
-        assert lineage(ancestors, torch.tensor([last])).flatten().tolist() == [first, second, third]
+        assert trace_ancestors(ancestors, torch.tensor([last])).flatten().tolist() == [first, second, third]
 
 
 def test_masked_increments_are_zero_in_value_and_gradient():

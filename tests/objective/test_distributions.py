@@ -63,7 +63,7 @@ def test_mixture_log_prob_and_moments(generator):
     likelihood = GaussianMixtureLikelihood(components=3, floor=1e-2)
     raw = randn(7, likelihood.n_outputs(2), generator=generator)
     x, origin = randn(7, 2, generator=generator), randn(7, 2, generator=generator)
-    dist = likelihood.read(raw, origin, scale=0.5)
+    dist = likelihood.from_raw(raw, origin, scale=0.5)
     theirs = MixtureSameFamily(Categorical(logits=dist.log_weights), Independent(Normal(dist.mean, dist.std), 1))
     torch.testing.assert_close(likelihood.log_prob(dist, x), theirs.log_prob(x))
     moments = likelihood.moments(dist)
@@ -84,7 +84,7 @@ def test_samples_have_the_density_s_moments(likelihood, generator):
     """Mean and deviation of 200 000 samples within 6 standard errors: fails by chance less than once in 10^8."""
     raw = randn(1, likelihood.n_outputs(2), generator=generator)
     n = 200_000
-    dist = tuple(part.expand(n, *part.shape[1:]) for part in likelihood.read(raw, torch.ones(1, 2).double(), 1.0))
+    dist = tuple(part.expand(n, *part.shape[1:]) for part in likelihood.from_raw(raw, torch.ones(1, 2).double(), 1.0))
     noise, uniform = randn(n, 2, generator=generator), torch.rand(n, dtype=torch.float64, generator=generator)
     x = likelihood.sample(dist, noise, uniform)
     mean, std = (part[0] for part in likelihood.moments(dist))
@@ -97,7 +97,7 @@ def test_heads_reach_both_signs_and_small_deviations():
     """A one-sided activation on a head could not do this: means of both signs, deviations from the floor to above 1."""
     likelihood = GaussianLikelihood(floor=1e-3)
     raw = torch.tensor([[-3.0, 3.0, -20.0, 20.0]])
-    mean, std = likelihood.read(raw, torch.zeros(1, 2), 1.0)
+    mean, std = likelihood.from_raw(raw, torch.zeros(1, 2), 1.0)
     assert mean.tolist() == [[-3.0, 3.0]]
     assert std[0, 0] == pytest.approx(1e-3, rel=1e-4)
     assert std[0, 1] > 1
@@ -105,7 +105,7 @@ def test_heads_reach_both_signs_and_small_deviations():
 
 def test_a_ceiling_holds():
     likelihood = GaussianLikelihood(floor=0.01, ceiling=0.03)
-    _, std = likelihood.read(torch.tensor([[0.0, 0.0, -50.0, 50.0]]), torch.zeros(1, 2), 1.0)
+    _, std = likelihood.from_raw(torch.tensor([[0.0, 0.0, -50.0, 50.0]]), torch.zeros(1, 2), 1.0)
     assert std[0].tolist() == pytest.approx([0.01, 0.03])
 
 

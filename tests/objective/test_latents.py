@@ -28,14 +28,14 @@ def _seed():
 
 
 def two(latent, *shape):
-    return (latent.read(2 * torch.randn(*shape, latent.n_outputs, dtype=torch.float64)) for _ in range(2))
+    return (latent.from_raw(2 * torch.randn(*shape, latent.n_outputs, dtype=torch.float64)) for _ in range(2))
 
 
 @every_kind
 def test_shapes(latent):
     q, p = two(latent, 7, 2)
     z = latent.sample(q, latent.noise(7, 2, like=q[0]))
-    assert z.shape == latent.code(q).shape == (7, 2, latent.z_dim)
+    assert z.shape == latent.embedding(q).shape == (7, 2, latent.z_dim)
     assert latent.kl(q, p).shape == (7, 2, latent.groups)
     assert latent.log_prob(q, z).shape == (7, 2)
     assert latent.kl(q, p).dtype == z.dtype == torch.float64
@@ -88,7 +88,7 @@ def test_draws_have_the_probabilities_they_claim(name):
     (q, _) = two(latent, 1)
     q = type(q)(*(part.expand(n, *part.shape[1:]) for part in q))
     z = latent.sample(q, latent.noise(n, like=q[0]))
-    one_hot, probs = z[:, -6:], latent.code(q)[0, -6:]
+    one_hot, probs = z[:, -6:], latent.embedding(q)[0, -6:]
     assert ((one_hot == 0) | (one_hot == 1)).all()
     error = (probs * (1 - probs) / n).sqrt()
     assert ((one_hot.mean(0) - probs).abs() <= 5 * error + 1e-12).all()
@@ -96,7 +96,7 @@ def test_draws_have_the_probabilities_they_claim(name):
 
 def test_the_uniform_share_bounds_every_probability():
     latent = CategoricalLatent(classes=4, uniform=0.1)
-    (log_probs,) = latent.read(torch.tensor([[100.0, 0.0, -100.0, 0.0]]))
+    (log_probs,) = latent.from_raw(torch.tensor([[100.0, 0.0, -100.0, 0.0]]))
     torch.testing.assert_close(log_probs.exp().sum(), torch.tensor(1.0))
     torch.testing.assert_close(log_probs.exp()[0, 0], torch.tensor([0.925, 0.025, 0.025, 0.025]))
 
@@ -105,7 +105,7 @@ def test_straight_through_passes_the_gradient_to_the_probabilities():
     latent = CategoricalLatent(variables=2, classes=3)
     raw = torch.randn(5, 6, dtype=torch.float64, requires_grad=True)
     weight = torch.randn(5, 6, dtype=torch.float64)
-    q = latent.read(raw)
+    q = latent.from_raw(raw)
     (latent.sample(q, latent.noise(5, like=raw)) * weight).sum().backward()
     through, raw.grad = raw.grad, None
     (raw.unflatten(-1, (2, 3)).softmax(-1).flatten(-2) * weight).sum().backward()
@@ -115,7 +115,7 @@ def test_straight_through_passes_the_gradient_to_the_probabilities():
 def test_soft_draws_are_the_concrete_distribution_s():
     """The mean of softmax((log p + Gumbel) / temperature) of two classes by quadrature over the logistic difference."""
     latent, n = CategoricalLatent(classes=2, estimator="gumbel_softmax", temperature=0.7), 100_000
-    q = latent.read(torch.tensor([[1.0, 0.0]], dtype=torch.float64).expand(n, 2))
+    q = latent.from_raw(torch.tensor([[1.0, 0.0]], dtype=torch.float64).expand(n, 2))
     z = latent.sample(q, latent.noise(n, like=q[0]))[:, 0]
     u = (torch.arange(200_000, dtype=torch.float64) + 0.5) / 200_000
     expected = torch.sigmoid((1.0 + u.log() - (1 - u).log()) / 0.7)
@@ -132,19 +132,19 @@ def test_unused_classes(masked):
     mask = torch.ones(3, 4, dtype=torch.bool) if masked else None
     if masked:
         probs[2], mask[2] = torch.nan, False
-    assert float(latent.unused((probs.log(),), mask)) == pytest.approx(math.log(2))
+    assert float(latent.usage_penalty((probs.log(),), mask)) == pytest.approx(math.log(2))
 
 
 @every_kind
 def test_the_sides_of_the_kl_teach_one_each(latent):
     raws = [torch.randn(4, latent.n_outputs, dtype=torch.float64, requires_grad=True) for _ in range(2)]
-    q, p = (latent.read(raw) for raw in raws)
+    q, p = (latent.from_raw(raw) for raw in raws)
     whole = latent.kl(q, p)
-    for side in latent.kl_sides(q, p):
+    for side in latent.stop_gradient_kls(q, p):
         torch.testing.assert_close(side, whole)
     if latent.groups:
         gradients = torch.autograd.grad(whole.sum(), raws, retain_graph=True)
-        to_prior, to_posterior = latent.kl_sides(q, p)
+        to_prior, to_posterior = latent.stop_gradient_kls(q, p)
         assert torch.autograd.grad(to_prior.sum(), raws, retain_graph=True, allow_unused=True)[0] is None
         torch.testing.assert_close(torch.autograd.grad(to_prior.sum(), raws[1], retain_graph=True)[0], gradients[1])
         torch.testing.assert_close(torch.autograd.grad(to_posterior.sum(), raws[0])[0], gradients[0])
@@ -153,7 +153,7 @@ def test_the_sides_of_the_kl_teach_one_each(latent):
 @every_kind
 def test_distributions_are_mixed_stacked_and_detached(latent):
     raw = torch.randn(4, latent.n_outputs, requires_grad=True)
-    a, b = latent.read(raw), latent.read(torch.randn(4, latent.n_outputs))
+    a, b = latent.from_raw(raw), latent.from_raw(torch.randn(4, latent.n_outputs))
     chosen = torch.tensor([True, False, True, False])
     for mixed, x, y in zip(where(chosen, a, b), a, b, strict=True):
         assert torch.equal(mixed[::2], x[::2])

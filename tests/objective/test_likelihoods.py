@@ -13,8 +13,7 @@ from torch.distributions import (
     Normal,
 )
 
-from conftest import ROOT
-from vrnn.config import build, check
+from tests.conftest import ROOT
 from vrnn.objective import (
     BernoulliLikelihood,
     BivariateLikelihood,
@@ -28,6 +27,8 @@ from vrnn.objective import (
     Terms,
     gaussian_log_prob,
 )
+from vrnn.runs.config import check
+from vrnn.runs.instantiate import instantiate
 
 NAMES = sorted(
     str(path.relative_to(ROOT / "conf/likelihood"))[:-5] for path in (ROOT / "conf/likelihood").rglob("*.yaml")
@@ -40,7 +41,7 @@ MASK = torch.tensor([[1, 1, 1], [1, 1, 0], [1, 0, 0], [1, 0, 0]], dtype=torch.bo
 def named(request, composed):
     """A YAML's likelihood, and the dimension of its points."""
     settings = check(composed(f"likelihood={request.param}"))
-    return build(settings["likelihood"], settings["allow"]), X_DIM.get(request.param, 2)
+    return instantiate(settings["likelihood"], settings["allow"]), X_DIM.get(request.param, 2)
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def planar(dist):
 def test_bivariate(components, generator):
     likelihood = BivariateLikelihood(components, floor=1e-2)
     raw, x, origin = (randn(9, dim, generator=generator) for dim in (likelihood.n_outputs(2), 2, 2))
-    dist = likelihood.read(raw, origin, 0.7)
+    dist = likelihood.from_raw(raw, origin, 0.7)
     assert dist.rho.abs().max() > 0.5
     theirs = planar(dist)
     torch.testing.assert_close(likelihood.log_prob(dist, x), theirs.log_prob(x))
@@ -77,7 +78,7 @@ def test_bivariate_without_correlation_is_the_gaussian(generator):
     raw, x, origin = (randn(9, dim, generator=generator) for dim in (4, 2, 2))
     none = torch.zeros(9, 1, dtype=torch.float64)
     likelihood, single = BivariateLikelihood(), GaussianLikelihood()
-    ours = likelihood.log_prob(likelihood.read(torch.cat([none, raw, none], -1), origin, 0.3), x)
+    ours = likelihood.log_prob(likelihood.from_raw(torch.cat([none, raw, none], -1), origin, 0.3), x)
     torch.testing.assert_close(ours, single.log_prob(single.read(raw, origin, 0.3), x))
 
 
@@ -85,7 +86,7 @@ def test_bernoulli(generator):
     likelihood = BernoulliLikelihood()
     logits = 3 * randn(9, 5, generator=generator)
     x = (randn(9, 5, generator=generator) > 0).double()
-    dist = likelihood.read(logits, torch.ones(9, 5), 0.1)
+    dist = likelihood.from_raw(logits, torch.ones(9, 5), 0.1)
     torch.testing.assert_close(likelihood.log_prob(dist, x), Bernoulli(logits=logits).log_prob(x).sum(-1))
     moments, theirs = likelihood.moments(dist), Bernoulli(logits=logits)
     torch.testing.assert_close(moments.mean, theirs.mean)
@@ -96,7 +97,7 @@ def test_pen(generator):
     likelihood = PenLikelihood(components=3)
     raw, x, origin = (randn(9, dim, generator=generator) for dim in (likelihood.n_outputs(3), 3, 3))
     x[:, 0] = (x[:, 0] > 0).double()
-    dist = likelihood.read(raw, origin, 0.7)
+    dist = likelihood.from_raw(raw, origin, 0.7)
     theirs = Bernoulli(logits=raw[:, 0]).log_prob(x[:, 0]) + planar(dist[1:]).log_prob(x[:, 1:])
     torch.testing.assert_close(likelihood.log_prob(dist, x), theirs)
 
@@ -119,7 +120,7 @@ def test_samples_have_the_density_s_moments_and_covariance(named, generator):
     likelihood = likelihood.double()
     n = 200_000
     raw = randn(1, likelihood.n_outputs(x_dim), generator=generator)
-    one = likelihood.read(raw, torch.ones(1, x_dim).double(), 1.0)
+    one = likelihood.from_raw(raw, torch.ones(1, x_dim).double(), 1.0)
     dist = tuple(part.detach().expand(n, *part.shape[1:]) for part in one)
     noise, uniform = randn(n, x_dim, generator=generator), torch.rand(n, dtype=torch.float64, generator=generator)
     x = likelihood.sample(dist, noise, uniform)
@@ -133,7 +134,7 @@ def test_what_a_pen_draws_is_independent_of_its_lift_and_correlated_as_told(gene
     """200 000 samples: correlations have a standard error of 0.0022 and are held to 0.012."""
     likelihood, n = PenLikelihood(components=1), 200_000
     raw = torch.tensor([[0.4, 0.0, 0.0, 0.0, 0.3, 0.7, -0.8]], dtype=torch.float64)
-    one = likelihood.read(raw, torch.zeros(1, 3).double(), 1.0)
+    one = likelihood.from_raw(raw, torch.zeros(1, 3).double(), 1.0)
     dist = tuple(part.expand(n, *part.shape[1:]) for part in one)
     x = likelihood.sample(dist, randn(n, 3, generator=generator), torch.rand(n, generator=generator).double())
     found = torch.corrcoef(x.T)
@@ -149,7 +150,7 @@ def test_float32_gradients_are_finite_at_extremes(named, generator):
     x = 100 * randn(500, x_dim, generator=generator, dtype=torch.float32).clamp(-1, 1)
     x[:, 0] = (x[:, 0] > 0).float()
     raw.requires_grad_()
-    log_prob = likelihood.log_prob(likelihood.read(raw, torch.zeros(500, x_dim), 1.0), x)
+    log_prob = likelihood.log_prob(likelihood.from_raw(raw, torch.zeros(500, x_dim), 1.0), x)
     (gradient,) = torch.autograd.grad(log_prob.sum(), raw)
     assert torch.isfinite(log_prob).all()
     assert torch.isfinite(gradient).all()
@@ -168,9 +169,9 @@ def test_what_the_mask_hides_changes_nothing(named, generator):
         torch.manual_seed(0)
         leaf = raw.clone().requires_grad_()
         seen = torch.where(MASK.unsqueeze(-1), x, elsewhere)
-        dist = likelihood.read(leaf, torch.zeros(4, 3, x_dim).double(), 1.0)
+        dist = likelihood.from_raw(leaf, torch.zeros(4, 3, x_dim).double(), 1.0)
         terms = Terms(likelihood.distortion(dist, seen, MASK), torch.zeros(4, 3, 1), lambda: None, MASK)
-        loss = ConstantW().weigh(terms).loss
+        loss = ConstantW()(terms).loss
         results.append([loss, *torch.autograd.grad(loss, [leaf]), *likelihood.state_dict().values()])
     for a, b in zip(*results, strict=True):
         assert torch.equal(a, b)
@@ -180,7 +181,7 @@ def test_optimal_sigma_is_the_root_of_the_masked_error(generator):
     """By a loop over what the mask shows; and no other sigma makes these points likelier: the slope along sigma is 0."""
     likelihood = SharedGaussianLikelihood("optimal", floor=1e-3).double()
     raw, x = (0.1 * randn(4, 3, 2, generator=generator) for _ in range(2))
-    dist = likelihood.read(raw, torch.zeros(4, 3, 2).double(), 1.0)
+    dist = likelihood.from_raw(raw, torch.zeros(4, 3, 2).double(), 1.0)
     distortion = likelihood.distortion(dist, x, MASK)
     squares = [float((a - b) ** 2) for a, b in zip(x[MASK].flatten(), raw[MASK].flatten(), strict=True)]
     sigma = math.sqrt(sum(squares) / len(squares))
@@ -192,7 +193,7 @@ def test_optimal_sigma_is_the_root_of_the_masked_error(generator):
     likelihood.eval()
     likelihood.distortion(dist, x + 1, MASK)
     assert float(likelihood.sigma()) == pytest.approx(sigma)  # evaluation takes it as it is
-    assert float(likelihood.read(raw, x, 1.0).std[0, 0, 0]) == pytest.approx(sigma)
+    assert float(likelihood.from_raw(raw, x, 1.0).std[0, 0, 0]) == pytest.approx(sigma)
 
 
 def test_running_sigma_only_falls():
@@ -223,7 +224,7 @@ def test_learned_sigma_is_clipped_as_in_sigma_vae_and_has_a_gradient():
         with torch.no_grad():
             likelihood.log_sigma.fill_(raw)
         assert math.log(likelihood.sigma().detach()) == pytest.approx(-6 + math.log1p(math.exp(raw + 6)), abs=1e-5)
-    dist = likelihood.read(torch.zeros(3, 2), torch.zeros(3, 2), 1.0)
+    dist = likelihood.from_raw(torch.zeros(3, 2), torch.zeros(3, 2), 1.0)
     likelihood.distortion(dist, torch.ones(3, 2)).sum().backward()
     assert likelihood.log_sigma.grad != 0
 
@@ -231,7 +232,7 @@ def test_learned_sigma_is_clipped_as_in_sigma_vae_and_has_a_gradient():
 def test_mse_of_the_mean(generator):
     likelihood = MSEMeanLikelihood().double()
     raw, x = randn(4, 3, 2, generator=generator), randn(4, 3, 2, generator=generator)
-    distortion = likelihood.distortion(likelihood.read(raw, torch.zeros(4, 3, 2).double(), 1.0), x, MASK)
+    distortion = likelihood.distortion(likelihood.from_raw(raw, torch.zeros(4, 3, 2).double(), 1.0), x, MASK)
     torch.testing.assert_close(distortion, ((x - raw) ** 2).mean(-1))
     assert float(likelihood.sigma()) == pytest.approx(math.sqrt(float(distortion[MASK].mean())))
 
@@ -267,7 +268,7 @@ def test_implied_sigma_of_a_gaussian(generator):
 def test_schemes_that_choose_sigma_set_the_likelihood(composed, scheme):
     kind = {"sigma_vae": "optimal", "sigma_vae_learned": "learned", "balanced": "running"}[scheme]
     config = composed(f"w_schedule={scheme}")
-    likelihood = build(config.likelihood, config.allow)
+    likelihood = instantiate(config.likelihood, config.allow)
     assert isinstance(likelihood, SharedGaussianLikelihood)
     assert likelihood.kind == kind
     assert composed(f"w_schedule={scheme}", "experiment=quick").likelihood == config.likelihood
@@ -285,7 +286,7 @@ def test_schemes_that_choose_sigma_set_the_likelihood(composed, scheme):
 def test_another_likelihood_beside_them_is_refused(composed, given, error):
     config = composed("w_schedule=sigma_vae", *given)
     with pytest.raises(ValueError, match=error):
-        build(config.likelihood, config.allow)
+        instantiate(config.likelihood, config.allow)
 
 
 POINTS = torch.tensor([[0.0, 0.5], [1.0, math.nan]])

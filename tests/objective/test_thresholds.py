@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from steps import random_terms, terms_of
 
+from tests.objective.steps import random_terms, terms_of
 from vrnn.objective import FreeBitsW, FreeNatsW, KLBalancingW, Terms
 
 MASK = torch.tensor([[1, 1, 1], [1, 1, 0], [1, 1, 0], [1, 0, 0], [1, 0, 0]], dtype=torch.bool)
@@ -24,7 +24,7 @@ def test_free_nats(clamp):
     free_nats = float(kl.sum(-1).mean())  # in the midst: some steps lie below
     rates = [sum(row) for row in observed(kl)]
     charged = mean([max(rate, free_nats) for rate in rates]) if clamp == "before" else max(mean(rates), free_nats)
-    weighted = FreeNatsW(free_nats, clamp, w=0.5).weigh(terms_of(distortion, kl, MASK))
+    weighted = FreeNatsW(free_nats, clamp, w=0.5)(terms_of(distortion, kl, MASK))
     assert float(weighted.log["charged_kl"]) == pytest.approx(charged, rel=1e-5)
     assert float(weighted.loss) == pytest.approx(mean(observed(distortion)) + 0.5 * charged, rel=1e-5)
 
@@ -32,8 +32,8 @@ def test_free_nats(clamp):
 def test_free_nats_before_the_mean_charge_more():
     """Steps below the allowance cannot lend it to those above: convexity of the max."""
     terms = random_terms()
-    free_nats = float(terms.rate)
-    losses = {clamp: float(FreeNatsW(free_nats, clamp).weigh(terms).loss) for clamp in ("before", "after")}
+    free_nats = float(terms.mean_kl)
+    losses = {clamp: float(FreeNatsW(free_nats, clamp)(terms).loss) for clamp in ("before", "after")}
     assert losses["before"] > losses["after"]
 
 
@@ -43,7 +43,7 @@ def test_free_bits_of_each_group():
     free_nats = sum(groups) / 2  # between the two
     assert min(groups) < free_nats < max(groups)
     leaf = kl.clone().requires_grad_()
-    weighted = FreeBitsW(free_nats).weigh(terms_of(distortion, leaf, MASK))
+    weighted = FreeBitsW(free_nats)(terms_of(distortion, leaf, MASK))
     weighted.loss.backward()
     charged = sum(max(free_nats, group) for group in groups)
     assert float(weighted.log["charged_kl"]) == pytest.approx(charged, rel=1e-5)
@@ -58,16 +58,16 @@ def test_kl_balancing(prior, posterior):
     kl = random_terms().kl
     to_prior, to_posterior = kl.clone().requires_grad_(), kl.clone().requires_grad_()
     terms = Terms(torch.zeros(5, 3), kl, lambda: (to_prior, to_posterior), MASK)
-    weighted = KLBalancingW(prior, posterior).weigh(terms)
+    weighted = KLBalancingW(prior, posterior)(terms)
     weighted.loss.backward()
-    assert weighted.loss.item() == pytest.approx((prior + posterior) * float(terms.rate), rel=1e-5)
+    assert weighted.loss.item() == pytest.approx((prior + posterior) * float(terms.mean_kl), rel=1e-5)
     assert float(weighted.w) == float(weighted.w_per_step) == pytest.approx(posterior)
     assert float(weighted.log["w_prior"]) == pytest.approx(prior)
     n = int(MASK.sum())
     torch.testing.assert_close(to_prior.grad[MASK], torch.full((n, 2), prior / n))
     torch.testing.assert_close(to_posterior.grad[MASK], torch.full((n, 2), posterior / n))
     assert not to_prior.grad[~MASK].any()
-    free = KLBalancingW(prior, posterior, free_nats=10.0, clamp="before").weigh(terms)
+    free = KLBalancingW(prior, posterior, free_nats=10.0, clamp="before")(terms)
     assert not any(gradient.any() for gradient in torch.autograd.grad(free.loss, [to_prior, to_posterior]))
     assert free.loss.item() == pytest.approx(10 * (prior + posterior))
 

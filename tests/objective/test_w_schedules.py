@@ -4,11 +4,12 @@ import math
 
 import pytest
 import torch
-from steps import random_terms, terms_of
 
-from conftest import ROOT
-from vrnn.config import build, check
+from tests.conftest import ROOT
+from tests.objective.steps import random_terms, terms_of
 from vrnn.objective import Terms
+from vrnn.runs.config import check
+from vrnn.runs.instantiate import instantiate
 
 NAMES = sorted(
     str(path.relative_to(ROOT / "conf/w_schedule"))[:-5] for path in (ROOT / "conf/w_schedule").rglob("*.yaml")
@@ -19,11 +20,11 @@ NAMES = sorted(
 def make(request, composed):
     """Makes the schedule of a YAML, as a run does."""
     settings = check(composed(f"w_schedule={request.param}"))
-    return lambda: build(settings["w_schedule"], settings["allow"])
+    return lambda: instantiate(settings["w_schedule"], settings["allow"])
 
 
 def losses(schedule, seeds):
-    return [schedule.weigh(random_terms(seed)).loss for seed in seeds]
+    return [schedule(random_terms(seed)).loss for seed in seeds]
 
 
 def test_a_schedule_goes_on_from_its_state_bit_for_bit(make):
@@ -45,7 +46,7 @@ def test_the_state_is_plain_buffers(make):
 
 
 def test_what_is_reported(make):
-    weighted = make().weigh(random_terms())
+    weighted = make()(random_terms())
     for value in (weighted.loss, weighted.w, weighted.w_per_step, *weighted.log.values()):
         assert value.shape == ()
         assert torch.isfinite(value)
@@ -66,7 +67,7 @@ def test_nan_past_a_trace_s_end_leaks_nowhere(make):
         distortion, kl, to_prior, to_posterior = leaves
         schedule = make()
         for _ in range(3):
-            weighted = schedule.weigh(Terms(distortion, kl, lambda pair=(to_prior, to_posterior): pair, mask))
+            weighted = schedule(Terms(distortion, kl, lambda pair=(to_prior, to_posterior): pair, mask))
         gradients = torch.autograd.grad(weighted.loss, leaves, allow_unused=True)
         results.append([weighted.loss, *weighted.log.values(), *schedule.state_dict().values()])
         results[-1] += [gradient for gradient in gradients if gradient is not None]
@@ -79,10 +80,10 @@ def test_the_kl_is_discouraged(make):
     """Above every threshold, and once a warm-up has begun, a nat of KL costs w_per_step, and what the prior's side costs."""
     schedule = make()
     for _ in range(5):
-        schedule.weigh(random_terms())
+        schedule(random_terms())
     distortion, kl, _, _ = random_terms()
     still = (kl + 2.0).requires_grad_()
-    weighted = schedule.weigh(terms_of(distortion, still))
+    weighted = schedule(terms_of(distortion, still))
     slope = torch.autograd.grad(weighted.loss, still)[0].sum() / kl.shape[-1]
     prior = weighted.log.get("w_prior", 0.0)
     assert float(slope) == pytest.approx(float(weighted.w_per_step + prior), rel=1e-4)

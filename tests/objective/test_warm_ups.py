@@ -4,8 +4,8 @@ import math
 
 import pytest
 import torch
-from steps import constant_terms, random_terms, terms_of
 
+from tests.objective.steps import constant_terms, random_terms, terms_of
 from vrnn.objective import ConstantW, CosineW, CyclicalW, ExponentialW, LinearW, LogisticW, Terms
 
 STEPS = 40
@@ -36,7 +36,7 @@ def test_w_equals_the_source_s_formula(name):
     schedule, formula = TABLE[name]
     terms = constant_terms(2.0, 0.5)
     for n in range(STEPS):
-        weighted = schedule.weigh(terms)
+        weighted = schedule(terms)
         assert float(weighted.w) == float(weighted.w_per_step) == pytest.approx(formula(n), rel=1e-5, abs=1e-7), n
         assert float(weighted.loss) == pytest.approx(2.0 + formula(n) * 0.5, rel=1e-5)
 
@@ -46,7 +46,7 @@ def test_sketch_rnn_s_own_numbers():
     schedule = ExponentialW(0.01, 0.5, steps=20_000)
     schedule.n += 10_000
     theirs = 0.5 - (0.5 - 0.01) * 0.99995**10_000
-    assert float(schedule.weigh(constant_terms(1.0, 0.5)).w) == pytest.approx(theirs, rel=1e-4)
+    assert float(schedule(constant_terms(1.0, 0.5)).w) == pytest.approx(theirs, rel=1e-4)
 
 
 def test_sentence_vae_s_own_numbers():
@@ -54,7 +54,7 @@ def test_sentence_vae_s_own_numbers():
     for n in (0, 1000, 2500, 4000):
         schedule.n.fill_(n)
         theirs = 1 / (1 + math.exp(-0.0025 * (n - 2500)))
-        assert float(schedule.weigh(constant_terms(1.0, 0.5)).w) == pytest.approx(theirs, rel=1e-5)
+        assert float(schedule(constant_terms(1.0, 0.5)).w) == pytest.approx(theirs, rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -68,15 +68,15 @@ def test_sentence_vae_s_own_numbers():
 )
 def test_no_steps_to_wait_for(make):
     """What a share of very few steps rounds to: w is at its end from the start."""
-    assert float(make().weigh(random_terms()).w) == 1.0
+    assert float(make()(random_terms()).w) == 1.0
 
 
 def test_steps_are_counted_in_training_only():
     schedule, terms, ws = LinearW(0.0, 1.0, steps=4), random_terms(), []
     for _ in range(6):
-        ws.append(float(schedule.weigh(terms).w))
+        ws.append(float(schedule(terms).w))
         schedule.eval()
-        schedule.weigh(terms)
+        schedule(terms)
         schedule.train()
     assert ws == [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
 
@@ -86,7 +86,7 @@ def test_free_nats_cost_nothing_and_give_no_gradient():
     rate = float(kl.sum(-1).mean())
     for free_nats, cost, slope in ((2 * rate, 2 * rate, 0.0), (rate / 2, rate, 1 / kl[..., 0].numel())):
         leaf = kl.clone().requires_grad_()
-        weighted = LinearW(1.0, 1.0, free_nats=free_nats).weigh(terms_of(distortion, leaf))
+        weighted = LinearW(1.0, 1.0, free_nats=free_nats)(terms_of(distortion, leaf))
         weighted.loss.backward()
         assert weighted.loss.item() == pytest.approx(float(distortion.mean()) + cost, rel=1e-5)
         assert float(weighted.log["charged_kl"]) == pytest.approx(cost, rel=1e-5)
@@ -102,7 +102,7 @@ def test_the_prior_may_learn_at_once(w):
         return (0.5 * (q - p) ** 2).expand(4, 2, 1)
 
     terms = Terms(torch.zeros(4, 2), kl(q, p), lambda: (kl(q.detach(), p), kl(q, p.detach())))
-    loss = LinearW(w, w, prior_at_once=True).weigh(terms).loss
+    loss = LinearW(w, w, prior_at_once=True)(terms).loss
     d_q, d_p = torch.autograd.grad(loss, (q, p), allow_unused=True)
     assert loss.item() == pytest.approx(0.5 * 0.9**2)
     assert float(d_q) == pytest.approx(w * 0.9, abs=1e-7)

@@ -1,4 +1,4 @@
-from vrnn.data.module import TraceDataModule
-from vrnn.data.windows import Batch, TraceLoader, TraceSet
+from vrnn.data.datamodule import TraceDataModule
+from vrnn.data.loader import Batch, TraceLoader, TraceSet
 
 __all__ = ["Batch", "TraceDataModule", "TraceLoader", "TraceSet"]

@@ -1,78 +1,108 @@
-"""The engine to read: plain loops over time in torch operators, differentiated by autograd."""
+"""The reference engine: plain loops over time in torch operators, differentiated by autograd. The one to read first."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from vrnn.engine.interface import Noise, State, Unrolled
+from vrnn.engine.interface import Noise, Unrolled
+from vrnn.networks.six_networks import SixNetworks
+from vrnn.networks.state import State
 from vrnn.objective.latents import stacked, where
 
-if TYPE_CHECKING:
-    from vrnn.networks.vrnn import VRNN
 
+def unroll(networks: SixNetworks, features: Tensor, noise: Tensor, memory: Tensor) -> Unrolled:
+    """Run the six networks along observed points, z drawn from the posterior.
 
-def unroll(vrnn: VRNN, features: Tensor, noise: Tensor, memory: Tensor) -> Unrolled:
-    """Run encoder -> z -> phi_z -> recurrence over time, z drawn by the noise, then prior and decoder on all steps at once.
+    Only encoder, z, phi_z and recurrence need the step before, so only they are in the loop.
 
-    features: (T, B, n_features), what phi_x sees; noise: (T, B, n_noise); memory: (B, state_dim).
+    Args:
+        networks: The six networks.
+        features: What phi_x sees, (T, B, n_features).
+        noise: The latent's noise, (T, B, n_noise).
+        memory: The recurrence's state before the first step, (B, state_dim).
     """
-    phi_x = vrnn.phi_x(features)
-    series: list[list[Any]] = [[], [], [], []]  # h, q, z, phi_z
-    for phi_x_t, eps in zip(phi_x, noise, strict=True):
-        h = vrnn.recurrence.output(memory)
-        q = vrnn.encoder(torch.cat([phi_x_t, h], dim=-1))
-        z = vrnn.latent.sample(q, eps)
-        phi_z = vrnn.phi_z(z)
-        memory = vrnn.recurrence(torch.cat([phi_x_t, phi_z], dim=-1), memory)
-        for values, value in zip(series, (h, q, z, phi_z), strict=True):
-            values.append(value)
-    h, z, phi_z = (torch.stack(series[i]) for i in (0, 2, 3))
-    raw = vrnn.decoder(torch.cat([phi_z, h], dim=-1))
-    return Unrolled(h, stacked(series[1]), vrnn.prior(h), raw, z, memory)
+    phi_x = networks.phi_x(features)
+    hs, qs, zs, phi_zs = [], [], [], []
+    for phi_x_t, noise_t in zip(phi_x, noise, strict=True):
+        h = networks.recurrence.output(memory)
+        q = networks.encoder(torch.cat([phi_x_t, h], dim=-1))
+        z = networks.latent.sample(q, noise_t)
+        phi_z = networks.phi_z(z)
+        memory = networks.recurrence(torch.cat([phi_x_t, phi_z], dim=-1), memory)
+        hs.append(h)
+        qs.append(q)
+        zs.append(z)
+        phi_zs.append(phi_z)
+    h_all = torch.stack(hs)
+    raw = networks.decoder(torch.cat([torch.stack(phi_zs), h_all], dim=-1))
+    return Unrolled(h=h_all, q=stacked(qs), p=networks.prior(h_all), raw=raw, z=torch.stack(zs), memory=memory)
 
 
-def fill(vrnn: VRNN, x: Tensor, mask: Tensor, noise: Noise, state: State) -> tuple[Unrolled, Tensor]:
-    """Run over points of which some are missing: there z comes from the prior and x from the decoder, and q is p.
+def fill(networks: SixNetworks, x: Tensor, mask: Tensor, noise: Noise, state: State) -> tuple[Unrolled, Tensor]:
+    """Run the six networks along points of which some are missing.
 
-    x: (T, B, x_dim), finite everywhere; mask: (T, B), False where a point is missing. Returns what `unroll` does, and x with
-    what was filled in.
+    At a missing point z comes from the prior, x from the decoder, and q is p.
+
+    Args:
+        networks: The six networks.
+        x: (T, B, x_dim), finite everywhere.
+        mask: (T, B), False where a point is missing.
+        noise: For T generated steps.
+        state: Before the first step.
+
+    Returns:
+        What `unroll` returns, and x with its missing points filled in.
     """
-    series: list[list[Any]] = [[], [], [], [], [], []]  # h, q, p, raw, z, x
-    for x_t, seen, eps_z, eps_x, uniform in zip(x, mask, *noise, strict=True):
-        h = vrnn.recurrence.output(state.memory)
-        p = vrnn.prior(h)
-        looked = vrnn.phi_x(vrnn.frame.features(x_t, state.last))
-        q = where(seen, vrnn.encoder(torch.cat([looked, h], dim=-1)), p)
-        z = vrnn.latent.sample(q, eps_z)
-        phi_z = vrnn.phi_z(z)
-        raw = vrnn.decoder(torch.cat([phi_z, h], dim=-1))
-        dist = vrnn.likelihood.read(raw, vrnn.frame.origin(state.last, state.before_last), vrnn.frame.scale)
-        x_t = torch.where(seen.unsqueeze(-1), x_t, vrnn.likelihood.sample(dist, eps_x, uniform))
-        phi_x = vrnn.phi_x(vrnn.frame.features(x_t, state.last))
-        state = state.after(x_t.unsqueeze(0), vrnn.recurrence(torch.cat([phi_x, phi_z], dim=-1), state.memory))
-        for values, value in zip(series, (h, q, p, raw, z, x_t), strict=True):
-            values.append(value)
-    h, raw, z, filled = (torch.stack(series[i]) for i in (0, 3, 4, 5))
-    return Unrolled(h, stacked(series[1]), stacked(series[2]), raw, z, state.memory), filled
+    hs, qs, ps, raws, zs, xs = [], [], [], [], [], []
+    for x_t, observed, noise_z, noise_x, uniform in zip(x, mask, *noise, strict=True):
+        h = networks.recurrence.output(state.memory)
+        p = networks.prior(h)
+        phi_x_observed = networks.phi_x(networks.coordinates.features(x_t, state.previous))
+        q = where(observed, networks.encoder(torch.cat([phi_x_observed, h], dim=-1)), p)
+        z = networks.latent.sample(q, noise_z)
+        phi_z = networks.phi_z(z)
+        raw = networks.decoder(torch.cat([phi_z, h], dim=-1))
+        offset = networks.coordinates.mean_offset(state.previous, state.previous2)
+        decoder = networks.likelihood.from_raw(raw, offset, networks.coordinates.scale)
+        filled = torch.where(observed.unsqueeze(-1), x_t, networks.likelihood.sample(decoder, noise_x, uniform))
+        phi_x = networks.phi_x(networks.coordinates.features(filled, state.previous))
+        memory = networks.recurrence(torch.cat([phi_x, phi_z], dim=-1), state.memory)
+        state = state.after(filled.unsqueeze(0), memory)
+        hs.append(h)
+        qs.append(q)
+        ps.append(p)
+        raws.append(raw)
+        zs.append(z)
+        xs.append(filled)
+    run = Unrolled(
+        h=torch.stack(hs), q=stacked(qs), p=stacked(ps), raw=torch.stack(raws), z=torch.stack(zs), memory=state.memory
+    )
+    return run, torch.stack(xs)
 
 
-def generate(vrnn: VRNN, noise: Noise, state: State, sample: bool) -> tuple[Tensor, State]:
-    """Walk prior -> z -> decoder -> x -> phi_x -> recurrence; return x (T, B, x_dim) and the state after it.
+def generate(networks: SixNetworks, noise: Noise, state: State, sample: bool) -> tuple[Tensor, State]:
+    """Draw points: prior -> z -> decoder -> x -> phi_x -> recurrence.
 
-    sample: draw x from the decoder; else take its mean (z is drawn from the prior all the same).
+    Args:
+        networks: The six networks.
+        noise: For T generated steps.
+        state: Before the first step.
+        sample: Whether x is drawn from the decoder. False takes its mean; z is drawn from the prior all the same.
+
+    Returns:
+        The points, (T, B, x_dim), and the state after them.
     """
-    points = []
-    for eps_z, eps_x, uniform in zip(*noise, strict=True):
-        h = vrnn.recurrence.output(state.memory)
-        p = vrnn.prior(h)
-        phi_z = vrnn.phi_z(vrnn.latent.sample(p, eps_z))
-        dist = vrnn.decode(phi_z, h, state.last, state.before_last)
-        x = vrnn.likelihood.sample(dist, eps_x, uniform) if sample else vrnn.likelihood.moments(dist).mean
-        phi_x = vrnn.phi_x(vrnn.frame.features(x, state.last))
-        memory = vrnn.recurrence(torch.cat([phi_x, phi_z], dim=-1), state.memory)
+    xs = []
+    for noise_z, noise_x, uniform in zip(*noise, strict=True):
+        h = networks.recurrence.output(state.memory)
+        z = networks.latent.sample(networks.prior(h), noise_z)
+        phi_z = networks.phi_z(z)
+        decoder = networks.decode(phi_z, h, state.previous, state.previous2)
+        likelihood = networks.likelihood
+        x = likelihood.sample(decoder, noise_x, uniform) if sample else likelihood.moments(decoder).mean
+        phi_x = networks.phi_x(networks.coordinates.features(x, state.previous))
+        memory = networks.recurrence(torch.cat([phi_x, phi_z], dim=-1), state.memory)
         state = state.after(x.unsqueeze(0), memory)
-        points.append(x)
-    return torch.stack(points), state
+        xs.append(x)
+    return torch.stack(xs), state

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from vrnn.networks.particles import log_evidence
+from vrnn.model.particles import log_evidence
 from vrnn.objective.bounds import FIVO, IWAE
 from vrnn.objective.reduction import mean_per_step
 
 if TYPE_CHECKING:
-    from vrnn.networks.vrnn import VRNN
+    from vrnn.model.vrnn import VRNN
 
 Scores = dict[str, float | int | None]
 

@@ -35,7 +35,7 @@ def choices(trace: Trace, automaton: Automaton) -> Steps:
     """Return the junctions (n,) at which the automaton chose: a visit ends there whose row of the matrix has entropy > 0.
 
     circle_triangle_eight: what follows the circle's or the eight's last lap, or any first lap of two, is no choice; what
-    follows the triangle's last lap is. trace: one that begins with a visit, as `Hand.draw` makes it. With `crossing: line`
+    follows the triangle's last lap is. trace: one that begins with a visit, as `Pen.draw` makes it. With `crossing: line`
     a choice shows within a lap, where the pen leaves the curve, and not at a junction: there are none.
     """
     if automaton.crossing:

@@ -1,21 +1,22 @@
-from vrnn.networks.feedforward import MLP, LatentNetwork, StandardPrior
-from vrnn.networks.frame import Frame
-from vrnn.networks.particles import log_evidence
+"""The six networks: modules and parameters, without the loop over time."""
+
+from vrnn.networks.coordinates import Coordinates
+from vrnn.networks.mlp import MLP, LatentNetwork, StandardPrior
 from vrnn.networks.recurrence import GRU, LSTM, MTRNN, Elman, NoRecurrence, Recurrence
-from vrnn.networks.vrnn import VRNN, Inference
+from vrnn.networks.six_networks import SixNetworks
+from vrnn.networks.state import State
 
 __all__ = [
     "GRU",
     "LSTM",
     "MLP",
     "MTRNN",
-    "VRNN",
+    "Coordinates",
     "Elman",
-    "Frame",
-    "Inference",
     "LatentNetwork",
     "NoRecurrence",
     "Recurrence",
+    "SixNetworks",
     "StandardPrior",
-    "log_evidence",
+    "State",
 ]

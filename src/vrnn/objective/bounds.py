@@ -1,7 +1,7 @@
-"""Lower bounds on log p(x_1..T) from K particles, given nothing but their log weights.
+"""Lower bounds on log p(x_1..T) from K particles, computed from their log weights alone.
 
-A particle is one guess of z_1..T. Its increment of step t is a_t = log p(x_t | z_t, h) + log p(z_t | h) - log q(z_t | x_t, h),
-and its log weight the sum of those (Burda et al. 2016; Maddison et al. 2017). All in nats.
+A particle is one guess of z_1..T. Its increment at step t is a_t = log p(x_t | z_t, h) + log p(z_t | h) - log q(z_t | x_t, h),
+and its log weight the sum of these (Burda et al. 2016; Maddison et al. 2017). All in nats.
 """
 
 from __future__ import annotations
@@ -9,23 +9,28 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
-from vrnn.objective.latents import like_tuple
+from vrnn.objective.latents import rebuild
 
 S = TypeVar("S", bound=tuple[Tensor, ...])
-Advance = Callable[[int, int, S], tuple[Tensor, S]]
+StepFn = Callable[[int, int, S], tuple[Tensor, S, Any]]
 
 
 @dataclass(frozen=True)
 class Bound:
-    """Which bound.
+    """Which bound is computed.
 
-    particles: K. resample_below: particles are drawn anew by their weights, after a step, where their effective sample size is
-    at most this share of K; 0: never.
+    Attributes:
+        particles: K.
+        resample_below: After each step particles are resampled by their weights where their effective sample size is at most
+            this fraction of K; 0: never.
+
+    Raises:
+        ValueError: K below 1, or a fraction outside [0, 1].
     """
 
     particles: int
@@ -33,7 +38,7 @@ class Bound:
 
     def __post_init__(self) -> None:
         if self.particles < 1:
-            raise ValueError(f"A bound needs particles K >= 1, but got {self.particles}.")
+            raise ValueError(f"bound.particles must be at least 1, but is {self.particles}.")
         if not 0 <= self.resample_below <= 1:
             raise ValueError(f"bound.resample_below must be in [0, 1], but is {self.resample_below}.")
 
@@ -46,38 +51,42 @@ class ELBO(Bound):
 
 
 class IWAE(Bound):
-    """log 1/K sum_k exp(sum_t a_t^k), importance weighting (Burda et al. 2016, arXiv 1509.00519); K = 1 estimates the ELBO."""
+    """log 1/K sum_k exp(sum_t a_t^k), importance weighting (Burda et al. 2016, arXiv 1509.00519). K = 1 estimates the ELBO."""
 
     def __init__(self, particles: int = 8):
         super().__init__(particles)
 
 
 class FIVO(Bound):
-    """The filtering bound (Maddison et al. 2017, arXiv 1705.09279): resampled on the way, so that no step's weights run away.
+    """The filtering bound (Maddison et al. 2017, arXiv 1705.09279): particles are resampled on the way.
 
-    log 1/K sum_k exp(W_k) is added wherever particles are resampled, and at the end; then their W is 0.
+    log 1/K sum_k exp(W_k) is added wherever particles are resampled, and at the end. Then their log weights W are 0.
     """
 
     def __init__(self, particles: int = 8, resample_below: float = 0.5):
         super().__init__(particles, resample_below)
 
 
-class Followed(NamedTuple, Generic[S]):
-    """What particles came to.
+class ParticleResult(NamedTuple, Generic[S]):
+    """The result of running K particles of B traces.
 
-    bound: (B,), nats per sequence, in double precision. state: of the K * B particles at the end, drawn by their weights, so
-    that all of a trace weigh the same. ancestors: (windows, K, B), from which particle each one goes on after a window.
+    Attributes:
+        bound: (B,), nats per sequence, in double precision.
+        state: Of the K * B particles at the end, resampled by their weights, so that all of a trace weigh the same.
+        ancestors: (windows, K, B): which particle each one continues after a window.
+        outputs: What `step_fn` returned besides, one per window.
     """
 
     bound: Tensor
     state: S
     ancestors: Tensor
+    outputs: list[Any]
 
 
 def increments(log_x: Tensor, log_p: Tensor, log_q: Tensor, mask: Tensor | None, w: Tensor | float = 1.0) -> Tensor:
-    """Return log p(x | z) + w (log p(z) - log q(z)), and 0 where the mask is False: all of one shape (T, …).
+    """Return the increments log p(x | z) + w (log p(z) - log q(z)), all of one shape (T, …), and 0 where the mask is False.
 
-    w = 1 gives a bound. Another w tempers it, as it weighs the KL in the ELBO: a training objective, but no bound.
+    w = 1 gives a bound. Another w tempers it as it weighs the KL in the ELBO: a training objective, but no bound.
     """
     weights = log_x + w * (log_p - log_q)
     return weights if mask is None else torch.where(mask, weights, weights.new_zeros(()))
@@ -89,14 +98,14 @@ def log_mean_exp(log_weights: Tensor) -> Tensor:
 
 
 def effective_size(log_weights: Tensor) -> Tensor:
-    """Return (sum_k w_k)^2 / sum_k w_k^2, in [1, K]: (K, B) -> (B,)."""
+    """Return the effective sample size (sum_k w_k)^2 / sum_k w_k^2, in [1, K]: (K, B) -> (B,)."""
     return (2 * log_weights.logsumexp(0) - (2 * log_weights).logsumexp(0)).exp()
 
 
-def systematic(log_weights: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Draw K ancestors by their weights, (K, B) -> (K, B) in order; particle k is taken K w_k times, rounded up or down.
+def systematic_resample(log_weights: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Draw K ancestors by their weights, (K, B) -> (K, B) in order. Particle k is drawn K w_k times, rounded up or down.
 
-    Systematic resampling (Kitagawa 1996): one uniform number a trace, and K points 1/K apart along the cumulative weights.
+    Systematic resampling (Kitagawa 1996): one uniform number per trace, and K points 1/K apart along the cumulative weights.
     """
     K, B = log_weights.shape
     start = torch.rand(1, B, dtype=log_weights.dtype, device=log_weights.device, generator=generator)
@@ -105,35 +114,45 @@ def systematic(log_weights: Tensor, generator: torch.Generator | None = None) ->
     return torch.searchsorted(ends.T.contiguous(), points.T.contiguous(), right=True).T.clamp(max=K - 1)
 
 
-def follow(
-    advance: Advance[S], state: S, steps: int, bound: Bound, window: int = 1, generator: torch.Generator | None = None
-) -> Followed[S]:
-    """Let K particles of B traces go over the steps and return the bound; particles are resampled only between windows.
+def run_particles(
+    step_fn: StepFn[S], state: S, steps: int, bound: Bound, window: int = 1, generator: torch.Generator | None = None
+) -> ParticleResult[S]:
+    """Run K particles of B traces over time and compute the bound.
 
-    advance(begin, end, state) -> the increments of these steps, (end - begin, K, B), and the state after them. state: tensors
-    with a first dimension of K * B, one particle of each trace after the other. Ancestors carry no gradient (Maddison et al.
-    2017, section 3.2). At the end particles are resampled too: what goes on from the state adds to a bound on the whole.
+    Ancestors carry no gradient (Maddison et al. 2017, section 3.2). Particles are resampled at the end, too, so that bounds of
+    successive calls add up to a bound on the whole sequence.
+
+    Args:
+        step_fn: step_fn(begin, end, state) returns the increments of these steps, (end - begin, K, B), the state after them,
+            and anything else worth keeping.
+        state: Tensors whose first dimension is K * B: one particle of each trace, then the next of each.
+        steps: T.
+        bound: Which bound.
+        window: Particles are resampled only after every so many steps.
+        generator: For resampling; None: torch's global generator.
     """
     K = bound.particles
-    log_weights, total, ancestors = torch.zeros(()), torch.zeros(()), []
+    log_weights, total = torch.zeros(()), torch.zeros(())
+    ancestors, outputs = [], []
     for begin in range(0, steps, window):
         end = min(begin + window, steps)
-        gained, state = advance(begin, end, state)
+        gained, state, output = step_fn(begin, end, state)
+        outputs.append(output)
         log_weights = log_weights + gained.sum(0, dtype=torch.float64)
         due = effective_size(log_weights.detach()) <= bound.resample_below * K
         due = torch.ones_like(due) if end == steps else due
         parents = torch.arange(K, device=due.device).unsqueeze(1).expand(K, len(due))
         if due.any():
             total = total + torch.where(due, log_mean_exp(log_weights), 0.0)
-            parents = torch.where(due, systematic(log_weights.detach(), generator), parents)
+            parents = torch.where(due, systematic_resample(log_weights.detach(), generator), parents)
             log_weights = torch.where(due, 0.0, log_weights)
             rows = (parents * len(due) + torch.arange(len(due), device=due.device)).flatten()
-            state = like_tuple(state, (part[rows] for part in state))
+            state = rebuild(state, (part[rows] for part in state))
         ancestors.append(parents)
-    return Followed(total, state, torch.stack(ancestors))
+    return ParticleResult(total, state, torch.stack(ancestors), outputs)
 
 
-def lineage(ancestors: Tensor, chosen: Tensor) -> Tensor:
+def trace_ancestors(ancestors: Tensor, chosen: Tensor) -> Tensor:
     """Return which particle a final one was in each window: ancestors (windows, K, B), chosen (B,) -> (windows, B)."""
     line = []
     for parents in ancestors.flip(0):

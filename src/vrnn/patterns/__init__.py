@@ -4,11 +4,11 @@ from vrnn.patterns.automaton import Automaton, Piece
 from vrnn.patterns.curves import Circle, Curve, Eight, Infinity, Oval, Polygon
 from vrnn.patterns.digits import Digits
 from vrnn.patterns.drawings import DrawnPattern, Rendering
-from vrnn.patterns.hand import AutomatonPattern, Hand
-from vrnn.patterns.iam import Handwriting
-from vrnn.patterns.reading import read_drawings
-from vrnn.patterns.trace import Form, Pattern, Split, Trace
-from vrnn.patterns.writing import write_traces
+from vrnn.patterns.files.read import read_drawings
+from vrnn.patterns.files.write import write_traces
+from vrnn.patterns.handwriting import Handwriting
+from vrnn.patterns.pen import AutomatonPattern, Pen
+from vrnn.patterns.trace import Pattern, SequenceKind, Split, Trace
 
 __all__ = [
     "Automaton",
@@ -18,15 +18,15 @@ __all__ = [
     "Digits",
     "DrawnPattern",
     "Eight",
-    "Form",
-    "Hand",
     "Handwriting",
     "Infinity",
     "Oval",
     "Pattern",
+    "Pen",
     "Piece",
     "Polygon",
     "Rendering",
+    "SequenceKind",
     "Split",
     "Trace",
     "read_drawings",

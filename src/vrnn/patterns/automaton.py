@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vrnn.patterns.checks import Points, number, pair
+from vrnn.checks import Points, number, pair
 from vrnn.patterns.curves import Curve
 
 PIECE_SEGMENTS = 256  # segments of a piece's polyline; a polygon's corner is cut by less than half of one

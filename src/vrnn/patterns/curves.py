@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vrnn.patterns.checks import Points, number, pair, positive
+from vrnn.checks import Points, number, pair, positive
 
 
 class Curve(ABC):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vrnn.patterns.reading import FEWEST_POINTS, read_drawings
+from vrnn.patterns.files.read import FEWEST_POINTS, read_drawings
 from vrnn.patterns.resampling import SmoothStroke, normalise
 from vrnn.patterns.trace import Pattern, Split, Trace
 

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 Split = Literal["train", "val", "test"]
 
 # What the numbers of a step are: a pen's place (x, y), its move (pen, dx, dy), or a row of an image's pixels.
-Form = Literal["plane", "strokes", "image"]
+SequenceKind = Literal["plane", "strokes", "image"]
 
 
 @dataclass(frozen=True)
 class Trace:
     """One sequence of T steps, in the first place a pen's trace.
 
-    points: (T, x_dim) float64, at equal time steps: in the plane the pen's positions; else see `Form`.
+    points: (T, x_dim) float64, at equal time steps: in the plane the pen's positions; else see `SequenceKind`.
     state: (T,) int, the automaton's state at each step (an index into the pattern's `names`), or -1 where nobody knows.
     lap: (T,) int, the lap each step belongs to, counted from 0 over the whole trace, or -1 where nobody knows.
     observed: (T,) bool, False where the point is hidden from the model; the point itself stays for evaluation to compare
@@ -56,7 +56,7 @@ class Pattern(Protocol):
     """
 
     x_dim: int = 2
-    form: Form = "plane"
+    form: SequenceKind = "plane"
     names: Sequence[str] = ()
 
     def draw(self, split: Split, n: int, steps: int, rng: np.random.Generator) -> list[Trace]:

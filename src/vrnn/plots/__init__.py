@@ -4,22 +4,24 @@ Each function returns a matplotlib `Figure` that belongs to nobody else: no pypl
 caller saves or logs it. Colours are safe for colour-blind eyes; time runs from dark to light along a trace.
 """
 
-from vrnn.plots.runs import curves_figure, intervals_figure, sweep_figure
-from vrnn.plots.scores import Marks, Spread, latent_figure, transition_figure
+from vrnn.plots.latent import Marks, Spread, plot_latent, spreads
+from vrnn.plots.runs import plot_curves, plot_intervals, plot_sweep
 from vrnn.plots.style import save
-from vrnn.plots.traces import images_figure, laps_figure, sheet_figure, traces_figure
+from vrnn.plots.traces import plot_images, plot_laps, plot_trace_grid, plot_traces
+from vrnn.plots.transitions import plot_transitions
 
 __all__ = [
     "Marks",
     "Spread",
-    "curves_figure",
-    "images_figure",
-    "intervals_figure",
-    "laps_figure",
-    "latent_figure",
+    "plot_curves",
+    "plot_images",
+    "plot_intervals",
+    "plot_laps",
+    "plot_latent",
+    "plot_sweep",
+    "plot_trace_grid",
+    "plot_traces",
+    "plot_transitions",
     "save",
-    "sheet_figure",
-    "sweep_figure",
-    "traces_figure",
-    "transition_figure",
+    "spreads",
 ]

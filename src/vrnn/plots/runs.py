@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vrnn.plots.style import HUES, INK, QUIET, Array, plain_axes, roomy
 
 
-def sweep_figure(scores: Array, parameters: Mapping[str, Sequence[object]], name: str) -> Figure:
+def plot_sweep(scores: Array, parameters: Mapping[str, Sequence[object]], name: str) -> Figure:
     """Draw a score against each swept parameter, one panel each: every run as a dot, and the mean of each value.
 
     scores: (n,). parameters: {its name: its value in each of the n runs}; numbers are placed by size, on a logarithmic axis
@@ -62,7 +62,7 @@ def _places(ax: Axes, values: Sequence[object]) -> Array:
     return np.array([names.index(str(value)) for value in values], dtype=np.float64)
 
 
-def intervals_figure(scores: Mapping[str, Mapping[str, tuple[float, float, float]]]) -> Figure:
+def plot_intervals(scores: Mapping[str, Mapping[str, tuple[float, float, float]]]) -> Figure:
     """Draw scores with their intervals, a panel a score, a row a setting; the first row stands on top.
 
     scores: {score: {setting: (mean, low, high)}}, the same settings in each; NaN where there is none.
@@ -88,7 +88,7 @@ def intervals_figure(scores: Mapping[str, Mapping[str, tuple[float, float, float
     return figure
 
 
-def curves_figure(curves: Mapping[str, tuple[NDArray[np.int64], Array]], name: str) -> Figure:
+def plot_curves(curves: Mapping[str, tuple[NDArray[np.int64], Array]], name: str) -> Figure:
     """Draw learning curves: the first six in colour as mean and range over runs, the others' means in grey.
 
     curves: {label: (steps (T,), values (n, T))}, NaN where a run has no value. name: of the values. The axis is cut at

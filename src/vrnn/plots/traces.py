@@ -21,7 +21,7 @@ LAPS_DRAWN = 300  # more lines than this in one panel only make a blot
 
 
 class Lap(Protocol):
-    """What `laps_figure` needs to know of a lap: it lasts from `start` to `end`, in steps, fractions allowed."""
+    """What `plot_laps` needs to know of a lap: it lasts from `start` to `end`, in steps, fractions allowed."""
 
     @property
     def label(self) -> str:
@@ -36,7 +36,7 @@ class Lap(Protocol):
         """When it ends: the next one's start."""
 
 
-def traces_figure(panels: Mapping[str, Array]) -> Figure:
+def plot_traces(panels: Mapping[str, Array]) -> Figure:
     """Draw traces side by side, coloured by time, all within the limits of the first.
 
     panels: title -> points (T, 2); T may differ. The axes show the first trace's box and a margin, so that a diverging
@@ -66,7 +66,9 @@ def traces_figure(panels: Mapping[str, Array]) -> Figure:
     return figure
 
 
-def sheet_figure(traces: Array, titles: Sequence[str] | None = None, lifted: NDArray[np.bool_] | None = None) -> Figure:
+def plot_trace_grid(
+    traces: Array, titles: Sequence[str] | None = None, lifted: NDArray[np.bool_] | None = None
+) -> Figure:
     """Draw n traces (n, T, 2) in a grid with common limits, coloured by time.
 
     lifted: (n, T), True where no line leads from a point to the next one.
@@ -101,7 +103,7 @@ def sheet_figure(traces: Array, titles: Sequence[str] | None = None, lifted: NDA
     return figure
 
 
-def images_figure(panels: Mapping[str, Array]) -> Figure:
+def plot_images(panels: Mapping[str, Array]) -> Figure:
     """Draw blocks of images side by side, pixels from 0 (white) to 1 (black); NaN, a pixel nobody saw, is coloured.
 
     panels: title -> images (n, height, width), the first row at the top.
@@ -141,7 +143,7 @@ def _block(what: str, images: Array) -> Array:
     return block
 
 
-def laps_figure(points: Array, laps: Sequence[Lap]) -> Figure:
+def plot_laps(points: Array, laps: Sequence[Lap]) -> Figure:
     """Draw a trace's laps on top of each other, one panel a label with its count and share, invalid ones last.
 
     points: (T, 2). laps: anything with `label`, `start` and `end`. At most 300 laps a panel are drawn, evenly chosen;

@@ -1,9 +1,8 @@
-"""What a run shows while it trains: scalars, figures, hyper-parameters, a progress bar."""
+"""What a run shows while it trains: scalars, figures, a progress bar."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,13 @@ from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from vrnn import plots
-from vrnn.data.windows import TraceSet
-from vrnn.pictures import Picture
-from vrnn.training.board import LAYOUT
-from vrnn.training.module import VRNNModule
+from vrnn.data.loader import TraceSet
+from vrnn.plots.sequences import SequencePlots
+from vrnn.training.lightning_module import VRNNModule
 
 
-def board(trainer: Trainer) -> TensorBoardLogger:
-    """The run's TensorBoard logger."""
+def tensorboard_logger(trainer: Trainer) -> TensorBoardLogger:
+    """Return the run's TensorBoard logger."""
     assert isinstance(trainer.logger, TensorBoardLogger)
     return trainer.logger
 
@@ -42,20 +40,25 @@ class Scalars(Callback):
         if self.since is not None and step > self.since[0]:
             scalars["speed/steps_per_second"] = (step - self.since[0]) / (time.perf_counter() - self.since[1])
         self.since = step, time.perf_counter()
-        board(trainer).log_metrics(scalars, step=step)
+        tensorboard_logger(trainer).log_metrics(scalars, step=step)
 
 
 class Figures(Callback):
-    """Held-out traces, their reconstruction, and as many generated from the prior, to TensorBoard and disk.
+    """Plots held-out traces, their reconstruction, and as many generated from the prior, for TensorBoard and the disk.
 
-    Drawn at the first validation (each `val_every` steps) after every `every` steps.
+    Plotted at the first validation (every `val_every` steps) after every `every` steps.
 
-    shown: the held-out traces; what they hide is not drawn, but is reconstructed. picture: how they are drawn.
+    Args:
+        directory: Where the figure is written.
+        every: Steps between two figures.
+        val_every: Steps between two validations.
+        shown: The held-out traces. Missing points are not plotted, but are reconstructed.
+        sequence_plots: How sequences are plotted.
     """
 
-    def __init__(self, directory: Path, every: int, val_every: int, shown: TraceSet, picture: Picture):
+    def __init__(self, directory: Path, every: int, val_every: int, shown: TraceSet, sequence_plots: SequencePlots):
         self.directory, self.every, self.val_every = directory, every, val_every
-        self.shown, self.picture = shown, picture
+        self.shown, self.sequence_plots = shown, sequence_plots
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Drawn with noise of its own, so that looking does not change the run."""
@@ -69,23 +72,9 @@ class Figures(Callback):
             reconstructed = pl_module.vrnn.reconstruct(shown, None if mask.all() else mask, generator)
             generated = pl_module.vrnn.generate(shown.shape[1], len(shown), generator=generator)
         panels = {"shown": shown, "generated from the prior": generated, "reconstructed": reconstructed}
-        figure = self.picture.panels({name: x.transpose(0, 1).cpu().numpy() for name, x in panels.items()})
-        board(trainer).experiment.add_figure("traces", figure, trainer.global_step)
+        figure = self.sequence_plots.plot_panels({name: x.transpose(0, 1).cpu().numpy() for name, x in panels.items()})
+        tensorboard_logger(trainer).experiment.add_figure("traces", figure, trainer.global_step)
         plots.save(figure, self.directory / "training.png")
-
-
-class HyperParameters(Callback):
-    """Puts the run into TensorBoard's HPARAMS with a column for each final score, empty until the run ends; lays out charts."""
-
-    def __init__(self, parameters: Mapping[str, Any], scores: list[str]):
-        self.parameters, self.scores = dict(parameters), scores
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """TensorBoard takes the columns from any one run, so all register the same, once."""
-        if trainer.global_step > 0:
-            return
-        board(trainer).log_hyperparams(self.parameters, dict.fromkeys(self.scores, float("nan")))
-        board(trainer).experiment.add_custom_scalars(LAYOUT)
 
 
 class ProgressBar(TQDMProgressBar):

@@ -1,8 +1,7 @@
-"""Checkpoints from which a run goes on bit for bit: written atomically, holding the random generators' states."""
+"""Checkpoints from which a run goes on bit for bit: written atomically, lock_run the random generators' states."""
 
 from __future__ import annotations
 
-import os
 import pickle
 import random
 from pathlib import Path
@@ -15,9 +14,10 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 from torch import Tensor
 
-from vrnn.processes import greatest
-from vrnn.rundir import DamagedError
-from vrnn.training.interruption import Interruption
+from vrnn.distributed import all_reduce_max
+from vrnn.errors import DamagedError
+from vrnn.files import write_atomically
+from vrnn.training.signals import Interruption
 
 LAST, BEST = "last.ckpt", "best.ckpt"
 
@@ -27,14 +27,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write it; storage_options belong to remote file systems, which cannot rename atomically."""
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(target.name + ".part")
-        with part.open("wb") as file:
-            torch.save(checkpoint, file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(target)
+        write_atomically(Path(path), lambda file: torch.save(checkpoint, file))
 
 
 class RunCheckpoints(Checkpoint):
@@ -64,7 +57,7 @@ class RunCheckpoints(Checkpoint):
         step = trainer.global_step
         if step % self.val_every == 0:
             return
-        asked = greatest(self.interruption.pending)
+        asked = all_reduce_max(self.interruption.pending)
         if step % self.every == 0 or asked:
             self.save(trainer, LAST)
         self._end_if(asked)
@@ -76,7 +69,7 @@ class RunCheckpoints(Checkpoint):
             self.best = elbo
             self.save(trainer, BEST)
         self.save(trainer, LAST)
-        self._end_if(greatest(self.interruption.pending))
+        self._end_if(all_reduce_max(self.interruption.pending))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """The end of training need not fall on a multiple of anything."""
@@ -132,7 +125,7 @@ def load_weights(module: torch.nn.Module, path: Path, prefix: str = "") -> None:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist: train the run first, or name a run directory that has it.")
-    weights: dict[str, Tensor] = load(path)["state_dict"]
+    weights: dict[str, Tensor] = load_checkpoint(path)["state_dict"]
     try:
         module.load_state_dict({name.removeprefix(prefix): w for name, w in weights.items() if name.startswith(prefix)})
     except RuntimeError as error:
@@ -141,7 +134,7 @@ def load_weights(module: torch.nn.Module, path: Path, prefix: str = "") -> None:
         ) from error
 
 
-def load(path: Path) -> dict[str, Any]:
+def load_checkpoint(path: Path) -> dict[str, Any]:
     """Read a checkpoint.
 
     Raises:

@@ -1,10 +1,11 @@
 """How likely a point is under the decoder: one class a likelihood.
 
 A likelihood turns the decoder's raw outputs into a distribution over the next point. The outputs are read in the frame's
-units: a raw mean of 1 lies `scale` away from the frame's origin, and deviations without a ceiling
+units: a raw mean of 1 lies `scale` away from the frame's mean_offset, and deviations without a ceiling
 are in units of `scale` too.
 """
 
+from vrnn.objective.likelihoods.base import Likelihood, Squash, positive
 from vrnn.objective.likelihoods.bernoulli import BernoulliLikelihood
 from vrnn.objective.likelihoods.gaussian import (
     FixedGaussianLikelihood,
@@ -13,7 +14,6 @@ from vrnn.objective.likelihoods.gaussian import (
     MSEMeanLikelihood,
     SharedGaussianLikelihood,
 )
-from vrnn.objective.likelihoods.interface import Likelihood, Squash, positive
 from vrnn.objective.likelihoods.mixture import GaussianMixtureLikelihood
 from vrnn.objective.likelihoods.strokes import BivariateLikelihood, PenLikelihood
 

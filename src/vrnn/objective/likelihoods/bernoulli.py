@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from vrnn.objective.distributions import Gaussian
-from vrnn.objective.likelihoods.interface import Likelihood
+from vrnn.objective.likelihoods.base import Likelihood
 
 
 class Bernoulli(NamedTuple):
@@ -23,7 +23,7 @@ def bernoulli_log_prob(x: Tensor, logits: Tensor) -> Tensor:
     return (x * logsigmoid(logits) + (1 - x) * logsigmoid(-logits)).sum(-1)
 
 
-def toss(logits: Tensor, noise: Tensor) -> Tensor:
+def sample_bernoulli(logits: Tensor, noise: Tensor) -> Tensor:
     """Return 0 or 1 from standard normal noise: 1 where its cumulative probability lies below p."""
     return (torch.special.ndtr(noise) < torch.sigmoid(logits)).to(logits)
 
@@ -35,7 +35,7 @@ def bernoulli_moments(logits: Tensor) -> Gaussian:
 
 
 class BernoulliLikelihood(Likelihood):
-    """p(x) = prod_i p_i^x_i (1 - p_i)^(1 - x_i), logits from the decoder. The frame's origin and scale play no part.
+    """p(x) = prod_i p_i^x_i (1 - p_i)^(1 - x_i), logits from the decoder. The frame's mean_offset and scale play no part.
 
     Data strictly between 0 and 1 (grey pixels) are taken too: then log_prob is a cross-entropy, not a density.
     """
@@ -44,7 +44,7 @@ class BernoulliLikelihood(Likelihood):
         """A logit a coordinate."""
         return x_dim
 
-    def read(self, raw: Tensor, origin: Tensor, scale: float) -> Bernoulli:
+    def from_raw(self, raw: Tensor, mean_offset: Tensor, scale: float) -> Bernoulli:
         """raw: (…, x_dim), the logits."""
         return Bernoulli(raw)
 
@@ -55,7 +55,7 @@ class BernoulliLikelihood(Likelihood):
     def sample(self, dist: tuple[Tensor, ...], noise: Tensor, uniform: Tensor) -> Tensor:
         """A coin a coordinate, each by its own noise."""
         (logits,) = dist
-        return toss(logits, noise)
+        return sample_bernoulli(logits, noise)
 
     def moments(self, dist: tuple[Tensor, ...]) -> Gaussian:
         """p and sqrt(p (1 - p))."""

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from vrnn.distributed import sample_noise
 from vrnn.objective.distributions import Gaussian, gaussian_log_prob
-from vrnn.objective.likelihoods.interface import DecoderDeviation, Likelihood
+from vrnn.objective.likelihoods.base import DecoderDeviation, Likelihood
 from vrnn.objective.reduction import any_observed, mean_per_step
-from vrnn.processes import draw
 
 
 class AroundMean(Likelihood):
@@ -40,10 +40,10 @@ class GaussianLikelihood(DecoderDeviation, AroundMean):
         """Mean and deviation a coordinate."""
         return 2 * x_dim
 
-    def read(self, raw: Tensor, origin: Tensor, scale: float) -> Gaussian:
+    def from_raw(self, raw: Tensor, mean_offset: Tensor, scale: float) -> Gaussian:
         """raw: (…, 2 x_dim), means first."""
         mean, std = raw.chunk(2, dim=-1)
-        return Gaussian(origin + scale * mean, self.deviation(std, scale))
+        return Gaussian(mean_offset + scale * mean, self.deviation(std, scale))
 
 
 class OneSigma(AroundMean):
@@ -57,9 +57,9 @@ class OneSigma(AroundMean):
         """Means alone."""
         return x_dim
 
-    def read(self, raw: Tensor, origin: Tensor, scale: float) -> Gaussian:
+    def from_raw(self, raw: Tensor, mean_offset: Tensor, scale: float) -> Gaussian:
         """raw: (…, x_dim)."""
-        return Gaussian(origin + scale * raw, self.sigma().expand_as(raw))
+        return Gaussian(mean_offset + scale * raw, self.sigma().expand_as(raw))
 
 
 class FixedGaussianLikelihood(OneSigma):
@@ -163,7 +163,7 @@ class MSELikelihood(SquaredDistance, GaussianLikelihood):
     def distortion(self, dist: tuple[Tensor, ...], x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return ((x - x_hat)^2).mean(-1) with x_hat drawn from torch's global generator."""
         mean, std = dist
-        return (x - mean - std * draw(torch.randn, *std.shape, like=std)).square().mean(-1)
+        return (x - mean - std * sample_noise(torch.randn, *std.shape, like=std)).square().mean(-1)
 
 
 class MSEMeanLikelihood(SquaredDistance, SharedGaussianLikelihood):

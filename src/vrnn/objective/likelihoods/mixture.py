@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from vrnn.objective.distributions import Gaussian, GaussianMixture, gaussian_log_prob
-from vrnn.objective.likelihoods.interface import DecoderDeviation
+from vrnn.objective.likelihoods.base import DecoderDeviation
 
 
 def choose(log_weights: Tensor, uniform: Tensor) -> Tensor:
@@ -40,14 +40,14 @@ class GaussianMixtureLikelihood(DecoderDeviation):
         """A weight, and mean and deviation a coordinate, for each component."""
         return self.components * (1 + 2 * x_dim)
 
-    def read(self, raw: Tensor, origin: Tensor, scale: float) -> GaussianMixture:
+    def from_raw(self, raw: Tensor, mean_offset: Tensor, scale: float) -> GaussianMixture:
         """raw: (…, K (1 + 2 x_dim)): weights, then means, then deviations."""
-        x_dim = origin.shape[-1]
+        x_dim = mean_offset.shape[-1]
         logits, mean, std = raw.split([self.components, *[self.components * x_dim] * 2], dim=-1)
         mean, std = (part.unflatten(-1, (self.components, x_dim)) for part in (mean, std))
         return GaussianMixture(
             logits.log_softmax(-1),
-            origin.unsqueeze(-2) + scale * mean,
+            mean_offset.unsqueeze(-2) + scale * mean,
             self.deviation(std, scale),
         )
 

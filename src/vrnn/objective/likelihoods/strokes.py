@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from vrnn.objective.distributions import Gaussian, gaussian_log_prob
-from vrnn.objective.likelihoods.bernoulli import bernoulli_log_prob, bernoulli_moments, toss
-from vrnn.objective.likelihoods.interface import DecoderDeviation, Likelihood, check_x_dim
+from vrnn.objective.likelihoods.base import DecoderDeviation, Likelihood, check_x_dim
+from vrnn.objective.likelihoods.bernoulli import bernoulli_log_prob, bernoulli_moments, sample_bernoulli
 from vrnn.objective.likelihoods.mixture import check_components, choose, mixture_moments
 
 STEEPEST = 0.999  # |rho| stays below: at 1 the density is infinite along a line
@@ -39,15 +39,15 @@ class BivariateLikelihood(DecoderDeviation):
         """A weight, two means, two deviations and a correlation for each component."""
         return 6 * self.components
 
-    def read(self, raw: Tensor, origin: Tensor, scale: float) -> Bivariate:
+    def from_raw(self, raw: Tensor, mean_offset: Tensor, scale: float) -> Bivariate:
         """raw: (…, 6 K): weights, means, deviations, correlations."""
-        check_x_dim("bivariate", "points of the plane", origin.shape[-1], 2)
+        check_x_dim("bivariate", "points of the plane", mean_offset.shape[-1], 2)
         k = self.components
         logits, mean, std, rho = raw.split([k, 2 * k, 2 * k, k], dim=-1)
         mean, std = (part.unflatten(-1, (k, 2)) for part in (mean, std))
         return Bivariate(
             logits.log_softmax(-1),
-            origin.unsqueeze(-2) + scale * mean,
+            mean_offset.unsqueeze(-2) + scale * mean,
             self.deviation(std, scale),
             STEEPEST * torch.tanh(rho),
         )
@@ -81,7 +81,7 @@ class BivariateLikelihood(DecoderDeviation):
         check_x_dim("bivariate", "points of the plane", x.shape[-1], 2)
 
 
-class Pen(NamedTuple):
+class PenMove(NamedTuple):
     """A coin with logits (…, 1), and the parts of a Bivariate."""
 
     logits: Tensor
@@ -102,10 +102,10 @@ class PenLikelihood(Likelihood):
         """The pen's logit, and what the move takes."""
         return 1 + self.move.n_outputs(2)
 
-    def read(self, raw: Tensor, origin: Tensor, scale: float) -> Pen:
-        """raw: (…, 1 + 6 K), the pen's logit first, which the frame's origin and scale do not touch."""
-        check_x_dim("pen", "(pen, dx, dy)", origin.shape[-1], 3)
-        return Pen(raw[..., :1], *self.move.read(raw[..., 1:], origin[..., 1:], scale))
+    def from_raw(self, raw: Tensor, mean_offset: Tensor, scale: float) -> PenMove:
+        """raw: (…, 1 + 6 K), the pen's logit first, which the frame's mean_offset and scale do not touch."""
+        check_x_dim("pen", "(pen, dx, dy)", mean_offset.shape[-1], 3)
+        return PenMove(raw[..., :1], *self.move.from_raw(raw[..., 1:], mean_offset[..., 1:], scale))
 
     def log_prob(self, dist: tuple[Tensor, ...], x: Tensor) -> Tensor:
         """Nats, pen and move together."""
@@ -115,7 +115,9 @@ class PenLikelihood(Likelihood):
     def sample(self, dist: tuple[Tensor, ...], noise: Tensor, uniform: Tensor) -> Tensor:
         """The pen by its own noise, the move by the rest and `uniform`: all independent."""
         logits, *move = dist
-        return torch.cat([toss(logits, noise[..., :1]), self.move.sample(tuple(move), noise[..., 1:], uniform)], -1)
+        return torch.cat(
+            [sample_bernoulli(logits, noise[..., :1]), self.move.sample(tuple(move), noise[..., 1:], uniform)], -1
+        )
 
     def moments(self, dist: tuple[Tensor, ...]) -> Gaussian:
         """Mean and standard deviation a coordinate; the pen's mean is its probability."""

@@ -4,8 +4,8 @@ A schedule is given a training step's terms and yields the loss. Whatever it rem
 part of every checkpoint.
 """
 
+from vrnn.objective.w_schedules.base import Terms, Weighted, WSchedule
 from vrnn.objective.w_schedules.controllers import AdaptiveW, ControlVAEW, GecoW, RateW
-from vrnn.objective.w_schedules.interface import Terms, Weighted, WSchedule
 from vrnn.objective.w_schedules.thresholds import FreeBitsW, FreeNatsW, KLBalancingW
 from vrnn.objective.w_schedules.warm_ups import (
     ConstantW,

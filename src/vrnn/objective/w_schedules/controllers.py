@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vrnn.objective.reduction import mean_per_step, mean_per_trace
-from vrnn.objective.w_schedules.interface import Terms, Weighted, WSchedule
+from vrnn.objective.w_schedules.base import Terms, Weighted, WSchedule
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class AdaptiveW(MovingW):
         self.offset = 0.5 if kl_offset == "blog" else 0.0
         self.reduction = reduction
 
-    def weigh(self, terms: Terms) -> Weighted:
+    def forward(self, terms: Terms) -> Weighted:
         """Weigh with the present w; then, in training, move it."""
         reduce = mean_per_trace if self.reduction == "sum" else mean_per_step
         distortion, mask = terms.distortion, terms.mask
@@ -111,12 +111,12 @@ class GecoW(MovingW):
         self.register_buffer("C_ma", torch.zeros(()))
         self.register_buffer("n", torch.zeros((), dtype=torch.long))
 
-    def weigh(self, terms: Terms) -> Weighted:
+    def forward(self, terms: Terms) -> Weighted:
         """Weigh with the present w; then, in training, move it."""
         re, w = terms.re, self.w.clone()
         if self.training and terms.observed:
             self.move((re - self.tolerance).detach())
-        return Weighted(re + w * terms.rate, w, w, {"lambda": 1 / w, "C_ma": self.C_ma.clone()})
+        return Weighted(re + w * terms.mean_kl, w, w, {"lambda": 1 / w, "C_ma": self.C_ma.clone()})
 
     def move(self, c: Tensor) -> None:
         """C_ma, then w."""
@@ -141,9 +141,9 @@ class RateW(MovingW):
         check_positive(target=target, alpha=alpha, w_min=w_min)
         self.target, self.alpha = target, alpha
 
-    def weigh(self, terms: Terms) -> Weighted:
+    def forward(self, terms: Terms) -> Weighted:
         """Weigh with the present w; then, in training, move it."""
-        rate, w = terms.rate, self.w.clone()
+        rate, w = terms.mean_kl, self.w.clone()
         error = (rate - self.target).detach()
         if self.training and terms.observed:
             self.move_to(self.w * torch.exp(self.alpha * error))
@@ -170,9 +170,9 @@ class ControlVAEW(WSchedule):
         self.target, self.Kp, self.Ki, self.w_min, self.w_max = target, Kp, Ki, w_min, w_max
         self.register_buffer("integral", torch.zeros(()))
 
-    def weigh(self, terms: Terms) -> Weighted:
+    def forward(self, terms: Terms) -> Weighted:
         """Move the integral, in training, and weigh with what comes out."""
-        rate = terms.rate
+        rate = terms.mean_kl
         e = (self.target - rate).detach()
         proportional = self.Kp * torch.sigmoid(-e)
         if self.training and terms.observed:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vrnn.objective.reduction import mean_per_step
-from vrnn.objective.w_schedules.interface import Terms, Weighted, WSchedule
+from vrnn.objective.w_schedules.base import Terms, Weighted, WSchedule
 
 Clamp = Literal["before", "after"]
 
@@ -42,7 +42,7 @@ class FreeNatsW(WSchedule):
             raise ValueError(f"w_schedule.w must be >= 0, but is {w}.")
         self.free_nats, self.clamp, self.w = free_nats, clamp, w
 
-    def weigh(self, terms: Terms) -> Weighted:
+    def forward(self, terms: Terms) -> Weighted:
         """Charge what exceeds the allowance."""
         charged = charge(terms.kl.sum(-1), terms.mask, self.free_nats, self.clamp)
         w = charged.new_tensor(self.w)
@@ -63,7 +63,7 @@ class FreeBitsW(WSchedule):
             raise ValueError(f"w_schedule.w must be >= 0, but is {w}.")
         self.free_nats, self.w = free_nats, w
 
-    def weigh(self, terms: Terms) -> Weighted:
+    def forward(self, terms: Terms) -> Weighted:
         """Charge each group what exceeds its allowance."""
         groups = [charge(kl, terms.mask, self.free_nats, "after") for kl in terms.kl.unbind(-1)]
         charged = torch.stack(groups).sum()
@@ -86,10 +86,10 @@ class KLBalancingW(WSchedule):
             raise ValueError(f"w_schedule wants prior > 0 and posterior >= 0, but got {prior} and {posterior}.")
         self.prior, self.posterior, self.free_nats, self.clamp = prior, posterior, free_nats, clamp
 
-    def weigh(self, terms: Terms) -> Weighted:
+    def forward(self, terms: Terms) -> Weighted:
         """Charge both sides; their values are the same KL, their gradients are not."""
         for_prior, for_posterior = (
-            charge(side.sum(-1), terms.mask, self.free_nats, self.clamp) for side in terms.sides()
+            charge(side.sum(-1), terms.mask, self.free_nats, self.clamp) for side in terms.stop_gradient_kls()
         )
         w = for_prior.new_tensor(self.posterior)
         loss = terms.re + self.prior * for_prior + w * for_posterior

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vrnn.objective.reduction import mean_per_step
-from vrnn.objective.w_schedules.interface import Terms, Weighted, WSchedule
+from vrnn.objective.w_schedules.base import Terms, Weighted, WSchedule
 
 
 class WarmUp(WSchedule):
@@ -36,15 +36,15 @@ class WarmUp(WSchedule):
         """How much of the way from start to end is done after n steps: ()."""
         raise NotImplementedError
 
-    def weigh(self, terms: Terms) -> Weighted:
+    def forward(self, terms: Terms) -> Weighted:
         """Mean over observed steps, both terms."""
         w = self.present_w().to(terms.kl.dtype)
         if self.training:
             self.n += 1
-        charged = terms.rate.clamp(min=self.free_nats)
+        charged = terms.mean_kl.clamp(min=self.free_nats)
         cost = w * charged
         if self.prior_at_once:
-            prior_side, _ = terms.sides()
+            prior_side, _ = terms.stop_gradient_kls()
             cost = cost + (1 - w) * mean_per_step(prior_side.sum(-1), terms.mask).clamp(min=self.free_nats)
         log = {"charged_kl": charged.detach()} if self.free_nats else {}
         return Weighted(terms.re + cost, w, w, log)
@@ -53,7 +53,7 @@ class WarmUp(WSchedule):
         """The w of step n, ()."""
         return self.start + (self.end - self.start) * self.progress(self.n)
 
-    def plain_w(self) -> Tensor | None:
+    def scalar_weight(self) -> Tensor | None:
         """Unless some nats are free, or the prior has a weight of its own."""
         return None if self.free_nats or self.prior_at_once else self.present_w()
 

@@ -1,0 +1,173 @@
+"""Inference: the posterior, the prior and the decoder along observed points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor
+from torch.nn.functional import linear
+
+from vrnn.engine import dispatch, reference
+from vrnn.engine.dispatch import ENGINES, EngineName
+from vrnn.engine.interface import Noise
+from vrnn.networks.six_networks import SixNetworks
+from vrnn.networks.state import State
+from vrnn.objective.distributions import has_gaps, where_observed
+from vrnn.objective.latents import rebuild
+
+
+class Inference(NamedTuple):
+    """The result of inference along T steps of B traces.
+
+    Attributes:
+        q: Posterior of z_t, a distribution of parts (T, B, …).
+        p: Prior of z_t, likewise.
+        decoder: The likelihood's distribution given z_t and h_{t-1}, parts (T, B, …).
+        z: The sample of q, (T, B, z_dim).
+        h: h_{t-1}, (T, B, h_dim).
+        mean_offset: What the decoder's means are relative to, (T, B, x_dim).
+        x: The points that `decoder` is the distribution of, (T, B, x_dim): x_t, or x_{t+1} with predictive coordinates, and 0
+            where there is none.
+        mask: (T, B), False where `x` holds no point; None if it holds one everywhere.
+        filled: The points as the networks saw them, observed or drawn from the model, (T, B, x_dim).
+        state: After the last step.
+    """
+
+    q: tuple[Tensor, ...]
+    p: tuple[Tensor, ...]
+    decoder: tuple[Tensor, ...]
+    z: Tensor
+    h: Tensor
+    mean_offset: Tensor
+    x: Tensor
+    mask: Tensor | None
+    filled: Tensor
+    state: State
+
+
+PER_STEP = ("q", "p", "decoder", "z", "h", "mean_offset", "x", "filled")  # fields of an Inference with a time axis
+
+
+class InferenceModel(SixNetworks):
+    """The six networks, run over time along observed points.
+
+    Args:
+        x_dim: Numbers per point.
+        engine: "native" runs in compiled kernels, "reference" in plain torch operators, "auto" in the fastest that supports the
+            model. All give the same numbers up to rounding.
+        networks: All other arguments of `SixNetworks`.
+
+    Raises:
+        ValueError: An unknown engine, or what `SixNetworks` refuses.
+    """
+
+    def __init__(self, x_dim: int = 2, *, engine: EngineName = "auto", **networks: Any):
+        super().__init__(x_dim, **networks)
+        if engine not in ENGINES:
+            raise ValueError(f"engine must be one of {', '.join(ENGINES)}, but is {engine!r}.")
+        self.engine: EngineName = engine
+
+    def infer(
+        self,
+        x: Tensor,
+        state: State | None = None,
+        mask: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        fill: bool | None = None,
+    ) -> Inference:
+        """Run the networks along observed points, z drawn from the posterior.
+
+        Args:
+            x: (T, B, x_dim).
+            state: Where to start from; None: before the first point.
+            mask: (T, B), False where x holds no point. What stands there is never read.
+            generator: For the noise; None: torch's global generator.
+            fill: Whether missing points are replaced by the model's own: z from the prior, x from the decoder, q = p, so that
+                they cost no KL. None: only where an observed point follows, since what comes after a trace's last observed
+                point is taken for padding. Use True if the trace continues in a later call.
+
+        Raises:
+            ValueError: x is not (T, B, x_dim) with T >= 1, the mask is not (T, B), or there are gaps and the coordinates are
+                predictive.
+        """
+        if x.dim() != 3 or x.shape[-1] != self.x_dim or not len(x):
+            raise ValueError(f"x must have shape (T >= 1, B, x_dim = {self.x_dim}), but has {tuple(x.shape)}.")
+        if mask is not None and mask.shape != x.shape[:2]:
+            raise ValueError(f"mask must have shape (T, B) = {tuple(x.shape[:2])}, but has {tuple(mask.shape)}.")
+        mask = None if mask is None or mask.all() else mask
+        x = where_observed(x, mask)
+        state = state or self.initial_state(x.shape[1])
+        if mask is not None and (fill or (fill is None and has_gaps(mask))):
+            self.coordinates.check_gaps()
+            noise = Noise.draw(len(x), x.shape[1], self.latent, self.x_dim, like=x, generator=generator)
+            run, x = reference.fill(self, x, mask, noise, state)
+            previous, previous2 = state.history(x)
+        else:
+            previous, previous2 = state.history(x)
+            features = self.coordinates.features(x, previous)
+            z_noise = self.latent.noise(*x.shape[:2], like=x, generator=generator)
+            run = dispatch.unroll(self, self.engine, features, z_noise, state.memory)
+        mean_offset = self.coordinates.mean_offset(previous, previous2)
+        target, known = self.coordinates.target(x, mask)
+        return Inference(
+            q=run.q,
+            p=run.p,
+            decoder=self.likelihood.from_raw(run.raw, mean_offset, self.coordinates.scale),
+            z=run.z,
+            h=run.h,
+            mean_offset=mean_offset,
+            x=target,
+            mask=known,
+            filled=x,
+            state=state.after(x, run.memory),
+        )
+
+    def distortion(self, run: Inference) -> Tensor:
+        """Return the likelihood's term of the loss at each step, (T, B), in nats or as a squared error.
+
+        With an "exact" latent it is the mean over the classes of z, weighted by the posterior's probabilities.
+        """
+        if not self.sums_classes:
+            return self.likelihood.distortion(run.decoder, run.x, run.mask)
+        raw = self._raw_per_class(run.h)
+        shape = raw.shape[:-1]
+        decoder = self.likelihood.from_raw(raw, run.mean_offset.expand(*shape, -1), self.coordinates.scale)
+        mask = None if run.mask is None else run.mask.expand(shape)
+        per_class = self.likelihood.distortion(decoder, run.x.expand(*shape, -1), mask)
+        return (self.latent.embedding(run.q).movedim(-1, 0) * per_class).sum(0)
+
+    def _raw_per_class(self, h: Tensor) -> Tensor:
+        """Return the decoder's raw outputs for every class of z, (classes, T, B, n_outputs), given h (T, B, h_dim).
+
+        The first layer's product with h, by far its larger part, is the same for all classes.
+        """
+        hidden, last = self.decoder
+        first, *others = cast(Any, hidden)
+        phi_z = self.phi_z(torch.eye(self.z_dim, dtype=h.dtype, device=h.device))
+        for_z, for_h = first.weight.split([phi_z.shape[-1], self.h_dim], dim=-1)
+        layer = linear(phi_z, for_z, first.bias)[:, None, None] + linear(h, for_h)
+        for module in others:
+            layer = module(layer)
+        return last(layer)
+
+
+def concatenate(runs: Sequence[Inference]) -> Inference:
+    """Return the inferences of successive windows as one."""
+
+    def over_time(*parts: Any) -> Any:
+        if isinstance(parts[0], Tensor):
+            return torch.cat(parts)
+        return rebuild(parts[0], (torch.cat(each) for each in zip(*parts, strict=True)))
+
+    if len(runs) == 1:
+        return runs[0]
+    masks = None if all(run.mask is None for run in runs) else torch.cat([observed(run) for run in runs])
+    parts = {name: over_time(*(getattr(run, name) for run in runs)) for name in PER_STEP}
+    return Inference(**parts, mask=masks, state=runs[-1].state)
+
+
+def observed(run: Inference) -> Tensor:
+    """Return an inference's mask, (T, B); all True where it has none."""
+    return torch.ones_like(run.x[..., 0], dtype=torch.bool) if run.mask is None else run.mask

@@ -1,0 +1,157 @@
+"""Bounds on log p(x) by particles, and gaps filled in consistently with what comes after them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vrnn.model.inference import Inference, InferenceModel
+from vrnn.networks.six_networks import SixNetworks
+from vrnn.networks.state import State
+from vrnn.objective import bounds
+from vrnn.objective.bounds import FIVO, Bound, ParticleResult, trace_ancestors
+from vrnn.objective.distributions import has_gaps
+from vrnn.objective.latents import CategoricalLatent, GaussianCategoricalLatent, Latent
+from vrnn.objective.likelihoods import Likelihood
+
+COPIES_AT_ONCE = 2**11  # copies of traces run side by side, so that the engine's working set stays in the cache
+ROWS_AT_ONCE = 2**17  # steps times copies whose distributions are in memory at once
+
+
+def log_evidence(
+    model: InferenceModel,
+    x: Tensor,
+    bound: Bound,
+    mask: Tensor | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Return a lower bound on log p(x) of each trace, (B,), in nats per sequence.
+
+    Args:
+        model: The VRNN.
+        x: (T, B, x_dim).
+        bound: IWAE(K) or FIVO(K). Its log weights are sampled, the KL too. Without z all bounds are the log-likelihood itself.
+        mask: (T, B), as in `infer`.
+        generator: For the noise; None: torch's global generator.
+
+    Raises:
+        ValueError: The loss is no bound, since the coordinates are predictive.
+    """
+    traces = max(1, COPIES_AT_ONCE // bound.particles)
+    masks = [None] * x.shape[1] if mask is None else mask.split(traces, dim=1)
+    pairs = zip(x.split(traces, dim=1), masks, strict=False)
+    parts = [infer_particles(model, part, bound, mask=part_mask, generator=generator) for part, part_mask in pairs]
+    return torch.cat([part.bound for part in parts])
+
+
+def infer_particles(
+    model: InferenceModel,
+    x: Tensor,
+    bound: Bound,
+    *,
+    mask: Tensor | None = None,
+    state: State | None = None,
+    fill: bool | None = None,
+    w: Tensor | float = 1.0,
+    generator: torch.Generator | None = None,
+    keep: Callable[[Inference], Any] | None = None,
+) -> ParticleResult[State]:
+    """Run K copies of each trace through the model: see `vrnn.objective.bounds.run_particles`.
+
+    Args:
+        model: The VRNN.
+        x: (T, B, x_dim).
+        bound: Which bound, of K particles.
+        mask: (T, B), as in `infer`.
+        state: Of K * B traces; None: before the first point.
+        fill: As in `infer`.
+        w: Weight of log p(z) - log q(z).
+        generator: For the noise; None: torch's global generator.
+        keep: What to keep in `outputs` of each window's inference (t, K * B, …) before particles are resampled. None: nothing.
+
+    Raises:
+        ValueError: The loss is no bound, since the coordinates are predictive.
+    """
+    check_bound(model)
+    steps, batch = x.shape[:2]
+    K = bound.particles
+    mask = None if mask is None or mask.all() else mask
+    fill = fill or (fill is None and mask is not None and has_gaps(mask))
+
+    def step_fn(begin: int, end: int, state: State) -> tuple[Tensor, State, Any]:
+        part = None if mask is None else mask[begin:end].repeat(1, K)
+        run = model.infer(x[begin:end].repeat(1, K, 1), state, part, generator, fill)
+        log_x = model.likelihood.log_prob(run.decoder, run.x)
+        log_p, log_q = (model.latent.log_prob(dist, run.z) for dist in (run.p, run.q))
+        gained = bounds.increments(log_x, log_p, log_q, run.mask, w).unflatten(1, (K, batch))
+        return gained, run.state, keep(run) if keep else None
+
+    window = 1 if bound.resample_below else max(1, ROWS_AT_ONCE // (K * batch))
+    state = state or model.initial_state(K * batch)
+    return bounds.run_particles(step_fn, state, steps, bound, window, generator)
+
+
+@torch.no_grad()
+def impute(
+    model: InferenceModel, x: Tensor, mask: Tensor, particles: int, generator: torch.Generator | None = None
+) -> Tensor:
+    """Return x with its missing points drawn given all observed ones, after the gap as well as before it.
+
+    Particles cross a gap by the model alone; the likelihood of what comes after it selects those that arrive where the trace
+    goes on (a particle filter; Gordon et al. 1993). One of the survivors is returned.
+
+    Args:
+        model: The VRNN.
+        x: (T, B, x_dim).
+        mask: (T, B), False where a point is missing.
+        particles: K.
+        generator: For the noise; None: torch's global generator.
+    """
+    result = infer_particles(
+        model, x, FIVO(particles), mask=mask, fill=True, generator=generator, keep=lambda run: run.filled
+    )
+    chosen = torch.randint(particles, x.shape[1:2], device=x.device, generator=generator)
+    line = trace_ancestors(result.ancestors, chosen)[:, None, :, None].expand(-1, 1, -1, x.shape[2])
+    return torch.cat(result.outputs).unflatten(1, (particles, -1)).gather(1, line).squeeze(1)
+
+
+def check_bound(networks: SixNetworks) -> None:
+    """Refuse a model that has no bound on log p(x).
+
+    Raises:
+        ValueError: The coordinates are predictive.
+    """
+    if networks.coordinates.predicts == "next":
+        raise ValueError(
+            "frame.predicts=next has no bound on log p(x): its posterior has not seen the point that is predicted. "
+            "Choose frame.predicts=this, or bound=elbo and evaluation.particles=null."
+        )
+
+
+def check_trainable(networks: SixNetworks) -> None:
+    """Refuse a model that cannot be trained on a bound of several particles.
+
+    Raises:
+        ValueError: Predictive coordinates, a likelihood that trains on something else than log p(x | z), or soft draws of z.
+    """
+    check_bound(networks)
+    likelihood = type(networks.likelihood)
+    if likelihood.nats_per_distortion is not Likelihood.nats_per_distortion:
+        raise ValueError(
+            f"A bound weighs particles by log p(x | z), but {likelihood.__name__} trains on something else: "
+            "choose another likelihood, or bound=elbo."
+        )
+    if draws_softly(networks.latent):
+        raise ValueError(
+            "latent.estimator=gumbel_softmax trains on soft draws, which have no weight: choose straight_through, "
+            "or bound=elbo."
+        )
+
+
+def draws_softly(latent: Latent) -> bool:
+    """Return whether the latent's draws in training are not those of its distribution."""
+    categorical = latent.categorical if isinstance(latent, GaussianCategoricalLatent) else latent
+    return isinstance(categorical, CategoricalLatent) and categorical.estimator == "gumbel_softmax"

@@ -1,0 +1,95 @@
+"""The variational recurrent neural network of Chung et al. 2015 (arXiv 1506.02216)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from vrnn.engine import dispatch
+from vrnn.engine.interface import Noise
+from vrnn.model import particles as particle_filter
+from vrnn.model.inference import InferenceModel
+
+STREAM_STEPS = 1024  # steps generated at a time; the noise is drawn for as many
+
+
+class VRNN(InferenceModel):
+    """The six networks and what they can do: infer, generate, reconstruct, impute.
+
+    See `InferenceModel` for `infer` and the arguments, `SixNetworks` for the networks and their equations.
+    """
+
+    def generate(
+        self,
+        n: int,
+        steps: int,
+        prefix: Tensor | None = None,
+        sample: bool = True,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return n traces drawn from the prior, (steps, n, x_dim).
+
+        Args:
+            n: Number of traces.
+            steps: Points per trace.
+            prefix: Points that the traces continue, (T, x_dim) for all or (T, n, x_dim); not repeated in the result.
+            sample: Whether each point is drawn from the decoder. False takes the decoder's mean; z is still drawn.
+            generator: For the noise; None: torch's global generator.
+
+        Raises:
+            ValueError: n or steps below 1.
+        """
+        return torch.cat(list(self.stream(n, steps, prefix, sample, generator)))
+
+    def stream(
+        self,
+        n: int,
+        steps: int,
+        prefix: Tensor | None = None,
+        sample: bool = True,
+        generator: torch.Generator | None = None,
+    ) -> Iterator[Tensor]:
+        """Yield the points of `generate` in pieces of at most STREAM_STEPS steps, so that memory does not grow with `steps`."""
+        if n < 1 or steps < 1:
+            raise ValueError(f"generate needs n >= 1 traces of steps >= 1 points, but got n = {n}, steps = {steps}.")
+        return self._stream(n, steps, prefix, sample, generator)
+
+    @torch.no_grad()
+    def _stream(
+        self, n: int, steps: int, prefix: Tensor | None, sample: bool, generator: torch.Generator | None
+    ) -> Iterator[Tensor]:
+        state = self.initial_state(n)
+        if prefix is not None:
+            prefix = prefix.to(state.memory)
+            per_trace = prefix.unsqueeze(1).expand(-1, n, -1) if prefix.dim() == 2 else prefix
+            state = self.infer(per_trace, state, generator=generator).state
+        for start in range(0, steps, STREAM_STEPS):
+            length = min(STREAM_STEPS, steps - start)
+            noise = Noise.draw(length, n, self.latent, self.x_dim, like=state.memory, generator=generator)
+            points, state = dispatch.generate(self, self.engine, noise, state, sample)
+            yield points
+
+    @torch.no_grad()
+    def reconstruct(self, x: Tensor, mask: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
+        """Return the decoder's means along x, z drawn from the posterior. x and result (T, B, x_dim), mask (T, B)."""
+        return self.likelihood.moments(self.infer(x, mask=mask, generator=generator).decoder).mean
+
+    @torch.no_grad()
+    def impute(self, x: Tensor, mask: Tensor, generator: torch.Generator | None = None, particles: int = 1) -> Tensor:
+        """Return x with its missing points drawn from the model.
+
+        Args:
+            x: (T, B, x_dim).
+            mask: (T, B), False where a point is missing.
+            generator: For the noise; None: torch's global generator.
+            particles: With 1, missing points are drawn given what comes before them; with more, given what comes after them,
+                too: see `vrnn.model.particles.impute`.
+
+        Raises:
+            ValueError: Shapes as in `infer`; gaps and predictive coordinates.
+        """
+        if particles > 1:
+            return particle_filter.impute(self, x, mask, particles, generator)
+        return self.infer(x, mask=mask, generator=generator, fill=True).filled

@@ -1,0 +1,152 @@
+"""The six networks of a VRNN and their parameters, without the loop over time that runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vrnn.networks.coordinates import Coordinates
+from vrnn.networks.mlp import MLP, LatentNetwork, StandardPrior
+from vrnn.networks.recurrence import GRU, NoRecurrence, Recurrence
+from vrnn.networks.state import State
+from vrnn.objective.latents import CategoricalLatent, GaussianLatent, Latent
+from vrnn.objective.likelihoods import GaussianLikelihood, Likelihood, Squash
+
+
+class SixNetworks(nn.Module):
+    """phi_x, phi_z, prior, encoder, decoder and recurrence (Chung et al. 2015, arXiv 1506.02216).
+
+    p(z_t | h_{t-1}) = prior(h_{t-1})
+    q(z_t | x_t, h_{t-1}) = encoder(phi_x(x_t), h_{t-1})
+    p(x_t | z_t, h_{t-1}) = decoder(phi_z(z_t), h_{t-1})
+    h_t = recurrence([phi_x(x_t), phi_z(z_t)], h_{t-1}), h_0 = 0
+
+    The baselines are made of the same parts. With `NoLatent` there is no z and phi_z, prior and encoder have no parameters: a
+    recurrent network that predicts the next point. With `NoRecurrence` and h_dim 0 there is no memory: a VAE of single points.
+
+    Args:
+        x_dim: Numbers per point.
+        z_dim: Dimensions of the default Gaussian z; unused if `latent` is given.
+        h_dim: Width of the recurrence's output h.
+        phi_x: Widths of the layers of phi_x; likewise `phi_z`, `prior`, `encoder` and `decoder`.
+        activation: "relu", "tanh", "elu" or "silu", for all of them.
+        std: How the default Gaussian z makes its standard deviations: "softplus" or "sigmoid".
+        std_floor: Added to these standard deviations.
+        recurrence: Called as recurrence(in_dim, h_dim).
+        latent: The kind of variable z is. None: a Gaussian of z_dim dimensions.
+        prior_network: `LatentNetwork` (learned) or `StandardPrior` (fixed, VRNN-I).
+        coordinates: What the networks see of a point, and relative to what the decoder's mean is. None: `Coordinates()`.
+        likelihood: p(x_t | z_t, h_{t-1}). None: `GaussianLikelihood()`.
+
+    Raises:
+        ValueError: A size that cannot be, or parts that contradict each other.
+    """
+
+    def __init__(
+        self,
+        x_dim: int = 2,
+        z_dim: int = 8,
+        h_dim: int = 64,
+        phi_x: Sequence[int] = (32, 32),
+        phi_z: Sequence[int] = (32,),
+        prior: Sequence[int] = (64,),
+        encoder: Sequence[int] = (64,),
+        decoder: Sequence[int] = (64,),
+        activation: str = "relu",
+        std: Squash = "softplus",
+        std_floor: float = 1e-4,
+        recurrence: Callable[[int, int], Recurrence] = GRU,
+        latent: Latent | None = None,
+        prior_network: Callable[..., LatentNetwork | StandardPrior] = LatentNetwork,
+        coordinates: Coordinates | None = None,
+        likelihood: Likelihood | None = None,
+    ):
+        super().__init__()
+        if x_dim < 1:
+            raise ValueError(f"x_dim must be at least 1, but is {x_dim}.")
+        if h_dim < 0:
+            raise ValueError(f"model.h_dim must be at least 1 (0 with recurrence=none), but is {h_dim}.")
+        self.x_dim, self.h_dim = x_dim, h_dim
+        self.latent = latent or GaussianLatent(z_dim, std, std_floor)
+        check_memory(h_dim, self.z_dim, recurrence, prior_network)
+        self.coordinates = coordinates or Coordinates()
+        self.likelihood = likelihood or GaussianLikelihood()
+        if self.sums_classes and self.likelihood.follows_batches:
+            raise ValueError(
+                "latent.estimator=exact would mix points of all classes into the batch's one sigma: choose another likelihood, "
+                "or straight_through."
+            )
+        phi_z_dim = phi_z[-1] if self.z_dim else 0
+        latent_network: Callable[..., LatentNetwork | StandardPrior] = LatentNetwork if self.z_dim else StandardPrior
+        self.phi_x = MLP(self.coordinates.n_features(x_dim), phi_x, activation)
+        self.phi_z = MLP(self.z_dim, phi_z, activation) if self.z_dim else nn.Identity()
+        self.prior = (prior_network if self.z_dim else StandardPrior)(h_dim, prior, self.latent, activation)
+        self.encoder = latent_network(phi_x[-1] + h_dim, encoder, self.latent, activation)
+        hidden = MLP(phi_z_dim + h_dim, decoder, activation)
+        self.decoder = nn.Sequential(hidden, nn.Linear(hidden.out_dim, self.likelihood.n_outputs(x_dim)))
+        self.recurrence = recurrence(phi_x[-1] + phi_z_dim, h_dim)
+
+    @property
+    def z_dim(self) -> int:
+        """Width of z as phi_z sees it."""
+        return self.latent.z_dim
+
+    @property
+    def sums_classes(self) -> bool:
+        """Whether the decoder's term of the loss is summed over all values of z."""
+        return isinstance(self.latent, CategoricalLatent) and self.latent.estimator == "exact"
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the parameters."""
+        return self._like.device
+
+    @property
+    def _like(self) -> Tensor:
+        """A tensor with the parameters' precision and device."""
+        return next(self.phi_x.parameters())
+
+    def initial_state(self, batch: int) -> State:
+        """Return the state of `batch` traces before their first point."""
+        return State.initial(batch, self.recurrence.state_dim, self.x_dim, like=self._like)
+
+    def decode(self, phi_z: Tensor, h: Tensor, previous: Tensor, previous2: Tensor) -> tuple[Tensor, ...]:
+        """Return p(x_t | z_t, h_{t-1}).
+
+        Args:
+            phi_z: phi_z(z_t), (…, phi_z_dim).
+            h: h_{t-1}, (…, h_dim).
+            previous: x_{t-1}, (…, x_dim).
+            previous2: x_{t-2}, (…, x_dim).
+        """
+        raw = self.decoder(torch.cat([phi_z, h], dim=-1))
+        offset = self.coordinates.mean_offset(previous, previous2)
+        return self.likelihood.from_raw(raw, offset, self.coordinates.scale)
+
+
+def check_memory(h_dim: int, z_dim: int, recurrence: Any, prior_network: Any) -> None:
+    """Refuse a recurrence, a latent variable and a prior that contradict each other.
+
+    Args:
+        h_dim: Width of the recurrence's output.
+        z_dim: Width of z, 0 without a latent variable.
+        recurrence: A class or a partial of one.
+        prior_network: A class or a partial of one.
+
+    Raises:
+        ValueError: They contradict each other.
+    """
+    recurrence, prior_network = (getattr(made, "func", made) for made in (recurrence, prior_network))
+    without = recurrence is NoRecurrence
+    if without != (h_dim == 0):
+        raise ValueError(
+            f"model.h_dim must be 0 with recurrence=none and at least 1 with any other, but is {h_dim}. "
+            "architecture=vae sets all that a model without memory needs."
+        )
+    if without and not z_dim:
+        raise ValueError("A model needs a memory or a latent variable: recurrence=none and latent=none leave neither.")
+    if without and prior_network is not StandardPrior:
+        raise ValueError("recurrence=none leaves a learned prior nothing to depend on: choose prior=standard.")

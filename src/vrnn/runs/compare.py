@@ -1,0 +1,347 @@
+"""Many runs side by side: what was swept, how each setting scored over its seeds, what is still running, what failed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader  # type: ignore[import-untyped]
+from tensorboard.compat.proto.event_pb2 import Event  # type: ignore[import-untyped]
+from tensorboard.util.tensor_util import make_ndarray  # type: ignore[import-untyped]
+
+from vrnn.errors import DamagedError
+from vrnn.runs.directory import CONFIG, FAILED, SAMPLE, State, failure, read_scores, read_settings, state
+
+Array = NDArray[np.float64]
+
+RESAMPLES = 2000  # of the bootstrap over runs
+
+
+@dataclass(frozen=True)
+class Score:
+    """Where a score stands in scores.json, and which way is better."""
+
+    path: tuple[str, ...]
+    higher_is_better: bool = True
+
+
+SCORE = {
+    "elbo_nats_per_step": Score(("elbo_nats_per_step",)),
+    "kl_nats_per_step": Score(("kl_nats_per_step",)),
+    "log_likelihood_nats_per_step": Score(("log_likelihood_nats_per_step",)),
+    "invalid_fraction": Score(("generated", "invalid_fraction"), higher_is_better=False),
+    "transition_tv": Score(("generated", "transition_tv"), higher_is_better=False),
+    "reconstruction_rmse": Score(("reconstruction_rmse",), higher_is_better=False),
+    "laps_right_fraction": Score(("generated", "laps_right_fraction")),
+    "kl_at_junctions_share": Score(("kl_at_junctions_share",)),
+    "kl_per_choice_nats": Score(("kl_per_choice_nats",)),
+    "active_dims": Score(("active_dims",)),
+}
+
+
+@dataclass
+class Run:
+    """A run as its directory tells it. settings: flat, {"a.b": value}. scores: NaN where it has none."""
+
+    directory: Path
+    state: State
+    settings: dict[str, Any]
+    scores: dict[str, float]
+    error: str | None
+
+
+@dataclass
+class Group:
+    """The runs that differ in nothing but their seed.
+
+    parameters: those that were swept. duplicates: runs left out, {name: name of the one with the same settings and seed}.
+    mean, low, high: of each score over the n finished runs that have it, and its 95 % bootstrap interval (NaN for fewer than
+    two runs).
+    """
+
+    parameters: dict[str, Any]
+    runs: list[Run]
+    duplicates: dict[str, str] = field(default_factory=dict)
+    n: dict[str, int] = field(default_factory=dict)
+    mean: dict[str, float] = field(default_factory=dict)
+    low: dict[str, float] = field(default_factory=dict)
+    high: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """The swept parameters in one line."""
+        return ", ".join(f"{key}={value}" for key, value in self.parameters.items()) or "all runs"
+
+    @property
+    def states(self) -> Counter[str]:
+        """How many runs stand how."""
+        return Counter(run.state for run in self.runs)
+
+
+def collect(root: Path) -> list[Run]:
+    """Find every run in or below a directory.
+
+    Raises:
+        ValueError: there is none.
+    """
+    found = []
+    for folder, below, files in os.walk(root):
+        if CONFIG in files or FAILED in files:
+            found.append(read_run(Path(folder)))
+            below.clear()
+    if not found:
+        raise ValueError(f"runs={root}: expected a directory with runs below it, such as outputs/<sweep>; found none.")
+    return sorted(found, key=lambda run: run.directory)
+
+
+def read_run(directory: Path) -> Run:
+    """Read a run's settings, its scores if it has finished, its error if it failed; one that is damaged counts as failed."""
+    stands, settings, scores = state(directory), {}, {}
+    error = failure(directory) if stands == "failed" else None
+    try:
+        settings = flat_settings(read_settings(directory)) if (directory / CONFIG).exists() else {}
+        scores = read_scores(directory) if stands == "finished" else {}
+    except DamagedError as damage:
+        stands, error = "failed", str(damage)
+    values = {name: _number(scores, score.path) for name, score in SCORE.items()}
+    return Run(directory, stands, settings, values, error)
+
+
+def flat_settings(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return {"a.b": value}; a class, `a._target_: package.Class`, becomes `a: Class`; lists become text."""
+    leaves: dict[str, Any] = {}
+    for key, value in tree.items():
+        if key == "_target_":
+            leaves[prefix.rstrip(".")] = str(value).rpartition(".")[2]
+        elif isinstance(value, Mapping):
+            leaves |= flat_settings(value, f"{prefix}{key}.")
+        else:
+            leaves[f"{prefix}{key}"] = str(value) if isinstance(value, list) else value
+    return leaves
+
+
+def _number(scores: Any, path: Sequence[str]) -> float:
+    for key in path:
+        scores = scores.get(key) if isinstance(scores, Mapping) else None
+    return math.nan if scores is None else float(scores)
+
+
+def swept_parameters(runs: Sequence[Run]) -> list[str]:
+    """Return the settings that differ between runs, but for the seed and those that follow from another of their group.
+
+    One setting follows from another if each value of that one goes with a single value of it: choosing model=tiny changes a
+    dozen sizes, and one of them tells which model it was.
+    """
+    known = [run.settings for run in runs if run.settings]
+    keys = sorted({key for settings in known for key in settings} - {"seed"})
+    columns = {key: [str(settings.get(key)) for settings in known] for key in keys}
+    differing = {key: column for key, column in columns.items() if len(set(column)) > 1}
+    kept: list[str] = []
+    for key in sorted(differing, key=lambda key: (-len(set(differing[key])), key)):
+        rivals = (other for other in kept if other.split(".")[0] == key.split(".")[0])
+        if not any(_follows(differing[key], differing[other]) for other in rivals):
+            kept.append(key)
+    return sorted(kept)
+
+
+def _follows(column: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether each value of `other` goes with one value of `column`."""
+    return len(set(zip(other, column, strict=True))) == len(set(other))
+
+
+def group_runs(runs: Sequence[Run], sort: str) -> list[Group]:
+    """Group runs over their seeds, best first by the score `sort`; groups without it come last.
+
+    Raises:
+        ValueError: there is no such score.
+    """
+    if sort not in SCORE:
+        raise ValueError(f"sort must be one of {', '.join(SCORE)}, but is {sort!r}.")
+    parameters = swept_parameters(runs)
+    members: dict[tuple[tuple[str, Any], ...], list[Run]] = {}
+    for run in runs:
+        if run.settings:
+            alike = tuple((key, value) for key, value in sorted(run.settings.items()) if key != "seed")
+            members.setdefault(alike, []).append(run)
+    groups = [
+        Group({key: dict(alike).get(key) for key in parameters}, *once(found)) for alike, found in members.items()
+    ]
+    rng = np.random.default_rng(0)
+    for group in groups:
+        estimate(group, rng)
+    sign = -1.0 if SCORE[sort].higher_is_better else 1.0
+    return sorted(groups, key=lambda group: (math.isnan(group.mean[sort]), sign * group.mean[sort], group.label))
+
+
+def once(runs: Sequence[Run]) -> tuple[list[Run], dict[str, str]]:
+    """Return one run a seed, a finished one if there is, and which are left out for which: a copy is no further evidence."""
+    kept: dict[Any, Run] = {}
+    duplicates: dict[str, str] = {}
+    for run in sorted(runs, key=lambda run: run.state != "finished"):
+        own = kept.setdefault(run.settings.get("seed", run.directory), run)
+        if own is not run:
+            duplicates[run.directory.name] = own.directory.name
+    return list(kept.values()), duplicates
+
+
+def estimate(group: Group, rng: np.random.Generator) -> None:
+    """Fill in a group's means and intervals."""
+    for name in SCORE:
+        values = np.array([run.scores[name] for run in group.runs])
+        values = values[np.isfinite(values)]
+        group.n[name] = len(values)
+        group.mean[name] = float(values.mean()) if len(values) else math.nan
+        group.low[name], group.high[name] = interval(values, rng)
+
+
+def interval(values: Array, rng: np.random.Generator) -> tuple[float, float]:
+    """Return the 95 % percentile bootstrap interval of a mean; NaN for fewer than two values.
+
+    It is too narrow where there are few: for two values it is their range.
+    """
+    if len(values) < 2:
+        return math.nan, math.nan
+    means = values[rng.integers(len(values), size=(RESAMPLES, len(values)))].mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def curve(directory: Path, tag: str) -> tuple[NDArray[np.int64], Array]:
+    """Read a scalar's steps and values from a run's event files; after a resume the later value of a step counts.
+
+    Records of other tags, figures above all, are skipped unread: hundreds of runs are a matter of seconds.
+    """
+    values: dict[int, float] = {}
+    for path in sorted(directory.glob("events.out.tfevents.*")):
+        for record in RawEventFileLoader(str(path)).Load():
+            if tag.encode() in record:
+                event = Event.FromString(record)
+                for value in event.summary.value:
+                    if value.tag == tag:
+                        values[event.step] = _scalar(value)
+    steps = sorted(values)
+    return np.array(steps, dtype=np.int64), np.array([values[step] for step in steps])
+
+
+def _scalar(value: Any) -> float:
+    """Both forms in which TensorBoard writes a scalar."""
+    return float(make_ndarray(value.tensor)) if value.HasField("tensor") else float(value.simple_value)
+
+
+def training_seconds(run: Run) -> float:
+    """How long a run's training took, from its steps a second as they were in the middle; NaN if they were not logged."""
+    _, speeds = curve(run.directory, "speed/steps_per_second")
+    return float(run.settings["training.steps"] / np.median(speeds)) if len(speeds) else math.nan
+
+
+def curves(groups: Sequence[Group], tag: str) -> dict[str, tuple[NDArray[np.int64], Array]]:
+    """Return {label: (steps (T,), values (n, T))} for each group that has logged `tag`; NaN where a run has not got so far."""
+    found = {}
+    for group in groups:
+        each = [dict(zip(*curve(run.directory, tag), strict=True)) for run in group.runs]
+        steps = sorted(set().union(*each))
+        if steps:
+            found[group.label] = (
+                np.array(steps),
+                np.array([[run.get(s, math.nan) for s in steps] for run in each if run]),
+            )
+    return found
+
+
+def samples(groups: Sequence[Group], most: int) -> dict[str, Array]:
+    """Return {swept values and seed: generated trace (T, 2)} of at most `most` finished runs, the best groups first.
+
+    Runs whose sequences are not points in the plane have none.
+    """
+    found: dict[str, Array] = {}
+    for group in groups:
+        for run in sorted(group.runs, key=lambda run: run.settings.get("seed", 0)):
+            path = run.directory / SAMPLE
+            if len(found) < most and run.state == "finished" and path.exists():
+                sample = np.load(path).astype(np.float64)
+                title = [*map(str, group.parameters.values()), f"seed {run.settings.get('seed')}"]
+                if sample.shape[1] == 2:
+                    found[", ".join(title)] = sample
+    return found
+
+
+def to_csv(groups: Sequence[Group]) -> str:
+    """The table as CSV: parameters, runs by state, and n, mean, low, high of each score; empty where undefined."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    parameters = list(groups[0].parameters) if groups else []
+    statistics = ("n", "mean", "low", "high")
+    stands = ("finished", "running", "failed", "interrupted")
+    table.writerow([*parameters, *stands, *(f"{name}.{which}" for name in SCORE for which in statistics)])
+    for group in groups:
+        numbers = [getattr(group, which)[name] for name in SCORE for which in statistics]
+        counts = [group.states[which] for which in stands]
+        table.writerow([*group.parameters.values(), *counts, *("" if math.isnan(x) else x for x in numbers)])
+    return text.getvalue()
+
+
+def rows(groups: Sequence[Group], sort: str) -> list[list[str]]:
+    """The table for people: a row of headings, then one a group; the score it is sorted by comes first."""
+    names = [sort, *(name for name in SCORE if name != sort)]
+    names = [name for name in names if name == sort or any(not math.isnan(group.mean[name]) for group in groups)]
+    headings = [*(groups[0].parameters if groups else []), "runs", *names]
+    return [
+        headings,
+        *([*map(str, g.parameters.values()), _standing(g), *(cell(g, n) for n in names)] for g in groups),
+    ]
+
+
+def _standing(group: Group) -> str:
+    """How many runs finished, and how many did not."""
+    counts = group.states
+    others = [f"{counts[name]} {name}" for name in ("running", "failed", "interrupted") if counts[name]]
+    return ", ".join([str(counts["finished"]), *others])
+
+
+def cell(group: Group, name: str) -> str:
+    """A score's mean and interval, as text; of how many runs, if not of all that have finished."""
+    mean, low, high = group.mean[name], group.low[name], group.high[name]
+    if math.isnan(mean):
+        return "-"
+    text = f"{mean:.4f}" if math.isnan(low) else f"{mean:.4f} [{low:.4f}, {high:.4f}]"
+    return text if group.n[name] == group.states["finished"] else f"{text} of {group.n[name]}"
+
+
+def failures(runs: Sequence[Run]) -> dict[str, str]:
+    """Return {directory's name: error} of the failed runs."""
+    return {run.directory.name: run.error for run in runs if run.error is not None}
+
+
+def to_markdown(
+    title: str,
+    table: Sequence[Sequence[str]],
+    failed: Mapping[str, str],
+    duplicates: Mapping[str, str],
+    figures: Sequence[str],
+) -> str:
+    """The whole comparison as a page. figures: paths beside it."""
+    lines = [f"# {title}", "", line(table[0]), line(["---"] * len(table[0])), *(line(row) for row in table[1:]), ""]
+    lines += [
+        "Mean over seeds and its 95 % bootstrap interval, which is too narrow where they are few: of two it is their range. "
+        "`runs`: how many have finished.",
+        "",
+    ]
+    lines += [f"Left out: `{name}` has the settings and the seed of `{own}`.\n" for name, own in duplicates.items()]
+    for name, error in failed.items():
+        lines += [f"Failed: `{name}`", "", "```", error, "```", ""]
+    lines += [f"![{Path(figure).stem}]({figure})" for figure in figures]
+    return "\n".join(lines) + "\n"
+
+
+def line(cells: Sequence[str]) -> str:
+    """A row of a table in Markdown."""
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -1,0 +1,71 @@
+"""The comparison of a sweep's runs on the console, as files and as figures."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from omegaconf import DictConfig
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from vrnn import plots
+from vrnn.runs import compare
+from vrnn.runs.compare import Group, Run
+
+MOST_PARAMETERS = 12  # panels of one figure
+
+
+def draw(runs: list[Run], groups: list[Group], sort: str, traces: int) -> dict[str, Figure]:
+    """The figures there is something to show for."""
+    figures = {}
+    scored = [run for run in runs if np.isfinite(run.scores[sort])]
+    parameters = (list(groups[0].parameters) if groups else [])[:MOST_PARAMETERS]
+    if scored and parameters:
+        values = {key: [run.settings.get(key) for run in scored] for key in parameters}
+        figures["parameters"] = plots.plot_sweep(np.array([run.scores[sort] for run in scored]), values, sort)
+    if curves := compare.curves(groups, "val/elbo"):
+        figures["curves"] = plots.plot_curves(curves, "validation ELBO, nats per step")
+    if samples := compare.samples(groups, traces):
+        steps = min(map(len, samples.values()))
+        figures["traces"] = plots.plot_trace_grid(np.stack([x[:steps] for x in samples.values()]), list(samples))
+    return figures
+
+
+def report(config: DictConfig) -> None:
+    """Print the comparison of the runs below a directory, and write it as compare.csv, compare.md and figures beside them."""
+    root = Path(config.runs)
+    out = Path(config.out) if config.out is not None else root
+    runs = compare.collect(root)
+    groups = compare.group_runs(runs, config.sort)
+    figures = draw(runs, groups, config.sort, config.traces)
+    for name, figure in figures.items():
+        plots.save(figure, out / "compare" / f"{name}.png")
+    table, failed = compare.rows(groups, config.sort), compare.failures(runs)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "compare.csv").write_text(compare.to_csv(groups))
+    duplicates = {name: own for group in groups for name, own in group.duplicates.items()}
+    page = compare.to_markdown(str(root), table, failed, duplicates, [f"compare/{name}.png" for name in figures])
+    (out / "compare.md").write_text(page)
+    show(table, failed, duplicates, out)
+
+
+def show(table: list[list[str]], failed: dict[str, str], duplicates: dict[str, str], out: Path) -> None:
+    """All of it on the console, where there is room for the interval of the first score alone."""
+    printed = Table(box=box.SIMPLE)
+    for heading in table[0]:
+        printed.add_column(heading.removesuffix("_nats_per_step").replace("_", "\n"), no_wrap=True)
+    kept = table[0].index("runs") + 2
+    for row in table[1:]:
+        printed.add_row(*row[:kept], *(re.sub(r" \[.*\]", "", cell) for cell in row[kept:]))
+    console = Console()
+    console.width = max(console.width, Console(width=1000).measure(printed).maximum)  # half a number is none
+    console.print(printed)
+    for name, own in duplicates.items():
+        console.print(f"left out: {name} has the settings and the seed of {own}", highlight=False, soft_wrap=True)
+    for name, error in failed.items():
+        console.print(f"failed: {name}\n  {error}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{out / 'compare.md'}, {out / 'compare.csv'}, {out / 'compare'}/", soft_wrap=True, highlight=False)

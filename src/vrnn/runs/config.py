@@ -1,0 +1,293 @@
+"""What a configuration is: its typed schema, its ranges, and the one `build` that makes objects of it."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+import vrnn
+from vrnn.errors import ConfigError
+from vrnn.runs.name import digest, flat, run_name
+
+
+@dataclass
+class ModelConfig:
+    """Sizes of the six networks; see vrnn.networks.VRNN."""
+
+    h_dim: int = MISSING
+    z_dim: int = MISSING
+    phi_x: list[int] = MISSING
+    phi_z: list[int] = MISSING
+    prior: list[int] = MISSING
+    encoder: list[int] = MISSING
+    decoder: list[int] = MISSING
+    activation: str = "relu"
+    std: str = "softplus"
+    std_floor: float = 1e-4
+
+
+@dataclass
+class GapsConfig:
+    """Which share of the points is hidden from the model, in stretches of how many steps; see vrnn.data.gaps."""
+
+    share: float = 0.0
+    length: int = 10
+
+
+@dataclass
+class DataConfig:
+    """How many traces, and how they are served; see vrnn.data.TraceDataModule."""
+
+    traces: int = 256
+    steps: int = 2048
+    min_steps: int | None = None
+    window: int | None = 64
+    batch_size: int = 32
+    val_traces: int = 16
+    test_traces: int = 64
+    eval_steps: int = 1024
+    gaps: GapsConfig = field(default_factory=GapsConfig)
+
+
+@dataclass
+class OptimConfig:
+    """Adam, its learning rate over time, and clipping; see vrnn.training.lightning_module."""
+
+    learning_rate: float = 1e-2
+    warmup_steps: int = 200
+    final_fraction: float = 0.02
+    clip: float | None = 1.0
+
+
+@dataclass
+class TrainingConfig:
+    """How long, and how often to validate, save and look (in optimiser steps)."""
+
+    steps: int = 2000
+    log_every: int = 25
+    val_every: int = 250
+    checkpoint_every: int = 100
+    figure_every: int = 500
+
+
+@dataclass
+class EvaluationConfig:
+    """How the finished model is measured; see vrnn.evaluation. checkpoint: last or best.
+
+    sample: whether generated points are drawn from the decoder; false feeds back its means (z is drawn all the same).
+    particles: how many the bounds IWAE and FIVO take; None: leave these out.
+    """
+
+    traces: int = 128
+    steps: int = 2048
+    sample: bool = True
+    checkpoint: str = "last"
+    particles: int | None = None
+
+
+@dataclass
+class TrainConfig:
+    """One run. The groups typed Any name a class (`_target_`) and its arguments: a new one needs no change here."""
+
+    seed: int = 0
+    fresh: bool = False
+    sweep: str | None = None
+    threads: int = 1
+    engine: str = "auto"
+    allow: list[str] = field(default_factory=lambda: ["vrnn"])
+    model: ModelConfig = field(default_factory=ModelConfig)
+    recurrence: Any = MISSING
+    latent: Any = MISSING
+    prior: Any = MISSING
+    frame: Any = MISSING
+    likelihood: Any = MISSING
+    w_schedule: Any = MISSING
+    bound: Any = MISSING
+    dataset: Any = MISSING
+    data: DataConfig = field(default_factory=DataConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    trainer: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class EvaluateConfig:
+    """scripts/evaluate.py: a run's directory, and what to change about its evaluation."""
+
+    run: str = MISSING
+    traces: int | None = None
+    steps: int | None = None
+    sample: bool | None = None
+    checkpoint: str | None = None
+    seed: int | None = None
+    particles: int | None = None
+
+
+@dataclass
+class GenerateConfig:
+    """scripts/generate.py: a run's directory, how many traces of how many steps, after what, and in which form."""
+
+    run: str = MISSING
+    n: int = 8
+    steps: int | None = None
+    prefix: str | None = None
+    format: str | None = None
+    out: str | None = None
+    sample: bool = True
+    checkpoint: str = "last"
+    seed: int = 0
+
+
+@dataclass
+class ImputeConfig:
+    """scripts/impute.py: a run's directory, a drawing, which of its points to fill, how often and how well, in which form."""
+
+    run: str = MISSING
+    drawing: str = MISSING
+    gap: list[int] = MISSING
+    n: int = 7
+    particles: int = 64
+    format: str | None = None
+    out: str | None = None
+    checkpoint: str = "last"
+    seed: int = 0
+
+
+@dataclass
+class CompareConfig:
+    """scripts/compare.py: a directory of runs, the score to sort by, where to write, how many traces to show."""
+
+    runs: str = MISSING
+    sort: str = "elbo_nats_per_step"
+    out: str | None = None
+    traces: int = 24
+
+
+@dataclass
+class SearchConfig:
+    """scripts/search.py: a study, its space, and how many trials; see vrnn.runs.search."""
+
+    sweep: str = MISSING
+    trials: int = 20
+    score: str = "elbo_nats_per_step"
+    prune: bool = True
+    storage: str | None = None
+    root: str = "outputs"
+    seed: int = 0
+    base: list[str] = field(default_factory=list)
+    space: dict[str, Any] = field(default_factory=dict)
+
+
+MINIMA = {
+    "threads": 1,
+    "data.traces": 1,
+    "data.steps": 2,
+    "data.min_steps": 1,
+    "data.gaps.length": 1,
+    "data.window": 1,
+    "data.batch_size": 1,
+    "data.val_traces": 1,
+    "data.test_traces": 1,
+    "data.eval_steps": 2,
+    "optim.warmup_steps": 0,
+    "training.steps": 1,
+    "training.log_every": 1,
+    "training.val_every": 1,
+    "training.checkpoint_every": 1,
+    "training.figure_every": 1,
+    "evaluation.traces": 1,
+    "evaluation.steps": 2,
+    "evaluation.particles": 1,
+    "seed": 0,
+}
+WIDTHS = ("phi_x", "phi_z", "prior", "encoder", "decoder")
+MOST_SEED = 2**32 - 1  # numpy's
+
+
+def conf_directory() -> Path:
+    """Return the directory of the config groups: vrnn/conf in an installed package, conf/ in a clone."""
+    package = Path(vrnn.__file__).parent
+    installed = package / "conf"
+    return installed if installed.is_dir() else package.parents[1] / "conf"
+
+
+def register() -> None:
+    """Make the schema and the resolvers known to Hydra; call it before `hydra.main` or `compose`."""
+    store = ConfigStore.instance()
+    store.store(name="schema", node=TrainConfig)
+    store.store(name="evaluate_schema", node=EvaluateConfig)
+    store.store(name="generate_schema", node=GenerateConfig)
+    store.store(name="impute_schema", node=ImputeConfig)
+    store.store(name="compare_schema", node=CompareConfig)
+    store.store(name="search_schema", node=SearchConfig)
+    OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+    OmegaConf.register_new_resolver("percent", lambda share, of: round(share * of / 100), replace=True)
+
+
+def check(config: DictConfig) -> dict[str, Any]:
+    """Resolve a run's configuration to plain containers, its ranges checked.
+
+    Raises:
+        ConfigError: something missing, or a number out of its range; the message names the key, what was expected and came.
+    """
+    if missing := sorted(OmegaConf.missing_keys(config)):
+        raise ConfigError(f"{' and '.join(missing)} must be given, as in {missing[0]}=…")
+    for key, least in MINIMA.items():
+        value = OmegaConf.select(config, key)
+        if value is not None and value < least:
+            raise ConfigError(f"{key} must be at least {least}, but is {value}.")
+    if config.seed > MOST_SEED:
+        raise ConfigError(f"seed must be at most {MOST_SEED}, but is {config.seed}.")
+    for name in WIDTHS:
+        widths = config.model[name]
+        if not widths or min(widths) < 1:
+            raise ConfigError(f"model.{name} must be the widths of one layer or more, as in [64], but is {widths}.")
+    for key, positive in (("optim.learning_rate", config.optim.learning_rate), ("optim.clip", config.optim.clip)):
+        if positive is not None and positive <= 0:
+            raise ConfigError(f"{key} must be positive, but is {positive}.")
+    if not 0 <= config.optim.final_fraction <= 1:
+        raise ConfigError(f"optim.final_fraction must be in [0, 1], but is {config.optim.final_fraction}.")
+    check_sweep(config.sweep)
+    if config.data.min_steps is not None and config.data.min_steps > config.data.steps:
+        most = f"data.steps = {config.data.steps}"
+        raise ConfigError(f"data.min_steps must be at most {most}, but is {config.data.min_steps}.")
+    if not 0 <= config.data.gaps.share < 1:
+        raise ConfigError(
+            f"data.gaps.share must be in [0, 1), so that some points are left, but is {config.data.gaps.share}."
+        )
+    check_choice("evaluation.checkpoint", config.evaluation.checkpoint, ("last", "best"))
+    resolved = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(resolved, dict)
+    settings = {str(key): value for key, value in resolved.items()}
+    for key, value in flat(settings).items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{key} must be a finite number, but is {value}.")
+    return settings
+
+
+def check_sweep(name: str | None) -> None:
+    """Raise ConfigError if a sweep's name is none for a directory under outputs/."""
+    if name is not None and not re.fullmatch(r"\w[\w.-]*", name):
+        raise ConfigError(f"sweep must be a name for a directory, of letters, digits and _.-, but is {name!r}.")
+
+
+def run_settings(config: DictConfig) -> tuple[dict[str, Any], bool]:
+    """Return the settings a run is known by, checked (see `check`), and whether it is to start over."""
+    settings = check(config)
+    del settings["sweep"]  # where the run lies, not what it is
+    if found := digest(settings["dataset"]):
+        settings["dataset"]["digest"] = found
+    return settings, settings.pop("fresh")
+
+
+def check_choice(key: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raise ConfigError if a value is none of its choices."""
+    if value not in choices:
+        raise ConfigError(f"{key} must be one of {', '.join(choices)}, but is {value!r}.")

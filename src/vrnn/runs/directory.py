@@ -1,0 +1,212 @@
+"""A run's directory: how the run stands, who works on it, whether it finished, why it failed."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import shutil
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from filelock import FileLock, Timeout
+
+from vrnn.errors import BusyError, ConfigError, DamagedError
+from vrnn.files import write_text_atomically
+from vrnn.runs.legacy import upgrade_settings
+from vrnn.runs.name import differences
+
+logger = logging.getLogger(__name__)
+
+CONFIG, SCORES, DONE, FAILED, LOCK = "config.yaml", "scores.json", "done", "failed", ".lock"
+SAMPLE = "sample.npy"  # one generated trace (T, x_dim) of a finished run
+STARTED_BY = ".started_by"  # the job of a cluster that began the run
+LAST_CHECKPOINT = "checkpoints/last.ckpt"
+LOCK_TIMEOUT = 2.0  # seconds to wait for a lock: longer than somebody who only looks whether it is held
+
+Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where libyaml is installed
+
+State = Literal["finished", "running", "failed", "interrupted", "pending"]
+
+
+@contextmanager
+def lock_run(directory: Path) -> Iterator[None]:
+    """Lock a run's directory for this process.
+
+    The lock is the kernel's (flock), so it ends with the process, however that ends. The file that remains has no meaning.
+
+    Raises:
+        BusyError: Another process holds the lock.
+        NotImplementedError, OSError: The file system has no locks.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(directory / LOCK, timeout=LOCK_TIMEOUT, fallback_to_soft=False):
+            yield
+    except Timeout:
+        raise BusyError(
+            f"{directory} is in use by another process; wait for it, or give this run a setting of its own."
+        ) from None
+
+
+@contextmanager
+def record_failure(directory: Path) -> Iterator[None]:
+    """Write a file `failed` with the error if one leaves the context; an earlier such file is removed first."""
+    path = directory / FAILED
+    path.unlink(missing_ok=True)
+    try:
+        yield
+    except Exception as error:
+        message = "".join(traceback.format_exception_only(error))
+        with suppress(OSError):  # a full disk may be the error
+            write_text_atomically(path, message + "\n" + "".join(traceback.format_exception(error)))
+        raise
+
+
+def state(directory: Path) -> State:
+    """Return how a run stands: an `interrupted` run has begun and can continue, a `pending` one has not begun."""
+    if (directory / DONE).exists():
+        return "finished"
+    if _is_locked(directory / LOCK):
+        return "running"
+    if (directory / FAILED).exists():
+        return "failed"
+    return "interrupted" if (directory / CONFIG).exists() else "pending"
+
+
+def failure(directory: Path) -> str | None:
+    """Return the message of a run's last error, without its traceback; None if there was none."""
+    path = directory / FAILED
+    with suppress(FileNotFoundError):
+        return path.read_text().partition("\n\nTraceback")[0].strip()
+    return None
+
+
+def read_settings(directory: Path) -> dict[str, Any]:
+    """Return a run's settings from its config.yaml, with the names of today.
+
+    Raises:
+        DamagedError: There is no config.yaml, or it cannot be read.
+    """
+    path = directory / CONFIG
+    try:
+        settings = yaml.load(path.read_text(), Loader)
+    except (yaml.YAMLError, UnicodeDecodeError, FileNotFoundError) as error:
+        raise DamagedError(_damage(path, error, "Restore it")) from error
+    if not isinstance(settings, dict):
+        raise DamagedError(_damage(path, "it holds no settings", "Restore it"))
+    return upgrade_settings(settings)
+
+
+def read_scores(directory: Path) -> dict[str, Any]:
+    """Return the scores of a finished run.
+
+    Raises:
+        DamagedError: There are none, or they cannot be read.
+    """
+    path = directory / SCORES
+    try:
+        scores: dict[str, Any] = json.loads(path.read_text())
+    except (ValueError, FileNotFoundError) as error:
+        repair = f"Write it again with `vrnn evaluate run={directory}`"
+        raise DamagedError(_damage(path, error, repair)) from error
+    return scores
+
+
+def finished_scores(directory: Path, settings: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the scores of the run in a directory if it finished with these settings; else None.
+
+    Raises:
+        DamagedError: The run's settings or scores cannot be read.
+    """
+    if not (directory / DONE).exists() or differences(read_settings(directory), settings):
+        return None
+    scores = read_scores(directory)
+    logger.info("Already finished; fresh=true would start it over.")
+    return scores
+
+
+def bind_directory(directory: Path, settings: Mapping[str, Any], fresh: bool) -> None:
+    """Make the directory this configuration's: write config.yaml, or compare with the one that is there.
+
+    Args:
+        directory: The run's.
+        settings: What the run is known by.
+        fresh: Whether to discard what is there first.
+
+    Raises:
+        ConfigError: The directory holds a run with other settings.
+        DamagedError: The settings of the run that is there cannot be read.
+    """
+    path = directory / CONFIG
+    if fresh and not _started_over_by_this_job(directory):
+        discard(directory)
+    if path.exists():
+        if changed := differences(read_settings(directory), settings):
+            raise ConfigError(
+                f"{directory} holds a run with other settings (old -> new):\n  " + "\n  ".join(changed) + "\n"
+                "Give the new one a name of its own by stating a setting on the command line, or use fresh=true to replace it."
+            )
+        return
+    directory.mkdir(parents=True, exist_ok=True)
+    if job := _cluster_job():
+        write_text_atomically(directory / STARTED_BY, " ".join(job))
+    write_text_atomically(path, yaml.safe_dump(dict(settings), sort_keys=False))
+
+
+def mark_done(directory: Path) -> None:
+    """Write the file that marks a run as finished."""
+    write_text_atomically(directory / DONE, "")
+
+
+def discard(directory: Path) -> None:
+    """Remove what a run leaves in its directory, and nothing else that may be there."""
+    # `done` and `last` first: killed in between, the run is neither finished nor continued. The settings go last, so that
+    # until then the directory is nobody else's.
+    for name in (STARTED_BY, DONE, LAST_CHECKPOINT, SCORES, SAMPLE, "hparams.yaml", "projector_config.pbtxt"):
+        (directory / name).unlink(missing_ok=True)
+    for name in ("checkpoints", "figures", "projector"):
+        if (directory / name).exists():
+            shutil.rmtree(directory / name)
+    for events in directory.glob("events.out.tfevents.*"):
+        events.unlink()
+    (directory / CONFIG).unlink(missing_ok=True)
+
+
+def _started_over_by_this_job(directory: Path) -> bool:
+    """Return whether an earlier attempt of this same cluster job began the run: requeued, it is to continue."""
+    path, now = directory / STARTED_BY, _cluster_job()
+    if now is None or not path.exists():
+        return False
+    job, attempt = path.read_text().split()
+    return job == now[0] and attempt != now[1]
+
+
+def _cluster_job() -> tuple[str, str] | None:
+    """Return this job of Slurm or of submitit's local executor, and which attempt at it this is; None if it is none."""
+    if job := os.environ.get("SUBMITIT_LOCAL_JOB_ID"):
+        return job, str(os.getpid())
+    if job := os.environ.get("SLURM_JOB_ID"):
+        return job, os.environ.get("SLURM_RESTART_COUNT", "0")
+    return None
+
+
+def _damage(path: Path, what: object, repair: str) -> str:
+    return f"{path} is damaged: {' '.join(str(what).split())}. {repair}, or start the run over with fresh=true."
+
+
+def _is_locked(lock: Path) -> bool:
+    """Ask for a shared lock, which observers do not deny one another, and give it back at once."""
+    try:
+        with lock.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False

@@ -1,0 +1,137 @@
+"""The evaluation of a finished model: on held-out traces, on traces it generates, and of the judge itself on true ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vrnn import plots
+from vrnn.data.datamodule import TraceDataModule
+from vrnn.data.loader import TraceSet
+from vrnn.evaluation import (
+    UNFINISHED,
+    LapJudge,
+    held_out_scores,
+    junction_scores,
+    junctions,
+    particle_scores,
+    score,
+    truth,
+)
+from vrnn.evaluation.latent_usage import held_out_kl, prior_along
+from vrnn.model.vrnn import VRNN
+from vrnn.patterns import AutomatonPattern, Pattern, Trace
+from vrnn.plots.sequences import SEQUENCE_PLOTS
+
+GRID_STEPS = 512  # steps of each generated trace that the grid of samples shows
+LATENT_STEPS = 300  # steps of a trace that the figure of the latent variables shows
+
+Scores = dict[str, Any]
+Figures = dict[str, Figure]
+Array = NDArray[np.float64]
+
+
+@dataclass
+class Evaluation:
+    """The result of an evaluation.
+
+    Attributes:
+        scores: Ready for JSON. `generated` and `truth` are there where an automaton says what is true; `judge` is the same
+            score on as many fresh true traces: what a perfect model would get.
+        figures: By name, what the scores were computed on.
+        sample: One generated trace, (T, x_dim).
+    """
+
+    scores: Scores
+    figures: Figures
+    sample: Array
+
+
+def evaluate(vrnn: VRNN, pattern: Pattern, data: TraceDataModule, options: dict[str, Any], seed: int) -> Evaluation:
+    """Score a model on held-out traces and on traces it generates.
+
+    Args:
+        vrnn: The model; it is left in eval mode.
+        pattern: What it learned.
+        data: Holds the test traces.
+        options: `traces` to generate, `steps` in each, `sample`: whether their points are drawn or are the decoder's means,
+            `particles` of the bounds IWAE and FIVO (None: without them).
+        seed: Of all noise.
+    """
+    vrnn.eval()
+    generator = torch.Generator(device=vrnn.device).manual_seed(seed)
+    test = data.traces("test")
+    held_out = TraceSet(test)
+    x, mask = held_out.x.to(generator.device), held_out.mask.to(generator.device)
+    scores: Scores = held_out_scores(vrnn, x, mask, generator)
+    if options["particles"]:
+        # A generator of its own, so that no other score depends on the number of particles.
+        particle_generator = torch.Generator(device=vrnn.device).manual_seed(seed)
+        scores |= particle_scores(vrnn, x, mask, options["particles"], particle_generator)
+    n, steps = options["traces"], options["steps"]
+    generated = vrnn.generate(n, steps, sample=options["sample"], generator=generator)
+    drawn = generated.transpose(0, 1).double().cpu().numpy()
+    figures = sample_figures(pattern, test, drawn)
+    kl, mask = held_out_kl(vrnn, held_out, seed)
+    automaton = pattern.automaton if isinstance(pattern, AutomatonPattern) else None
+    scores |= junction_scores(kl, mask, test, automaton)
+    drawn_marks: plots.Marks = []
+    if isinstance(pattern, AutomatonPattern):
+        lap_scores, lap_figures, drawn_marks = evaluate_laps(pattern, drawn, seed)
+        scores |= lap_scores
+        figures |= lap_figures
+    if vrnn.latent.groups:
+        figures["latent"] = latent_figure(vrnn, pattern, test[0], kl[:, 0], drawn[0], drawn_marks, seed)
+    return Evaluation(scores, figures, drawn[0, :GRID_STEPS])
+
+
+def sample_figures(pattern: Pattern, test: list[Trace], drawn: Array) -> Figures:
+    """Plot true beside generated sequences, and a grid of generated ones, drawn (n, T, x_dim)."""
+    sequence_plots = SEQUENCE_PLOTS[pattern.form]
+    shown = min(sequence_plots.per_panel, len(test), len(drawn))
+    true_points = np.stack([trace.points for trace in test[:shown]])
+    panels = {"true": true_points, "generated from the prior": drawn[:shown]}
+    return {
+        "true_and_generated": sequence_plots.plot_panels(panels),
+        "samples": sequence_plots.plot_grid(drawn[: sequence_plots.per_grid, :GRID_STEPS]),
+    }
+
+
+def evaluate_laps(pattern: AutomatonPattern, drawn: Array, seed: int) -> tuple[Scores, Figures, plots.Marks]:
+    """Judge generated traces, drawn (n, T, 2), lap by lap; return scores, figures and where the first trace's laps begin."""
+    n, steps, _ = drawn.shape
+    judge = LapJudge.calibrate(pattern, seed=seed)
+    true = pattern.draw("test", n, steps, np.random.default_rng([seed, n, steps]))
+    generated_scores = score(list(drawn), judge)
+    laps = [lap for lap in judge.judge(drawn[0]) if lap.piece != UNFINISHED]
+    names = pattern.automaton.names
+    model, errors = (
+        np.array([[generated_scores[key][a][b] for b in names] for a in names], dtype=float)  # None becomes NaN
+        for key in ("transition_matrix", "transition_matrix_se")
+    )
+    scores = {
+        "generated": generated_scores,
+        "truth": truth(pattern.automaton),
+        "judge": score([trace.points for trace in true], judge),
+    }
+    figures = {
+        "laps": plots.plot_laps(drawn[0], laps),
+        "transitions": plots.plot_transitions(names, pattern.automaton.matrix, model, errors),
+    }
+    return scores, figures, [(lap.start, lap.label) for lap in laps]
+
+
+def latent_figure(
+    vrnn: VRNN, pattern: Pattern, held_out: Trace, kl: Tensor, drawn: Array, drawn_marks: plots.Marks, seed: int
+) -> Figure:
+    """Plot the KL along a held-out trace, (T, groups), above the prior along a generated one, drawn (T, x_dim)."""
+    prior = prior_along(vrnn, drawn[:LATENT_STEPS], seed)
+    marks = [(step, pattern.names[held_out.state[step]]) for step in junctions(held_out)]
+    kl_per_step = kl[:LATENT_STEPS].sum(-1).double().cpu().numpy()
+    return plots.plot_latent(kl_per_step, marks, plots.spreads(prior), drawn_marks)

@@ -1,0 +1,116 @@
+"""One run from its configuration to its scores, read top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+from pytorch_lightning import Callback
+
+from vrnn.distributed import barrier, destroy_process_group, is_main_process, process_group
+from vrnn.runs.build import build_run, validate_data
+from vrnn.runs.config import run_settings
+from vrnn.runs.directory import DONE, bind_directory, finished_scores, lock_run, mark_done, record_failure
+from vrnn.runs.evaluate import evaluate
+from vrnn.runs.report import SCALARS, publish
+from vrnn.runs.tensorboard import HyperParameters, hparams_row, write_projector
+from vrnn.training.callbacks import ProgressBar
+from vrnn.training.checkpoints import load_weights
+from vrnn.training.signals import Interruption
+from vrnn.training.trainer import check_trainer, fit, ignore_cluster_rank
+
+
+def run(
+    config: DictConfig,
+    directory: Path,
+    overrides: Sequence[str] = (),
+    progress_bar: bool = True,
+    extra_callbacks: Sequence[Callback] = (),
+) -> dict[str, Any]:
+    """Train, evaluate and score one configuration in a directory; continue where an earlier call was interrupted.
+
+    Of several processes that torchrun started the main one does all this. The others train with it and return nothing.
+
+    Args:
+        config: A composed configuration of `conf/train.yaml`.
+        directory: The run's.
+        overrides: Those of the command line: TensorBoard's first columns.
+        progress_bar: Whether to show one.
+        extra_callbacks: The caller's own.
+
+    Returns:
+        The scores, also those of a run that had finished before.
+
+    Raises:
+        ConfigError: The configuration cannot be run, or the directory holds a run with another one.
+        BusyError: Another process is at work in this directory.
+        DamagedError: The checkpoint to continue from cannot be read.
+        NonFiniteError: The loss or a gradient became NaN or infinite.
+    """
+    check_trainer(config.trainer)
+    ignore_cluster_rank()
+    if not is_main_process():
+        return train_worker(config, directory)
+    with lock_run(directory), record_failure(directory), Interruption() as interruption, process_group():
+        # --- already done? ---
+        settings, fresh = run_settings(config)
+        scores = None if fresh else finished_scores(directory, settings)
+        if scores is not None:
+            barrier()
+            return scores
+
+        # --- build ---
+        pattern, module, data = build_run(settings)
+        validate_data(module, data)
+
+        # --- bind the directory ---
+        bind_directory(directory, settings, fresh)
+        barrier()  # the workers wait until the directory is this run's
+
+        # --- train ---
+        callbacks: list[Callback] = [HyperParameters(hparams_row(overrides, settings), list(SCALARS)), *extra_callbacks]
+        if progress_bar:
+            callbacks.append(ProgressBar(refresh_rate=settings["training"]["log_every"]))
+        logger = fit(
+            module=module,
+            data=data,
+            directory=directory,
+            pace=settings["training"],
+            trainer_options=settings["trainer"],
+            interruption=interruption,
+            extra_callbacks=callbacks,
+        )
+        destroy_process_group()
+
+        # --- evaluate ---
+        load_weights(module, directory / "checkpoints" / f"{settings['evaluation']['checkpoint']}.ckpt")
+        evaluation = evaluate(module.vrnn, pattern, data, settings["evaluation"], settings["seed"])
+        write_projector(module.vrnn, pattern, data.traces("test"), directory)
+
+        # --- publish ---
+        # One step after the last: purged by a resume if the process is killed before `done` is written.
+        publish(evaluation, directory, logger, step=settings["training"]["steps"] + 1)
+        mark_done(directory)
+    return evaluation.scores
+
+
+def train_worker(config: DictConfig, directory: Path) -> dict[str, Any]:
+    """Train with the main process, which alone writes the directory."""
+    with Interruption() as interruption, process_group():
+        settings, _ = run_settings(config)
+        _, module, data = build_run(settings)
+        validate_data(module, data)
+        barrier()
+        if not (directory / DONE).exists():
+            fit(
+                module=module,
+                data=data,
+                directory=directory,
+                pace=settings["training"],
+                trainer_options=settings["trainer"],
+                interruption=interruption,
+                extra_callbacks=[],
+            )
+    return {}

@@ -1,0 +1,237 @@
+"""The LightningModule: the VRNN, its loss and its optimiser."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule
+from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor
+from typing_extensions import override
+
+from vrnn.data.loader import Batch
+from vrnn.distributed import gather, is_sharded, local_shard, shard_batch
+from vrnn.errors import NonFiniteError
+from vrnn.model.inference import Inference, concatenate
+from vrnn.model.particles import check_trainable, infer_particles
+from vrnn.model.vrnn import VRNN
+from vrnn.networks.state import State
+from vrnn.objective.bounds import ELBO, Bound
+from vrnn.objective.loss import Loss, elbo_loss, elbo_scalars, particle_loss
+from vrnn.objective.reduction import mean_per_step, mean_per_trace
+from vrnn.objective.w_schedules import ConstantW, WSchedule
+from vrnn.training.optimizer import FlatAdam
+
+ACTIVE_NATS = 0.01  # a latent dimension counts as active if its KL exceeds this, in nats per step
+
+
+class VRNNModule(LightningModule):
+    """Trains a VRNN. The recurrent state is carried from window to window and is part of the checkpoint.
+
+    With a bound by K particles, K copies of each trace's state are carried; at a window's end they are resampled, so that the
+    windows' bounds add up to a bound on the whole trace.
+
+    Args:
+        vrnn: The model.
+        w_schedule: Weighs the KL.
+        steps: Optimiser steps of the whole training, for the learning rate's decay.
+        learning_rate: Adam's, at its peak.
+        warmup_steps: Steps of linear warm-up.
+        final_fraction: The learning rate decays along a cosine to this fraction of its peak.
+        clip: The largest global gradient norm; None: no clipping.
+        log_every: Steps between two rows of scalars.
+        seed: Of the noise used in validation and in figures.
+        gaps: Whether points are missing within traces, not only past their ends. The model then fills them in.
+        bound: What is maximised; None: the ELBO.
+
+    Raises:
+        ValueError: Parts that do not go together.
+    """
+
+    def __init__(
+        self,
+        vrnn: VRNN,
+        w_schedule: WSchedule,
+        steps: int,
+        learning_rate: float = 1e-2,
+        warmup_steps: int = 200,
+        final_fraction: float = 0.02,
+        clip: float | None = 1.0,
+        log_every: int = 25,
+        seed: int = 0,
+        gaps: bool = False,
+        bound: Bound | None = None,
+    ):
+        super().__init__()
+        self.bound = bound or ELBO()
+        check_parts(vrnn, w_schedule, self.bound)
+        if gaps:
+            vrnn.coordinates.check_gaps()
+        self.vrnn, self.w_schedule = vrnn, w_schedule
+        self.steps, self.warmup_steps, self.final_fraction = steps, warmup_steps, final_fraction
+        self.learning_rate, self.clip = learning_rate, clip
+        self.log_every, self.seed = log_every, seed
+        self.fill = gaps
+        self.carried: State | None = None
+        self.scalars: dict[str, float] = {}
+
+    @override
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        optimizer = FlatAdam(self.vrnn, lr=self.learning_rate)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.learning_rate_factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def learning_rate_factor(self, step: int) -> float:
+        """Return the learning rate at a step as a fraction of its peak."""
+        warm = min(1.0, (step + 1) / (self.warmup_steps + 1))
+        progress = min(1.0, step / self.steps)
+        return warm * (self.final_fraction + (1 - self.final_fraction) * 0.5 * (1 + math.cos(math.pi * progress)))
+
+    @override
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        with shard_batch(len(batch.start)) as shard:
+            if is_sharded() and (self.fill or not isinstance(self.bound, ELBO)):
+                # What is drawn depends on gaps and on weights, so the processes' generators would drift apart.
+                raise ValueError(
+                    "Traces with missing points, and bounds by particles, are for one process: "
+                    "leave out torchrun and trainer=ddp."
+                )
+            local = Batch(batch.x[:, shard], batch.mask[:, shard], batch.start[shard])
+            run, loss = self.loss(local)
+            if not torch.isfinite(loss.loss):
+                raise NonFiniteError(self._diagnosis("loss", loss.loss.detach()))
+            if self.log_due:
+                self.scalars = self.summary(run, loss)
+            return loss.loss
+
+    def loss(self, batch: Batch) -> tuple[Inference, Loss]:
+        """Infer along a window and compute the loss; carry the state at the window's end.
+
+        With particles the inference is that of all K * B copies.
+        """
+        start = batch.start.repeat(self.bound.particles)
+        state = self.carried
+        # The last group of an epoch may be smaller, and so is the carried state of the first group after it.
+        if state is None or len(state.is_start) != len(start):
+            state = self.vrnn.initial_state(len(start))
+        state = state.to(batch.x.device).reset(start)
+        if isinstance(self.bound, ELBO):
+            run = self.vrnn.infer(batch.x, state, batch.mask, fill=self.fill)
+            self.carried = run.state.detach()
+            distortion = self.vrnn.distortion(run)
+            return run, elbo_loss(distortion, run.q, run.p, self.vrnn.latent, self.w_schedule, run.mask)
+        w = self.w_schedule.scalar_weight()
+        assert w is not None  # see check_parts
+        result = infer_particles(
+            self.vrnn,
+            batch.x,
+            self.bound,
+            mask=batch.mask,
+            state=state,
+            fill=self.fill,
+            w=w,
+            keep=lambda inference: inference,
+        )
+        self.carried = result.state.detach()
+        run = concatenate(result.outputs)
+        return run, particle_loss(
+            bound=result.bound,
+            steps=batch.mask.sum(),
+            distortion=self.vrnn.distortion(run),
+            q=run.q,
+            p=run.p,
+            latent=self.vrnn.latent,
+            w_schedule=self.w_schedule,
+            mask=run.mask,
+        )
+
+    @property
+    def log_due(self) -> bool:
+        """Whether this training step writes its scalars."""
+        return (self.global_step + 1) % self.log_every == 0
+
+    @override
+    def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
+        # Before the step, so that a norm that is not finite stops the run before it can spoil the weights.
+        norm = torch.nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], self.clip or math.inf)
+        if not torch.isfinite(norm):
+            raise NonFiniteError(self._diagnosis("gradient norm", norm))
+        if self.log_due:
+            self.scalars["optimiser/gradient_norm"] = float(norm)
+            self.scalars["optimiser/learning_rate"] = optimizer.param_groups[0]["lr"]
+
+    @torch.no_grad()
+    def summary(self, run: Inference, loss: Loss) -> dict[str, float]:
+        """Return the scalars of a training step, in nats per step unless the name says otherwise."""
+        likelihood, x, mask = self.vrnn.likelihood, run.x, run.mask
+        moments = likelihood.moments(run.decoder)
+        re = mean_per_step(((x - moments.mean).square() + moments.std.square()).mean(-1), mask)
+        de = mean_per_trace((loss.kl + 0.5).sum(-1), mask)
+        distortion = mean_per_step(loss.distortion, mask)
+        beta = loss.w_per_step * likelihood.nats_per_distortion(distortion, self.vrnn.x_dim)
+        scalars = elbo_scalars(likelihood.log_prob(run.decoder, x), loss.kl, mask)
+        return {
+            **{f"train/{name}": value for name, value in scalars.items()},
+            "train/loss": float(loss.loss),
+            "train/RE": float(re),
+            "train/DE": float(de),
+            "train/usage_penalty": float(loss.usage_penalty),
+            "w/w": float(loss.w),
+            "w/implied_beta": float(beta),
+            "w/implied_sigma": float(beta.sqrt() * likelihood.rms_sigma(run.decoder, loss.distortion, mask)),
+            **{f"w/{name}": float(value) for name, value in loss.log.items()},
+            "train/mean_sigma": float(mean_per_step(moments.std.mean(-1), mask)),
+        }
+
+    @override
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        run = self.vrnn.infer(batch.x, mask=batch.mask, generator=self.noise_generator())
+        kl = self.vrnn.latent.kl(run.q, run.p)
+        scalars = elbo_scalars(self.vrnn.likelihood.log_prob(run.decoder, run.x), kl, run.mask)
+        logged = {f"val/{name}": value for name, value in scalars.items()}
+        per_dim = [mean_per_step(kl[..., i], run.mask) for i in range(kl.shape[-1])]
+        logged |= {f"kl_per_dim/{i:02d}": float(value) for i, value in enumerate(per_dim)}
+        logged["val/active_dims"] = float(sum(value > ACTIVE_NATS for value in per_dim))
+        self.log("val/elbo", logged["val/elbo"], logger=False, batch_size=batch.x.shape[1])
+        if self.logger is not None:
+            self.logger.log_metrics(logged, step=self.global_step)
+
+    def noise_generator(self) -> torch.Generator:
+        """Return a generator for everything that must not disturb, or depend on, the course of training."""
+        return torch.Generator(device=self.device).manual_seed(self.seed)
+
+    @override
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["carried_state"] = None if self.carried is None else tuple(map(gather, self.carried))
+
+    @override
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        carried = checkpoint["carried_state"]
+        self.carried = None if carried is None else State(*map(local_shard, carried))
+
+    def _diagnosis(self, what: str, value: Tensor) -> str:
+        return (
+            f"The {what} became {float(value)} at step {self.global_step}. The last good checkpoint is kept. "
+            "Lower optim.learning_rate, set optim.clip, or raise likelihood.floor, then start again with fresh=true."
+        )
+
+
+def check_parts(vrnn: VRNN, w_schedule: WSchedule, bound: Bound) -> None:
+    """Refuse a model, a schedule and a bound that do not go together.
+
+    Raises:
+        ValueError: They do not.
+    """
+    if not vrnn.latent.groups and type(w_schedule) is not ConstantW:
+        raise ValueError("latent=none leaves no KL to weigh: choose w_schedule=constant.")
+    if isinstance(bound, ELBO):
+        return
+    check_trainable(vrnn)
+    if w_schedule.scalar_weight() is None:
+        raise ValueError(
+            f"A bound by particles needs one weight known before the step for all of the KL, but "
+            f"{type(w_schedule).__name__} has none: choose w_schedule=constant, or linear without free_nats and "
+            "prior_at_once, or bound=elbo."
+        )

@@ -1,0 +1,173 @@
+"""Lightning's Trainer: which of its options a configuration may set, and the fit from the last checkpoint to the last step."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from lightning_fabric.utilities.rank_zero import rank_zero_only
+from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.loggers import TensorBoardLogger
+
+from vrnn.data.datamodule import TraceDataModule
+from vrnn.data.loader import TraceSet
+from vrnn.distributed import world_size
+from vrnn.errors import ConfigError
+from vrnn.plots.sequences import SEQUENCE_PLOTS
+from vrnn.training.callbacks import Figures, ProgressBar, Scalars
+from vrnn.training.checkpoints import LAST, AtomicCheckpointIO, RunCheckpoints, load_checkpoint
+from vrnn.training.lightning_module import VRNNModule
+from vrnn.training.signals import Interruption
+
+# Lightning 2.6 asks torch's pytree a question that torch 2.13 answers with a deprecation warning.
+warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
+logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # its hints and tips are not about this run
+
+# Options that say where and how exactly to compute; not what a step is, nor how long or what to train.
+TRAINER_OPTIONS = (
+    "accelerator",
+    "benchmark",
+    "detect_anomaly",
+    "deterministic",
+    "devices",
+    "num_nodes",
+    "precision",
+    "profiler",
+    "strategy",
+    "use_distributed_sampler",
+)
+
+
+def check_trainer(options: Mapping[str, Any]) -> None:
+    """Refuse options of the Trainer that belong elsewhere, and another number of processes than there are.
+
+    Raises:
+        ConfigError: Such an option.
+    """
+    if unknown := sorted(options.keys() - TRAINER_OPTIONS):
+        raise ConfigError(
+            f"trainer.{unknown[0]}: expected {', '.join(TRAINER_OPTIONS)}; how long a run trains, when it validates and what "
+            "it keeps is set by training, data and optim."
+        )
+    is_ddp = "ddp" in str(options.get("strategy"))
+    expected = options.get("devices", 1) * options.get("num_nodes", 1) if is_ddp else 1
+    if is_ddp and world_size() == 1:
+        raise ConfigError(
+            "trainer.strategy=ddp needs torchrun: torchrun --standalone --nproc-per-node=2 scripts/train.py trainer=ddp …"
+        )
+    if world_size() not in (1, expected):
+        raise ConfigError(
+            f"torchrun started {world_size()} processes, but the trainer is for {expected}; add trainer=ddp, or leave out "
+            "torchrun."
+        )
+
+
+def ignore_cluster_rank() -> None:
+    """Undo Lightning's guess of a rank from Slurm's environment: each of srun's processes makes runs of its own."""
+    if world_size() == 1:
+        rank_zero_only.rank = 0  # type: ignore[attr-defined]
+
+
+def fit(
+    module: VRNNModule,
+    data: TraceDataModule,
+    directory: Path,
+    pace: Mapping[str, int],
+    trainer_options: Mapping[str, Any],
+    interruption: Interruption,
+    extra_callbacks: Sequence[Callback],
+) -> TensorBoardLogger:
+    """Train to the last step, from the last checkpoint if there is one.
+
+    Args:
+        module: The LightningModule.
+        data: The LightningDataModule.
+        directory: The run's.
+        pace: The configuration's `training`: how long, and how often to validate, save and look.
+        trainer_options: The configuration's `trainer`.
+        interruption: Asked after every step whether a signal came.
+        extra_callbacks: In addition to those every run has.
+
+    Returns:
+        The logger, for what comes after training.
+
+    Raises:
+        ConfigError: Lightning refuses the options.
+        DamagedError: The last checkpoint cannot be read.
+        NonFiniteError: The loss or a gradient became NaN or infinite.
+    """
+    val_every = min(pace["val_every"], pace["steps"])
+    last = directory / "checkpoints" / LAST
+    resume_step = load_checkpoint(last)["global_step"] if last.exists() else None
+    # Purge what an earlier process wrote beyond its last checkpoint.
+    purge_step = 0 if resume_step is None else resume_step + 1
+    logger = TensorBoardLogger(directory, name="", version="", default_hp_metric=False, purge_step=purge_step)
+    sequence_plots = SEQUENCE_PLOTS[data.pattern.form]
+    shown = TraceSet(data.traces("val")[: sequence_plots.per_panel])
+    trainer = make_trainer(
+        trainer_options,
+        default_root_dir=directory,
+        max_steps=pace["steps"],
+        val_check_interval=val_every,
+        check_val_every_n_epoch=None,
+        num_sanity_val_steps=0,
+        log_every_n_steps=pace["log_every"],
+        logger=logger,
+        plugins=[AtomicCheckpointIO(), cluster_environment()],
+        enable_model_summary=False,
+        enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in extra_callbacks),
+        callbacks=[
+            Scalars(),
+            Figures(directory / "figures", pace["figure_every"], val_every, shown, sequence_plots),
+            RunCheckpoints(directory / "checkpoints", pace["checkpoint_every"], val_every, interruption),
+            *extra_callbacks,
+        ],
+    )
+    # Lightning's own handler of SIGTERM would end the process with exit code 0 and without a checkpoint.
+    trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
+    with signals_wait_for_step(interruption):
+        trainer.fit(module, datamodule=data, ckpt_path=None if resume_step is None else last, weights_only=True)
+    if trainer.global_step != pace["steps"]:
+        raise RuntimeError(
+            f"Training ended after {trainer.global_step} steps, not after training.steps={pace['steps']}."
+        )
+    return logger
+
+
+def make_trainer(options: Mapping[str, Any], **fixed: Any) -> Trainer:
+    """Make a Trainer of the configuration's options and of what a run itself decides.
+
+    Raises:
+        ConfigError: Lightning refuses the options: there is no such device here, for example.
+    """
+    try:
+        return Trainer(**options, **fixed)
+    except (MisconfigurationException, ImportError, TypeError, ValueError) as error:
+        raise ConfigError(f"Lightning's Trainer cannot be made of trainer = {dict(options)}: {error}") from error
+
+
+def cluster_environment() -> ClusterEnvironment:
+    """Return who started the run's processes: torchrun, or nobody. Slurm's processes are runs by themselves."""
+    return TorchElasticEnvironment() if TorchElasticEnvironment.detect() else LightningEnvironment()
+
+
+@contextmanager
+def signals_wait_for_step(interruption: Interruption) -> Iterator[None]:
+    """Let a signal wait for the end of the training step for the duration of the context."""
+    interruption.training = True
+    with warnings.catch_warnings():
+        # Where Slurm is installed, Lightning recommends to start everything by srun; a run here is one process anywhere.
+        warnings.filterwarnings("ignore", message="The `srun` command is available")
+        # All of a run's processes validate on all held-out traces, and compute the same.
+        warnings.filterwarnings("ignore", message=r"It is recommended to use `self.log")
+        yield
+    interruption.training = False
+    interruption.exit_if_pending()

@@ -1,0 +1,188 @@
+"""Runs side by side: grouping, intervals, what is shown, and a thousand of them in bounded memory."""
+
+import csv
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from torch.utils.tensorboard import SummaryWriter
+
+from tests.conftest import ROOT
+from vrnn import plots
+from vrnn.plots import style
+from vrnn.runs import compare
+from vrnn.runs.directory import lock_run
+
+
+def make_run(root: Path, settings: dict, elbo: float | None = None, curve: tuple[float, ...] = ()) -> Path:
+    """A run's directory as training leaves it; without a score, as one that was interrupted."""
+    directory = root / "-".join(f"{key}-{value}" for key, value in settings.items())
+    directory.mkdir(parents=True)
+    model = {"h_dim": settings.get("h", 8), "z_dim": settings.get("h", 8) // 2, "phi_x": [32, 32]}
+    recurrence = {"_target_": f"vrnn.networks.{settings.get('recurrence', 'GRU')}", "_partial_": True}
+    tree = {"seed": settings["seed"], "model": model, "recurrence": recurrence, "data": {"steps": 256}}
+    (directory / "config.yaml").write_text(yaml.safe_dump(tree))
+    if curve:
+        writer = SummaryWriter(directory)
+        for i, value in enumerate(curve):
+            writer.add_scalar("val/elbo", value, 10 * (i + 1))
+            writer.add_scalar("train/loss", -value, 10 * (i + 1))
+        writer.close()
+    if elbo is not None:
+        np.save(directory / "sample.npy", np.cumsum(np.ones((50, 2), dtype=np.float32), axis=0))
+        (directory / "scores.json").write_text(
+            json.dumps({"elbo_nats_per_step": elbo, "generated": {"transition_tv": 0.1}})
+        )
+        (directory / "done").touch()
+    return directory
+
+
+def test_groups_over_seeds_sorted_and_only_what_differs(tmp_path):
+    for h, elbos in ((8, (1.0, 2.0, 3.0)), (16, (4.0, 5.0, 6.0))):
+        for seed, elbo in enumerate(elbos):
+            make_run(tmp_path, {"h": h, "seed": seed}, elbo)
+    groups = compare.group_runs(compare.collect(tmp_path), "elbo_nats_per_step")
+    assert [group.parameters for group in groups] == [
+        {"model.h_dim": 16},
+        {"model.h_dim": 8},
+    ]  # z_dim follows from h_dim
+    best = groups[0]
+    assert best.mean["elbo_nats_per_step"] == pytest.approx(5.0)
+    assert best.n == dict.fromkeys(compare.SCORE, 0) | {"elbo_nats_per_step": 3, "transition_tv": 3}
+    assert 4.0 <= best.low["elbo_nats_per_step"] < 5.0 < best.high["elbo_nats_per_step"] <= 6.0
+    assert math.isnan(best.mean["kl_nats_per_step"])
+
+
+def test_a_seed_counts_once(tmp_path):
+    for seed, elbo in enumerate((1.0, 2.0, 9.0)):
+        make_run(tmp_path, {"seed": seed}, elbo)
+    shutil.copytree(tmp_path / "seed-2", tmp_path / "again")
+    (tmp_path / "seed-2" / "done").unlink()  # of the two the finished one counts
+    (group,) = compare.group_runs(compare.collect(tmp_path), "elbo_nats_per_step")
+    assert group.n["elbo_nats_per_step"] == 3
+    assert group.mean["elbo_nats_per_step"] == pytest.approx(4.0)
+    assert group.duplicates == {"seed-2": "again"}
+
+
+def test_lower_is_better_where_it_is(tmp_path):
+    for seed, tv in ((0, 0.3), (1, 0.1)):
+        path = make_run(tmp_path, {"recurrence": f"R{seed}", "seed": seed}, 1.0) / "scores.json"
+        path.write_text(json.dumps({"generated": {"transition_tv": tv}}))
+    groups = compare.group_runs(compare.collect(tmp_path), "transition_tv")
+    assert [group.parameters["recurrence"] for group in groups] == ["R1", "R0"]
+    with pytest.raises(ValueError, match=r"sort must be one of elbo_nats_per_step, .*, but is 'beauty'"):
+        compare.group_runs([], "beauty")
+
+
+def test_interval_covers_the_mean():
+    """Of 400 intervals from 20 normal values each the true mean is in 93 % (the bootstrap's are a little narrow)."""
+    rng = np.random.default_rng(3)
+    intervals = [compare.interval(rng.normal(size=20), rng) for _ in range(400)]
+    assert 0.89 < np.mean([low < 0.0 < high for low, high in intervals]) < 0.97
+    assert all(math.isnan(bound) for bound in compare.interval(np.array([1.0]), rng))
+
+
+def test_every_state_is_told(tmp_path):
+    finished, running, interrupted, failed = (
+        make_run(tmp_path, {"seed": seed}, 1.0 if seed == 0 else None) for seed in range(4)
+    )
+    (failed / "failed").write_text("ValueError: wrong\n\nTraceback (most recent call last):\n  lines")
+    (tmp_path / "never").mkdir()
+    (tmp_path / "never" / "failed").write_text("ConfigError: no such thing")
+    with lock_run(running):
+        runs = compare.collect(tmp_path)
+    assert {run.directory.name: run.state for run in runs} == {
+        finished.name: "finished",
+        running.name: "running",
+        interrupted.name: "interrupted",
+        failed.name: "failed",
+        "never": "failed",
+    }
+    groups = compare.group_runs(runs, "elbo_nats_per_step")
+    table = compare.rows(groups, "elbo_nats_per_step")
+    assert table[1][0] == "1, 1 running, 1 failed, 1 interrupted"
+    failures = compare.failures(runs)
+    assert failures == {failed.name: "ValueError: wrong", "never": "ConfigError: no such thing"}
+    page = compare.to_markdown("title", table, failures, {"b": "a"}, ["compare/curves.png"])
+    assert "ConfigError: no such thing" in page
+    assert "![curves](compare/curves.png)" in page
+    assert "Left out: `b` has the settings and the seed of `a`." in page
+    with pytest.raises(ValueError, match="found none"):
+        compare.collect(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(("name", "text"), [("config.yaml", "seed: ["), ("config.yaml", ""), ("scores.json", '{"elbo')])
+def test_a_damaged_run_is_told_and_the_others_compared(tmp_path, name, text):
+    damaged, whole = make_run(tmp_path, {"seed": 0}, 1.0), make_run(tmp_path, {"seed": 1}, 2.0)
+    (damaged / name).write_text(text)
+    runs = compare.collect(tmp_path)
+    assert {run.directory: run.state for run in runs} == {damaged: "failed", whole: "finished"}
+    (message,) = compare.failures(runs).values()
+    assert f"{name} is damaged: " in message
+    assert "start the run over with fresh=true" in message
+
+
+def test_a_resumed_run_is_one_curve(tmp_path):
+    directory = make_run(tmp_path, {"seed": 0}, curve=(1.0, 2.0, 3.0))
+    time.sleep(1.1)  # event files are named by the second
+    writer = SummaryWriter(directory, purge_step=20)
+    for step, value in ((20, 2.5), (30, 3.5), (40, 4.5)):
+        writer.add_scalar("val/elbo", value, step)
+    writer.close()
+    steps, values = compare.curve(directory, "val/elbo")
+    assert steps.tolist() == [10, 20, 30, 40]
+    assert values.tolist() == [1.0, 2.5, 3.5, 4.5]
+
+
+def test_figures_of_odd_comparisons():
+    """One value, one run, one step, numbers over decades: all are drawn, none warns."""
+    scores = np.array([1.0, 2.0, np.nan])
+    parameters = {"rate": [1e-4, 1e-2, 1.0], "flag": [True, False, None], "name": ["a", "b", "a"]}
+    figure = plots.plot_sweep(scores[:2], {key: values[:2] for key, values in parameters.items()}, "score")
+    assert figure.axes[0].get_xscale() == "log"
+    assert [label.get_text() for label in figure.axes[1].get_xticklabels()] == ["False", "True"]
+    curves = {f"run {i}": (np.array([10, 20]), np.array([[i, np.nan], [i + 1.0, np.nan]])) for i in range(8)}
+    assert len(plots.plot_curves(curves, "score").axes[0].get_legend().get_texts()) == len(style.HUES)
+    plots.plot_curves({"one": (np.array([10]), np.array([[1.0]]))}, "score")
+    with pytest.raises(ValueError, match=r"a value of each parameter for each of 2 runs, got \{'rate': 1\}"):
+        plots.plot_sweep(scores[:2], {"rate": [1]}, "score")
+    with pytest.raises(ValueError, match="at least one curve"):
+        plots.plot_curves({}, "score")
+
+
+def test_a_thousand_runs_within_20_s_and_1_gb(tmp_path):
+    """100 settings of 10 seeds with events: the script as a process of its own, its processor time and peak memory taken."""
+    rng = np.random.default_rng(0)
+    for i in range(1000):
+        settings = {"h": 2 ** (i % 10 + 1), "recurrence": f"R{i // 10 % 10}", "seed": i // 100}
+        make_run(tmp_path, settings, float(rng.normal()), tuple(np.log(np.arange(1, 21))))
+    process = subprocess.Popen([sys.executable, "scripts/compare.py", f"runs={tmp_path}"], cwd=ROOT)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    seconds, peak = used.ru_utime + used.ru_stime, used.ru_maxrss / 1024**2
+    print(f"1000 runs: {seconds:.1f} s, {peak:.2f} GB")
+    assert process.returncode == 0
+    assert seconds < 20
+    assert peak < 1.0
+    rows = list(csv.DictReader((tmp_path / "compare.csv").read_text().splitlines()))
+    assert len(rows) == 100
+    assert {row["elbo_nats_per_step.n"] for row in rows} == {"10"}
+    for name in ("parameters", "curves", "traces"):
+        assert (tmp_path / "compare" / f"{name}.png").stat().st_size > 5000
+
+
+def test_a_score_that_not_all_runs_have_says_of_how_many(tmp_path):
+    for seed in range(3):
+        make_run(tmp_path, {"seed": seed}, 1.0)
+    (tmp_path / "seed-2" / "scores.json").write_text(json.dumps({"elbo_nats_per_step": 1.0, "generated": {}}))
+    (group,) = compare.group_runs(compare.collect(tmp_path), "elbo_nats_per_step")
+    assert compare.cell(group, "elbo_nats_per_step") == "1.0000 [1.0000, 1.0000]"
+    assert compare.cell(group, "transition_tv") == "0.1000 [0.1000, 0.1000] of 2"

@@ -1,0 +1,216 @@
+"""Sweeps of real processes: resumed, shared, extended, refused, failed."""
+
+import fcntl
+import os
+import random
+import signal
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from tests.conftest import ROOT
+from tests.runs.sweeps import finished, runs, start, sweep
+from tests.runs.test_resume import assert_same_run
+from vrnn.errors import BusyError
+from vrnn.runs.directory import failure, lock_run, record_failure, state
+from vrnn.runs.sweep import duration
+
+pytestmark = pytest.mark.sweeps
+
+GRID = ("recurrence=elman,gru", "seed=0,1")
+CORES = ("hydra/launcher=cores", "hydra.launcher.n_jobs=2")
+
+
+def begun(root: Path) -> int:
+    """How often a run was begun in all: each time opens one file of events."""
+    return len(list(root.glob("s/*/events.out.tfevents.*")))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("undisturbed")
+    output = sweep(root, *GRID, *CORES)
+    assert "sweep: 4 done, 0 running, 0 failed, 0 left" in output
+    return root
+
+
+def test_killed_at_random_moments_the_same_command_finishes_everything(undisturbed, tmp_path):
+    moments = random.Random(time.time_ns())  # truly random: the result must not depend on them
+    for _ in range(2):
+        before = begun(tmp_path)
+        with start(tmp_path, *GRID, *CORES) as process:
+            while begun(tmp_path) == before:
+                assert process.poll() is None, process.communicate()[0]
+                time.sleep(0.02)
+            time.sleep(moments.uniform(0.0, 2.5))
+            process.send_signal(signal.SIGKILL)
+            process.communicate(timeout=60)
+    stamps = {path: path.stat().st_mtime_ns for path in tmp_path.glob("s/*/done")}
+    sweep(tmp_path, *GRID, *CORES)
+    assert len(runs(tmp_path)) == 4
+    assert finished(tmp_path) == finished(undisturbed)
+    assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
+
+
+@pytest.mark.skipif(
+    find_spec("hydra_plugins.hydra_ray_launcher") is None, reason="needs the extra: pip install -e .[ray]"
+)
+def test_ray_gives_the_same_scores(undisturbed, tmp_path):
+    assert "sweep: 4 done, 0 running, 0 failed, 0 left" in sweep(tmp_path, *GRID, "hydra/launcher=ray")
+    assert finished(tmp_path) == finished(undisturbed)
+
+
+def test_workers_end_with_the_command_even_if_it_dies_before_their_first_job(tmp_path):
+    """They hold its standard output, so it is at its end once they are gone."""
+    with start(tmp_path, *GRID, *CORES) as process:
+        while "Launching jobs" not in process.stdout.readline():
+            assert process.poll() is None
+        time.sleep(random.Random(time.time_ns()).uniform(0.0, 2.0))  # the workers are on their way
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=60)
+    assert not finished(tmp_path)
+
+
+def test_two_processes_share_a_sweep_and_run_nothing_twice(undisturbed, tmp_path):
+    with start(tmp_path, *GRID) as one, start(tmp_path, *GRID) as other:
+        outputs = [process.communicate(timeout=240)[0] for process in (one, other)]
+    assert (one.returncode, other.returncode) == (0, 0), outputs
+    both = "".join(outputs)
+    assert both.count("finished: ELBO") - both.count("Already finished") == 4
+    assert finished(tmp_path) == finished(undisturbed)
+    assert begun(tmp_path) == begun(undisturbed)
+
+
+def test_a_run_somebody_else_holds_is_skipped_and_said_so(undisturbed):
+    with lock_run(runs(undisturbed)[0]):
+        output = sweep(undisturbed, *GRID)
+    assert output.count("is being worked on by another process: skipped") == 1
+    assert output.count("Already finished") == 3
+
+
+def test_a_grid_reordered_and_extended_runs_only_what_is_new(undisturbed):
+    before = {path: path.stat().st_mtime_ns for path in undisturbed.glob("s/*/*") if path.is_file()}
+    output = sweep(undisturbed, "seed=1,0", "recurrence=lstm,gru,elman", "hydra.sweeper.max_batch_size=4", *CORES)
+    assert output.count("Already finished") == 4
+    assert len(finished(undisturbed)) == 6
+    assert {path: path.stat().st_mtime_ns for path in before if path.name != ".lock"} == {
+        path: stamp for path, stamp in before.items() if path.name != ".lock"
+    }
+
+
+def test_a_changed_default_is_refused_and_a_bad_job_fails_while_the_others_go_on(tmp_path):
+    sweep(tmp_path, "seed=0")
+    config = runs(tmp_path)[0] / "config.yaml"
+    settings = yaml.safe_load(config.read_text())
+    settings["frame"]["_target_"] = (
+        "vrnn.networks.coordinates.Other"  # as if the default had been another one when it ran
+    )
+    config.write_text(yaml.safe_dump(settings, sort_keys=False))
+    assert "sweep: 1 done" in sweep(tmp_path, "seed=0", code=1)  # what is done was done with other settings
+    output = sweep(tmp_path, "seed=0,1,-1", code=1)
+    assert "sweep: 2 done, 0 running, 1 failed, 0 left" in output
+    assert "frame._target_: vrnn.networks.coordinates.Other -> " in output
+    assert "seed must be at least 0, but is -1" in output
+    assert len(finished(tmp_path)) == 2
+    failures = [failure(path.parent) for path in tmp_path.glob("s/*/failed")]
+    assert len(failures) == 2
+    settings["frame"] = yaml.safe_load((runs(tmp_path)[1] / "config.yaml").read_text())["frame"]
+    config.write_text(yaml.safe_dump(settings, sort_keys=False))
+    assert "failed: " not in sweep(tmp_path, "seed=0,1")
+    assert not (config.parent / "failed").exists()
+
+
+def test_a_name_that_is_none_for_a_directory_is_refused_before_anything_runs(tmp_path):
+    assert "error: sweep must be a name for a directory" in sweep(tmp_path / "runs", "sweep=../other", code=1)
+    assert not list(tmp_path.glob("*/*/"))
+
+
+LONG = "training={steps: 1000000, log_every: 500, val_every: 1000000, checkpoint_every: 500, figure_every: 1000000}"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("everybody", [False, True])
+def test_workers_keep_a_checkpoint_when_the_command_is_asked_to_stop(tmp_path, number, everybody):
+    """Also when a terminal or a cluster asks them as well. Each keeps the regular one's step with probability 1 in 500."""
+    with start(tmp_path, "seed=0,1", *CORES, LONG, new_session=True) as process:
+        while len(list(tmp_path.glob("s/*/checkpoints/last.ckpt"))) < 2:
+            assert process.poll() is None, process.communicate()[0]
+            time.sleep(0.02)
+        if everybody:
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
+        process.communicate(timeout=60)  # until the last worker has closed it
+    assert process.returncode in (-number, 128 + number)
+    kept = [torch.load(path, weights_only=True)["global_step"] for path in tmp_path.glob("s/*/checkpoints/last.ckpt")]
+    assert [step % 500 > 0 for step in kept] == [True, True]
+
+
+def test_sigterm_ends_the_sweep_with_a_checkpoint_and_the_sender_s_code(tmp_path):
+    with start(tmp_path, "seed=0,1") as process:
+        while not list(tmp_path.glob("s/*/checkpoints/last.ckpt")):
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "The same command again goes on with what is left." in output
+    assert [state(run) for run in runs(tmp_path)] == ["interrupted"]
+
+
+@pytest.mark.timeout(1200)
+def test_the_state_of_every_w_schedule_survives_a_kill(tmp_path):
+    """The sweep over all of them, killed in the middle of each, ends where one that nobody killed ends."""
+    names = sorted(path.stem for path in (ROOT / "conf" / "w_schedule").glob("*.yaml"))
+    grid = f"w_schedule={','.join(names)}"
+    sweep(tmp_path / "undisturbed", grid, *CORES)
+    root, killed = tmp_path / "killed", set()
+    while len(killed) < len(names):
+        with start(root, grid) as process:
+            while not (half_way := {run for run in runs(root) if has_checkpoint(run) and not done(run)} - killed):
+                assert process.poll() is None, process.communicate()[0]
+                time.sleep(0.005)
+            process.send_signal(signal.SIGKILL)
+            process.communicate(timeout=60)
+        killed |= {run for run in half_way if not done(run)}  # one may have ended just before
+    sweep(root, grid, *CORES)
+    assert len(finished(root)) == len(names)
+    for run in runs(root):
+        assert_same_run(run, tmp_path / "undisturbed" / "s" / run.name)
+
+
+def has_checkpoint(run: Path) -> bool:
+    return (run / "checkpoints" / "last.ckpt").exists()
+
+
+def done(run: Path) -> bool:
+    return (run / "done").exists()
+
+
+def test_a_run_s_directory_tells_how_it_stands(tmp_path):
+    assert state(tmp_path) == "left"
+    with (tmp_path / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)  # somebody else who only looks
+        assert state(tmp_path) == "left"
+    with lock_run(tmp_path):
+        assert state(tmp_path) == "running"
+        with pytest.raises(BusyError, match="worked on by another process"), lock_run(tmp_path):
+            pass
+    with pytest.raises(ValueError, match="broken"), record_failure(tmp_path):
+        raise ValueError("broken\nin two lines")
+    assert state(tmp_path) == "failed"
+    assert failure(tmp_path) == "ValueError: broken\nin two lines"
+    with record_failure(tmp_path):
+        pass
+    (tmp_path / "config.yaml").touch()
+    assert state(tmp_path) == "interrupted"
+    (tmp_path / "done").touch()
+    assert state(tmp_path) == "finished"
+
+
+def test_durations():
+    assert [duration(s) for s in (5, 99.6, 600, 7200)] == ["5 s", "100 s", "10 min", "2.0 h"]

@@ -1,0 +1,115 @@
+"""One run by two processes: the run of one process, and it survives the death of both. Real processes, started by torchrun."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.conftest import SMALL
+from tests.runs.sweeps import running
+from tests.runs.test_resume import assert_same_run, scalars
+from vrnn.distributed import shard_slice
+from vrnn.objective.reduction import mean_per_step
+
+# 7 traces a batch and 5 in an epoch's last: shares are never equal. The adaptive schedule must see the whole batch's RE and DE.
+RUN = [
+    *SMALL,
+    "training={steps: 60, log_every: 1, val_every: 25, checkpoint_every: 5, figure_every: 50}",
+    "data.traces=12",
+    "data.batch_size=7",
+    "likelihood=mse",
+    "w_schedule=adaptive",
+    "w_schedule.alpha=1e-4",
+]
+
+
+def one(directory: Path, *overrides: str) -> AbstractContextManager[subprocess.Popen]:
+    return running([sys.executable, "scripts/train.py", *RUN, f"hydra.run.dir={directory}", *overrides])
+
+
+def two(directory: Path, *overrides: str) -> AbstractContextManager[subprocess.Popen]:
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command = [*torchrun, "scripts/train.py", *overrides, *RUN, "trainer=ddp", f"hydra.run.dir={directory}"]
+    return running(command, OMP_NUM_THREADS="1")
+
+
+def finish(process: AbstractContextManager[subprocess.Popen], code: int = 0) -> str:
+    with process as started:
+        output, _ = started.communicate(timeout=240)
+        assert started.returncode == code, output
+    return output
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> Path:
+    directory = tmp_path_factory.mktemp("two")
+    finish(two(directory))
+    return directory
+
+
+@pytest.mark.sweeps
+def test_two_processes_make_the_run_of_one(undisturbed, tmp_path):
+    """The same but for the order of sums in float32, which 60 steps of training amplify."""
+    finish(one(tmp_path))
+    ours, theirs = scalars(undisturbed), scalars(tmp_path)
+    assert ours.keys() == theirs.keys()
+    for tag in ("train/loss", "train/RE", "train/DE", "train/elbo", "w/w", "optimiser/gradient_norm", "val/elbo"):
+        steps = sorted(step for name, step in theirs if name == tag)
+        a, b = (torch.tensor([found[tag, step] for step in steps]) for found in (ours, theirs))
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-5, msg=lambda text, tag=tag: f"{tag}: {text}")
+    last, other = (torch.load(d / "checkpoints" / "last.ckpt", weights_only=True) for d in (undisturbed, tmp_path))
+    for part, whole in zip(last["carried_state"], other["carried_state"], strict=True):
+        assert part.shape == whole.shape
+
+
+@pytest.mark.sweeps
+def test_killed_together_the_same_command_makes_the_undisturbed_run(undisturbed, tmp_path):
+    with two(tmp_path) as process:
+        while not (tmp_path / "checkpoints" / "last.ckpt").exists():
+            assert process.poll() is None, process.communicate()[0]
+            time.sleep(0.02)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        assert len(children) == 2
+        for child in children:
+            os.kill(int(child), signal.SIGKILL)
+        process.communicate(timeout=60)
+    assert not (tmp_path / "done").exists()
+    finish(two(tmp_path))
+    assert_same_run(tmp_path, undisturbed)
+    assert finish(two(tmp_path)).count("Already finished") == 1
+
+
+@pytest.mark.sweeps
+def test_asked_to_stop_both_keep_the_same_step(undisturbed, tmp_path):
+    with two(tmp_path) as process:
+        while not (tmp_path / "checkpoints" / "last.ckpt").exists():
+            assert process.poll() is None, process.communicate()[0]
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    finish(two(tmp_path))
+    assert_same_run(tmp_path, undisturbed)
+
+
+@pytest.mark.sweeps
+def test_what_does_not_go_together_is_said_in_one_line(tmp_path):
+    assert "error: trainer.strategy=ddp wants torchrun" in finish(one(tmp_path, "trainer=ddp"), code=1)
+    assert "error: -m does not go together with torchrun" in finish(two(tmp_path, "-m", "seed=0,1"), code=1)
+    assert not list(tmp_path.glob("**/config.yaml"))
+
+
+@pytest.mark.parametrize(("traces", "n"), [(8, 2), (7, 2), (5, 3), (3, 3)])
+def test_shares_are_the_whole(traces, n):
+    parts = [list(range(traces))[shard_slice(traces, rank, n)] for rank in range(n)]
+    assert [trace for part in parts for trace in part] == list(range(traces))
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def test_alone_nothing_is_shared():
+    assert float(mean_per_step(torch.tensor([[1.0, 3.0]]), None)) == 2.0
