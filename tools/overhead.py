@@ -16,17 +16,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmark import training_step
 from hydra import compose, initialize_config_dir
 from pytorch_lightning import Callback, Trainer
 
+from vrnn.runs.benchmark import training_step
 from vrnn.runs.build import build_run, build_vrnn
-from vrnn.runs.config import check, register
-from vrnn.runs.run import columns, train
-from vrnn.training.callbacks import HyperParameters, ProgressBar
+from vrnn.runs.config import check, conf_directory, register
+from vrnn.runs.tensorboard import HyperParameters, hparams_row
+from vrnn.training.callbacks import ProgressBar
 from vrnn.training.signals import Interruption
+from vrnn.training.trainer import fit
 
-CONF = Path(__file__).resolve().parent.parent / "conf"
 TURN, TURNS = 25, 12  # steps in a turn, and turns
 SETTINGS = [
     "model=blog",
@@ -57,15 +57,18 @@ class Turns(Callback):
 def main() -> None:
     """Train, and print."""
     register()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
+    with initialize_config_dir(str(conf_directory()), version_base="1.3"):
         settings = check(compose("train", overrides=[*SETTINGS, *sys.argv[1:]]))
     _, module, data = build_run(settings)
     x = next(iter(data.train_dataloader())).x
     twin = build_vrnn(settings)
     turns = Turns(training_step(twin, lambda: twin.infer(x), x))
-    shown = [HyperParameters(columns([], settings), []), ProgressBar(refresh_rate=settings["training"]["log_every"])]
+    shown = [
+        HyperParameters(hparams_row([], settings), []),
+        ProgressBar(refresh_rate=settings["training"]["log_every"]),
+    ]
     with tempfile.TemporaryDirectory() as directory, Interruption() as interruption:
-        train(settings, Path(directory), module, data, interruption, [*shown, turns])
+        fit(module, data, Path(directory), settings["training"], settings["trainer"], interruption, [*shown, turns])
     ours, plain = (1e3 * statistics.median(times) / TURN for times in zip(*turns.seconds, strict=True))
     overhead = statistics.median(a / b for a, b in turns.seconds) - 1
     print(f"\na step: {ours:.2f} ms by Lightning, {plain:.2f} ms by the plain loop; overhead {100 * overhead:.1f} %")

@@ -219,11 +219,11 @@ LIKELIHOODS = {
 
 
 @pytest.mark.parametrize("sample", [True, False], ids=["sampled", "mean"])
-@pytest.mark.parametrize("frame", FRAMES, ids=lambda frame: frame.relative_to)
+@pytest.mark.parametrize("coordinates", FRAMES, ids=lambda coordinates: coordinates.relative_to)
 @pytest.mark.parametrize("likelihood", LIKELIHOODS.values(), ids=LIKELIHOODS)
-def test_generation(likelihood, frame, sample):
+def test_generation(likelihood, coordinates, sample):
     """From the start and from where a first piece ended. A choice of component could differ by rounding: about once in 1e13."""
-    vrnn = model(LSTM, likelihood=likelihood, frame=frame)
+    vrnn = model(LSTM, likelihood=likelihood, coordinates=coordinates)
     ends = []
     for engine in (reference, autograd):
         state, generator = vrnn.initial_state(5), torch.Generator().manual_seed(2)
@@ -314,7 +314,7 @@ def test_what_the_kernels_do_not_know_runs_by_reference(make, caplog):
     vrnn.engine = "reference"
     assert torch.equal(auto.z, vrnn.infer(x, generator=torch.Generator().manual_seed(0)).z)
     vrnn.engine = "native"
-    with pytest.raises(ValueError, match="engine='native' cannot run this VRNN"):
+    with pytest.raises(ValueError, match="engine='native' cannot run this model"):
         vrnn.infer(x)
 
 

@@ -36,10 +36,10 @@ class StoresZ(Recurrence):
 
 def linear_gaussian(widen: float = 1.0, pull: float = 0.5) -> VRNN:
     """The Kalman filter's model as a VRNN: the posterior is pulled from the prior's mean to x, and `widen` times as wide."""
-    frame = Coordinates("position", relative_to="nothing", scale=1.0)
+    coordinates = Coordinates("position", relative_to="nothing", scale=1.0)
     sizes = {name: [2] for name in ("phi_x", "phi_z", "prior", "decoder")}
     vrnn = VRNN(
-        x_dim=1, z_dim=1, h_dim=1, encoder=[4], **sizes, std_floor=1e-12, frame=frame, recurrence=StoresZ
+        x_dim=1, z_dim=1, h_dim=1, encoder=[4], **sizes, std_floor=1e-12, coordinates=coordinates, recurrence=StoresZ
     ).double()
     vrnn.likelihood.floor = 1e-12
     both = torch.tensor([[1.0], [-1.0]])  # relu of these and their difference is the identity
@@ -254,7 +254,7 @@ def test_a_gap_is_filled_in_from_both_ends():
     ("options", "message"),
     [
         (
-            {"frame": Coordinates("position", relative_to="nothing", predicts="next")},
+            {"coordinates": Coordinates("position", relative_to="nothing", predicts="next")},
             "frame.predicts=next has no bound",
         ),
         ({"likelihood": MSELikelihood()}, "MSELikelihood trains on something else"),
@@ -268,6 +268,6 @@ def test_a_gap_is_filled_in_from_both_ends():
 def test_what_has_no_bound_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         check_trainable(small(**options))
-    if "frame" in options:
+    if "coordinates" in options:
         with pytest.raises(ValueError, match=message):
             log_evidence(small(**options), walk(3, 1), IWAE(2))

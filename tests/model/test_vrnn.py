@@ -19,10 +19,10 @@ FRAMES = [
 ]
 
 
-def small(recurrence=GRU, frame=None, **options) -> VRNN:
+def small(recurrence=GRU, coordinates=None, **options) -> VRNN:
     torch.manual_seed(0)
     sizes = {"z_dim": 3, "h_dim": 5, "phi_x": [4, 4], "phi_z": [3], "prior": [6], "encoder": [7], "decoder": [6]}
-    return VRNN(**sizes, recurrence=recurrence, frame=frame, **options).double()
+    return VRNN(**sizes, recurrence=recurrence, coordinates=coordinates, **options).double()
 
 
 def walk(steps: int, batch: int) -> torch.Tensor:
@@ -31,32 +31,32 @@ def walk(steps: int, batch: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("recurrence", RECURRENCES)
-@pytest.mark.parametrize("frame", FRAMES, ids=lambda frame: frame.relative_to)
+@pytest.mark.parametrize("coordinates", FRAMES, ids=lambda coordinates: coordinates.relative_to)
 @pytest.mark.parametrize("engine", ENGINES)
-def test_infer_against_the_equations(recurrence, frame, engine):
+def test_infer_against_the_equations(recurrence, coordinates, engine):
     """One trace, one step at a time, every quantity from its definition."""
-    vrnn, x = small(recurrence, frame, engine=engine), walk(6, 2)
+    vrnn, x = small(recurrence, coordinates, engine=engine), walk(6, 2)
     run = vrnn.infer(x, generator=torch.Generator().manual_seed(2))
     eps = torch.randn(6, 2, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     memory = torch.zeros(2, vrnn.recurrence.state_dim, dtype=torch.float64)
     for t in range(6):
         last = x[t - 1] if t else torch.zeros_like(x[0])
         previous2 = x[t - 2] if t > 1 else (x[0] if t else torch.zeros_like(x[0]))
-        seen = x[t] if frame.inputs == "position" else torch.cat([x[t], 4 * (x[t] - last)], -1)
-        origin = {"nothing": 0 * last, "last_point": last, "velocity": 2 * last - previous2}[frame.relative_to]
+        seen = x[t] if coordinates.inputs == "position" else torch.cat([x[t], 4 * (x[t] - last)], -1)
+        origin = {"nothing": 0 * last, "last_point": last, "velocity": 2 * last - previous2}[coordinates.relative_to]
         h = memory[:, :5]
         phi_x = vrnn.phi_x(seen)
         q = vrnn.encoder(torch.cat([phi_x, h], -1))
         z = q.mean + q.std * eps[t]
         phi_z = vrnn.phi_z(z)
         mean, std = vrnn.decoder(torch.cat([phi_z, h], -1)).chunk(2, -1)
-        std = frame.scale * torch.nn.functional.softplus(std) + 1e-3
+        std = coordinates.scale * torch.nn.functional.softplus(std) + 1e-3
         for ours, expected in [
             (run.h[t], h),
             (run.z[t], z),
             (run.q.mean[t], q.mean),
             (run.p.std[t], vrnn.prior(h).std),
-            (run.decoder[0][t], origin + frame.scale * mean),
+            (run.decoder[0][t], origin + coordinates.scale * mean),
             (run.decoder[1][t], std),
         ]:
             torch.testing.assert_close(ours, expected)
@@ -65,10 +65,10 @@ def test_infer_against_the_equations(recurrence, frame, engine):
 
 
 @pytest.mark.parametrize("cut", [1, 2, 5])
-@pytest.mark.parametrize("frame", FRAMES, ids=lambda frame: frame.relative_to)
-def test_two_windows_with_carried_state_are_one(frame, cut):
+@pytest.mark.parametrize("coordinates", FRAMES, ids=lambda coordinates: coordinates.relative_to)
+def test_two_windows_with_carried_state_are_one(coordinates, cut):
     """Posterior means do not depend on the noise where the encoder's deviation is nil."""
-    vrnn, x = small(LSTM, frame), walk(6, 3)
+    vrnn, x = small(LSTM, coordinates), walk(6, 3)
     with torch.no_grad():
         vrnn.encoder.head.weight[3:] = 0
         vrnn.encoder.head.bias[3:] = -60
@@ -161,7 +161,7 @@ def test_generation_samples_the_decoder():
     The first point is N(mean, std^2) with z integrated out by its sharing: (x - mean) / std over 20 000 traces has variance
     1 within 5 %; the standard error is 1 %, so this fails by chance less than once in 10^6.
     """
-    vrnn = small(frame=FRAMES[0])
+    vrnn = small(coordinates=FRAMES[0])
     sampled, mean = (
         vrnn.generate(20_000, 1, sample=sample, generator=torch.Generator().manual_seed(5))[0]
         for sample in (True, False)

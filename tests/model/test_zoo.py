@@ -23,7 +23,9 @@ def walk(steps=9, batch=3):
 def test_without_z_it_is_a_recurrent_network_that_predicts_the_next_point():
     """The same weights in nn.GRU, shifted by a step: h_{t-1} has seen x up to t - 1."""
     vrnn, x = (
-        VRNN(**SIZES, latent=NoLatent(), frame=Coordinates("position", relative_to="nothing", scale=1.0)).double(),
+        VRNN(
+            **SIZES, latent=NoLatent(), coordinates=Coordinates("position", relative_to="nothing", scale=1.0)
+        ).double(),
         walk(),
     )
     gru = nn.GRU(4, 5).double()
@@ -41,8 +43,10 @@ def test_without_z_it_is_a_recurrent_network_that_predicts_the_next_point():
 
 def test_without_memory_it_is_a_vae_of_single_points():
     """Shuffling time shuffles the results, and the prior is N(0, 1)."""
-    frame = Coordinates("position", relative_to="nothing", scale=1.0)
-    vrnn = VRNN(**{**SIZES, "h_dim": 0}, recurrence=NoRecurrence, prior_network=StandardPrior, frame=frame).double()
+    coordinates = Coordinates("position", relative_to="nothing", scale=1.0)
+    vrnn = VRNN(
+        **{**SIZES, "h_dim": 0}, recurrence=NoRecurrence, prior_network=StandardPrior, coordinates=coordinates
+    ).double()
     x, order = walk(), torch.randperm(9)
     run, shuffled = vrnn.infer(x), vrnn.infer(x[order])
     torch.testing.assert_close(run.q[0][order], shuffled.q[0])
@@ -74,7 +78,7 @@ def test_exact_distortion_sums_the_decoder_over_all_classes():
     for c in range(4):
         phi_z = vrnn.phi_z(torch.eye(4, dtype=torch.float64)[c]).expand(9, 3, -1)
         raw = vrnn.decoder(torch.cat([phi_z, run.h], -1))
-        dist = vrnn.likelihood.from_raw(raw, run.origin, vrnn.coordinates.scale)
+        dist = vrnn.likelihood.from_raw(raw, run.mean_offset, vrnn.coordinates.scale)
         expected += run.q[0].exp()[..., 0, c] * -vrnn.likelihood.log_prob(dist, x)
     torch.testing.assert_close(vrnn.distortion(run), expected)
     sampled = -vrnn.likelihood.log_prob(run.decoder, x)
@@ -82,8 +86,8 @@ def test_exact_distortion_sums_the_decoder_over_all_classes():
 
 
 def test_a_predictive_decoder_is_held_against_the_next_point():
-    frame = Coordinates("position", relative_to="nothing", scale=1.0, predicts="next")
-    vrnn, x = VRNN(**SIZES, frame=frame, likelihood=MSELikelihood()).double(), walk(6, 2)
+    coordinates = Coordinates("position", relative_to="nothing", scale=1.0, predicts="next")
+    vrnn, x = VRNN(**SIZES, coordinates=coordinates, likelihood=MSELikelihood()).double(), walk(6, 2)
     run = vrnn.infer(x)
     assert torch.equal(run.x[:-1], x[1:])
     assert run.mask.sum(0).tolist() == [5, 5]
@@ -103,12 +107,12 @@ FRAMES = [
 ]
 
 
-@pytest.mark.parametrize("frame", FRAMES, ids=lambda frame: frame.relative_to)
+@pytest.mark.parametrize("coordinates", FRAMES, ids=lambda coordinates: coordinates.relative_to)
 @pytest.mark.parametrize(
     "latent", [GaussianLatent(3), CategoricalLatent(2, 3), NoLatent()], ids=lambda x: type(x).__name__
 )
-def test_filling_in_walks_as_inference_where_points_are_seen_and_as_generation_where_not(frame, latent):
-    vrnn = VRNN(**SIZES, frame=frame, latent=latent, engine="reference").double()
+def test_filling_in_walks_as_inference_where_points_are_seen_and_as_generation_where_not(coordinates, latent):
+    vrnn = VRNN(**SIZES, coordinates=coordinates, latent=latent, engine="reference").double()
     x = walk(8, 2)
     mask = torch.ones(8, 2, dtype=torch.bool)
     mask[3:6] = False

@@ -148,8 +148,8 @@ def test_masked_increments_are_zero_in_value_and_gradient():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: IWAE(0), "particles K >= 1, but got 0"),
-        (lambda: FIVO(-2), "particles K >= 1, but got -2"),
+        (lambda: IWAE(0), "bound.particles must be at least 1, but is 0"),
+        (lambda: FIVO(-2), "bound.particles must be at least 1, but is -2"),
         (lambda: Bound(2, 1.5), r"resample_below must be in \[0, 1\], but is 1.5"),
     ],
 )

@@ -75,8 +75,8 @@ def test_one_component_is_the_gaussian(generator):
     mixture, single = GaussianMixtureLikelihood(components=1), GaussianLikelihood()
     raw, origin = randn(4, 4, generator=generator), randn(4, 2, generator=generator)
     x = randn(4, 2, generator=generator)
-    ours = mixture.log_prob(mixture.read(torch.cat([raw[:, :1], raw], -1), origin, 0.1), x)
-    torch.testing.assert_close(ours, single.log_prob(single.read(raw, origin, 0.1), x))
+    ours = mixture.log_prob(mixture.from_raw(torch.cat([raw[:, :1], raw], -1), origin, 0.1), x)
+    torch.testing.assert_close(ours, single.log_prob(single.from_raw(raw, origin, 0.1), x))
 
 
 @pytest.mark.parametrize("likelihood", [GaussianLikelihood(), GaussianMixtureLikelihood(components=3)])

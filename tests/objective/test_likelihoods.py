@@ -79,7 +79,7 @@ def test_bivariate_without_correlation_is_the_gaussian(generator):
     none = torch.zeros(9, 1, dtype=torch.float64)
     likelihood, single = BivariateLikelihood(), GaussianLikelihood()
     ours = likelihood.log_prob(likelihood.from_raw(torch.cat([none, raw, none], -1), origin, 0.3), x)
-    torch.testing.assert_close(ours, single.log_prob(single.read(raw, origin, 0.3), x))
+    torch.testing.assert_close(ours, single.log_prob(single.from_raw(raw, origin, 0.3), x))
 
 
 def test_bernoulli(generator):
@@ -110,7 +110,7 @@ def test_fixed_and_shared_are_gaussians_of_one_sigma(generator):
         *(SharedGaussianLikelihood(kind, start=0.25) for kind in ("learned", "optimal", "running")),
         MSEMeanLikelihood(start=0.25),
     ):
-        dist = likelihood.double().read(raw, origin, 0.3)
+        dist = likelihood.double().from_raw(raw, origin, 0.3)
         torch.testing.assert_close(likelihood.log_prob(dist, x), theirs, rtol=1e-5, atol=1e-5)
 
 

@@ -22,8 +22,8 @@ from vrnn.runs.build import build_run, build_vrnn, validate_data
 from vrnn.runs.config import check, register
 from vrnn.runs.instantiate import instantiate
 from vrnn.runs.name import differences, flat, run_name
-from vrnn.runs.run import train
 from vrnn.training.signals import Interruption
+from vrnn.training.trainer import fit
 
 GROUP_FILES = sorted(path.relative_to(ROOT / "conf") for path in (ROOT / "conf").glob("*/*.yaml"))
 GROUP_FILES = [file for file in GROUP_FILES if file.parts[0] != "search"]  # of scripts/search.py, not of a run
@@ -79,7 +79,7 @@ def test_every_file_of_every_group_trains_two_steps(composed, file, drawing, lin
     assert pattern is data.pattern
     before = parameters_to_vector(module.vrnn.parameters()).detach().clone()
     with Interruption() as interruption, pytest.raises(ConfigError) if file in ELSEWHERE else nullcontext():
-        train(settings, tmp_path, module, data, interruption, [])
+        fit(module, data, tmp_path, settings["training"], settings["trainer"], interruption, [])
     if file in ELSEWHERE:
         return
     after = parameters_to_vector(module.vrnn.parameters())
@@ -147,8 +147,11 @@ def test_typos_and_wrong_types(composed, override):
     ("override", "message"),
     [
         ("recurrence._target_=os._exit", "names os._exit"),
-        ("recurrence._target_=vrnn.runs.config.hydra.utils.get_class", "vrnn.runs.config.hydra.utils.get_class is"),
-        ("recurrence._target_=vrnn.runs.config.build", "vrnn.runs.config.build is"),
+        (
+            "recurrence._target_=vrnn.runs.instantiate.hydra.utils.get_class",
+            "vrnn.runs.instantiate.hydra.utils.get_class is",
+        ),
+        ("recurrence._target_=vrnn.runs.instantiate.instantiate", "vrnn.runs.instantiate.instantiate is"),
         ("recurrence._target_=vrnn.networks.GUR", "vrnn.networks.GUR, which does not exist"),
         ("frame.scale=-1", "frame.scale must be positive"),
         ("dataset.automaton.transitions.wide={wide: 0.5}", "wide"),
@@ -177,7 +180,7 @@ def test_objects_that_cannot_be(composed, override, message):
         (["w_schedule=sigma_vae", "likelihood=mse"], "unexpected keyword argument 'sigma' .*another choice did"),
         (["latent=categorical", "w_schedule=sigma_vae"], "latent.estimator=exact"),
         (["likelihood=pen"], "x_dim = 3"),
-        (["bound=iwae", "bound.particles=0"], "particles K >= 1, but got 0"),
+        (["bound=iwae", "bound.particles=0"], "bound.particles must be at least 1, but is 0"),
         (["bound=fivo", "likelihood=mse"], "MSELikelihood trains on something else"),
         (["bound=fivo", "w_schedule=adaptive"], "AdaptiveW has none"),
         (["frame=predictive", "evaluation.particles=4"], "frame.predicts=next has no bound"),
@@ -239,11 +242,11 @@ class Shapeless:
 
 
 def test_a_pattern_must_tell_its_width(composed):
-    settings = check(composed("allow=[vrnn,test_config]"))
+    settings = check(composed("allow=[vrnn,tests]"))
     with pytest.raises(
         ConfigError, match=r"Shapeless has no class attribute x_dim: derive it from vrnn.patterns.Pattern"
     ):
-        build_vrnn(settings | {"dataset": {"_target_": "test_config.Shapeless"}})
+        build_vrnn(settings | {"dataset": {"_target_": "tests.runs.test_config.Shapeless"}})
 
 
 def test_build_takes_a_user_s_package_once_it_is_allowed():

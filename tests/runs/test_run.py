@@ -61,7 +61,7 @@ def test_a_run_leaves_what_the_readme_says(finished):
     directory, scores = finished
     for name in ("config.yaml", "scores.json", "done", "checkpoints/last.ckpt", "checkpoints/best.ckpt"):
         assert (directory / name).is_file()
-    for name in ("training", "true_and_generated", "sheet", "laps", "transitions", "latent"):
+    for name in ("training", "true_and_generated", "samples", "laps", "transitions", "latent"):
         assert (directory / "figures" / f"{name}.png").stat().st_size > 5000
     assert json.loads((directory / "scores.json").read_text()) == scores
     assert scores["judge"]["invalid_fraction"] < 0.1
@@ -183,7 +183,7 @@ def test_the_bar_knows_the_last_step_after_a_resume_too(small, tmp_path, capsys)
                 raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        run(small(), tmp_path, more=[Stop()])
+        run(small(), tmp_path, extra_callbacks=[Stop()])
     capsys.readouterr()
     run(small(), tmp_path)
     shown = capsys.readouterr().out
@@ -212,7 +212,7 @@ def asking(moment, step, then=None):
 def test_a_signal_at_any_point_of_a_step_saves_and_ends_with_its_number(small, tmp_path, moment, step, saved):
     """Lightning, too, looks for signals, after our last callback: it would end with 0 there and keep nothing."""
     with pytest.raises(SystemExit) as stop:
-        run(small("training.checkpoint_every=100"), tmp_path, more=[asking(moment, step)])
+        run(small("training.checkpoint_every=100"), tmp_path, extra_callbacks=[asking(moment, step)])
     assert stop.value.code == 128 + signal.SIGTERM
     assert load_checkpoint(tmp_path / "checkpoints" / "last.ckpt")["global_step"] == saved
 
@@ -227,14 +227,14 @@ def test_only_a_second_signal_that_comes_later_does_not_wait_for_the_step(small,
                 os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.raises(SystemExit):
-        run(small("training.checkpoint_every=100"), tmp_path, more=[Insist()])
+        run(small("training.checkpoint_every=100"), tmp_path, extra_callbacks=[Insist()])
     assert load_checkpoint(tmp_path / "checkpoints" / "last.ckpt")["global_step"] == saved
 
 
 def test_a_signal_before_the_first_step_of_a_resumed_run_ends_with_its_number(small, tmp_path):
     for moment, step, saved in (("on_validation_start", 6, 6), ("setup", 0, 7), ("on_train_start", 7, 8)):
         with pytest.raises(SystemExit) as stop:
-            run(small(), tmp_path, more=[asking(moment, step)])
+            run(small(), tmp_path, extra_callbacks=[asking(moment, step)])
         assert stop.value.code == 128 + signal.SIGTERM
         assert load_checkpoint(tmp_path / "checkpoints" / "last.ckpt")["global_step"] == saved
 
@@ -242,7 +242,7 @@ def test_a_signal_before_the_first_step_of_a_resumed_run_ends_with_its_number(sm
 def test_an_error_in_the_step_that_a_signal_waits_for_does_not_hide_it(small, tmp_path):
     """A sweep and a search go on after an error, as after a trial that is pruned."""
     with pytest.raises(SystemExit) as stop:
-        run(small(), tmp_path, more=[asking("on_validation_end", 6, then=ArithmeticError())])
+        run(small(), tmp_path, extra_callbacks=[asking("on_validation_end", 6, then=ArithmeticError())])
     assert stop.value.code == 128 + signal.SIGTERM
 
 
@@ -265,9 +265,9 @@ def test_however_often_a_run_is_interrupted_tensorboard_has_every_scalar_once(sm
 
     for step in (3, 7, 11):  # the first before there is a checkpoint
         with pytest.raises(InterruptedError):
-            run(small(), tmp_path, more=[Stop(step)])
+            run(small(), tmp_path, extra_callbacks=[Stop(step)])
     with monkeypatch.context() as patch:
-        patch.setattr("vrnn.runs.run.write_text_atomically", no_done)
+        patch.setattr("vrnn.runs.directory.write_text_atomically", no_done)
         with pytest.raises(InterruptedError):
             run(small(), tmp_path)
     run(small(), tmp_path)
@@ -288,12 +288,12 @@ def test_a_requeued_job_goes_on_though_it_was_asked_to_start_over(small, tmp_pat
             began.append(trainer.global_step)
 
     began = []
-    run(small(), tmp_path, more=[Begin()])
+    run(small(), tmp_path, extra_callbacks=[Begin()])
     for job, attempt, step in (("7", "1", 6), ("8", "0", 6), ("8", "0", 6), ("8", "1", 8), ("8", "2", 10)):
         monkeypatch.setenv("SLURM_JOB_ID", job)  # as Slurm tells a job; what another began is thrown away
         monkeypatch.setenv("SLURM_RESTART_COUNT", attempt)
         with pytest.raises(SystemExit):
-            run(small("fresh=true"), tmp_path, more=[Begin(), asking("on_train_batch_start", step)])
+            run(small("fresh=true"), tmp_path, extra_callbacks=[Begin(), asking("on_train_batch_start", step)])
     assert began == [0, 0, 0, 0, 7, 9]
 
 
@@ -303,7 +303,7 @@ def test_killed_while_it_throws_a_run_away_the_directory_is_not_another_s(small,
 
     run(small(), tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr("vrnn.runs.run.shutil.rmtree", killed)
+        patch.setattr("vrnn.runs.directory.shutil.rmtree", killed)
         with pytest.raises(InterruptedError):
             run(small("fresh=true", "seed=1"), tmp_path)
     with pytest.raises(ConfigError, match="seed: 0 -> 1"):
@@ -395,7 +395,7 @@ def test_digits_train_and_are_drawn(composed, tmp_path):
     pytest.importorskip("sklearn")
     scores = run(composed("dataset=digits", "model=tiny", "evaluation.traces=9", PACE), tmp_path)
     assert -8 * math.log(2) * 2 < scores["elbo_nats_per_step"] < 0  # two nats a pixel would be worse than a coin's
-    for name in ("training", "true_and_generated", "sheet"):
+    for name in ("training", "true_and_generated", "samples"):
         assert (tmp_path / "figures" / f"{name}.png").stat().st_size > 2000
     states = {line.split("\t")[0] for line in (tmp_path / "projector" / "states.tsv").read_text().splitlines()[1:]}
     assert states == set("0123456789")

@@ -80,7 +80,7 @@ def test_the_table_of_hyperparameters_in_a_browser(runs, tmp_path):
 @pytest.mark.parametrize(
     ("tab", "expected"),
     [
-        ("images", {"laps", "latent", "sheet", "traces", "transitions", "true_and_generated", "picture of"}),
+        ("images", {"laps", "latent", "samples", "traces", "transitions", "true_and_generated", "picture of"}),
         ("custom_scalars", {"val", "train", "weight of the KL", "implied_beta", "Matches (9)"}),  # three curves a run
         ("projector", {"Points:", "2000", "Total variance described"}),
     ],

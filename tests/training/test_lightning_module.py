@@ -28,9 +28,8 @@ from vrnn.objective import (
     MSELikelihood,
     MSEMeanLikelihood,
     SharedGaussianLikelihood,
-    Terms,
-    gaussian_kl,
 )
+from vrnn.objective.loss import elbo_loss
 from vrnn.training.lightning_module import VRNNModule
 
 
@@ -144,9 +143,7 @@ def test_scalars_mean_what_their_names_say():
     kl = kl_divergence(Normal(*run.q), Normal(*run.p))
     mean, std = run.decoder
     distortion = torch.full((7, 3), 0.02)
-    terms = Terms(distortion, gaussian_kl(run.q, run.p), lambda: vrnn.latent.stop_gradient_kls(run.q, run.p))
-    weighted = module.w_schedule(terms)
-    scalars = module.summary(run, distortion, gaussian_kl(run.q, run.p), weighted)
+    scalars = module.summary(run, elbo_loss(distortion, run.q, run.p, vrnn.latent, module.w_schedule))
     log_likelihood = Normal(mean, std).log_prob(x).sum(-1).mean()
     expected = {
         "train/RE": ((x - mean) ** 2 + std**2).mean(),
@@ -229,7 +226,7 @@ def test_gaps_are_trained_on_with_particles():
         ({}, AdaptiveW(), "AdaptiveW has none"),
         ({}, LinearW(free_nats=0.1), "LinearW has none"),
         ({"likelihood": MSELikelihood()}, ConstantW(), "MSELikelihood trains on something else"),
-        ({"frame": Coordinates("position", relative_to="nothing", predicts="next")}, ConstantW(), "has no bound"),
+        ({"coordinates": Coordinates("position", relative_to="nothing", predicts="next")}, ConstantW(), "has no bound"),
     ],
 )
 def test_what_cannot_train_on_particles_is_refused(vrnn, schedule, message):

@@ -13,6 +13,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 import vrnn
 from vrnn.errors import ConfigError
+from vrnn.runs.legacy import upgrade_settings
 from vrnn.runs.name import digest, flat, run_name
 
 
@@ -280,7 +281,7 @@ def check_sweep(name: str | None) -> None:
 
 def run_settings(config: DictConfig) -> tuple[dict[str, Any], bool]:
     """Return the settings a run is known by, checked (see `check`), and whether it is to start over."""
-    settings = check(config)
+    settings = upgrade_settings(check(config))
     del settings["sweep"]  # where the run lies, not what it is
     if found := digest(settings["dataset"]):
         settings["dataset"]["digest"] = found
