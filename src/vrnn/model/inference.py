@@ -14,8 +14,8 @@ from vrnn.engine.dispatch import ENGINES, EngineName
 from vrnn.engine.interface import Noise
 from vrnn.networks.six_networks import SixNetworks
 from vrnn.networks.state import State
-from vrnn.objective.distributions import has_gaps, where_observed
 from vrnn.objective.latents import rebuild
+from vrnn.objective.masking import has_gaps, where_observed
 
 
 class Inference(NamedTuple):

@@ -13,9 +13,9 @@ from vrnn.networks.six_networks import SixNetworks
 from vrnn.networks.state import State
 from vrnn.objective import bounds
 from vrnn.objective.bounds import FIVO, Bound, ParticleResult, trace_ancestors
-from vrnn.objective.distributions import has_gaps
 from vrnn.objective.latents import CategoricalLatent, GaussianCategoricalLatent, Latent
 from vrnn.objective.likelihoods import Likelihood
+from vrnn.objective.masking import has_gaps
 
 COPIES_AT_ONCE = 2**11  # copies of traces run side by side, so that the engine's working set stays in the cache
 ROWS_AT_ONCE = 2**17  # steps times copies whose distributions are in memory at once

@@ -1,4 +1,4 @@
-"""The distributions a VRNN speaks of, as plain tuples of tensors, and the divergence between two Gaussians."""
+"""Gaussian distributions as plain tuples of tensors, their log-density and their KL divergence."""
 
 from __future__ import annotations
 
@@ -13,14 +13,25 @@ LOG_2PI = math.log(2 * math.pi)
 
 
 class Gaussian(NamedTuple):
-    """Independent Gaussians. mean, std: (…, dim)."""
+    """Independent Gaussians.
+
+    Attributes:
+        mean: (…, dim).
+        std: Standard deviations, (…, dim).
+    """
 
     mean: Tensor
     std: Tensor
 
 
 class GaussianMixture(NamedTuple):
-    """A mixture of K diagonal Gaussians. log_weights: (…, K), normalised; mean, std: (…, K, dim)."""
+    """A mixture of K diagonal Gaussians.
+
+    Attributes:
+        log_weights: Normalised, (…, K).
+        mean: (…, K, dim).
+        std: Standard deviations, (…, K, dim).
+    """
 
     log_weights: Tensor
     mean: Tensor
@@ -28,16 +39,27 @@ class GaussianMixture(NamedTuple):
 
 
 def gaussian_log_prob(x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """Return log N(x; mean, diag(std^2)) summed over the last dimension, in nats: (…, dim) -> (…)."""
+    """Return log N(x; mean, diag(std^2)) in nats, summed over the last dimension, (…).
+
+    Args:
+        x: (…, dim).
+        mean: (…, dim), or a shape that broadcasts to it.
+        std: Likewise.
+    """
     if not x.shape == mean.shape == std.shape:
         x, mean, std = torch.broadcast_tensors(x, mean, std)
     return _GaussianLogProb.apply(x, mean, std)
 
 
 def gaussian_kl(q: Gaussian, p: Gaussian) -> Tensor:
-    """Return the exact KL(q || p) of each dimension in nats: (…, dim).
+    """Return the exact KL(q || p) of each dimension in nats, (…, dim).
 
-    log(s_p / s_q) + (s_q^2 + (m_q - m_p)^2) / (2 s_p^2) - 1/2 (Kingma & Welling 2014, appendix B, for two Gaussians).
+    log(s_p / s_q) + (s_q^2 + (m_q - m_p)^2) / (2 s_p^2) - 1/2 (Kingma & Welling 2014, arXiv 1312.6114, appendix B, for two
+    Gaussians).
+
+    Args:
+        q: Parts (…, dim), or shapes that broadcast to it.
+        p: Likewise.
     """
     parts = (*q, *p)
     if any(part.shape != q.mean.shape for part in parts):
@@ -45,7 +67,7 @@ def gaussian_kl(q: Gaussian, p: Gaussian) -> Tensor:
     return _GaussianKL.apply(*parts)
 
 
-# The gradients by hand: a fifth of the operators that autograd would run.
+# Gradients written by hand: a fifth of the operators that autograd would run.
 
 
 class _GaussianLogProb(torch.autograd.Function):
@@ -81,13 +103,3 @@ class _GaussianKL(torch.autograd.Function):
         per_std = gradient / p_std
         d_mean = per_std * distance
         return d_mean, torch.addcdiv(per_std * ratio, gradient, q_std, value=-1), -d_mean, (per_std * squares).neg_()
-
-
-def where_observed(x: Tensor, mask: Tensor | None) -> Tensor:
-    """Put zeros where the mask (T, B) is False, so that nothing there, not even a NaN, reaches values or gradients."""
-    return x if mask is None else torch.where(mask.unsqueeze(-1), x, x.new_zeros(()))
-
-
-def has_gaps(mask: Tensor) -> bool:
-    """Tell whether a step that is not observed comes before one that is. mask: (T, B)."""
-    return bool((~mask[:-1] & mask[1:]).any())

@@ -45,7 +45,7 @@ def elbo_loss(
 ) -> Loss:
     """Return the loss of the evidence lower bound: mean distortion + w * mean KL (Chung et al. 2015, equation 11).
 
-    In training mode the schedule moves one step on.
+    In training mode this advances the schedule by one step.
 
     Args:
         distortion: The likelihood's term at each step, (T, B), as `VRNN.distortion` returns it.
@@ -72,8 +72,8 @@ def particle_loss(
 ) -> Loss:
     """Return the loss of a bound by K particles: -(sum of the bound) / (number of observed steps).
 
-    The bound's log weights already contain w, as `WSchedule.scalar_weight` gave it before the step; here the schedule only
-    moves one step on. The parts are means over all particles.
+    The bound's log weights already contain w, as `WSchedule.scalar_weight` returned it before the step; here the schedule only
+    advances by one step. The parts are means over all particles.
 
     Args:
         bound: The bound of each trace, (B,), in nats per sequence.

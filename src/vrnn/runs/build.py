@@ -16,7 +16,7 @@ from vrnn.engine.native.threads import set_threads
 from vrnn.errors import ConfigError
 from vrnn.model.particles import check_bound
 from vrnn.model.vrnn import VRNN
-from vrnn.objective.distributions import has_gaps
+from vrnn.objective.masking import has_gaps
 from vrnn.patterns import Pattern
 from vrnn.runs.directory import CONFIG, read_settings
 from vrnn.runs.instantiate import instantiate, target_class

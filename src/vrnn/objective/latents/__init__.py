@@ -1,4 +1,4 @@
-"""What kind of variable z is: one class per kind."""
+"""The kind of variable that z is: one class per kind."""
 
 from vrnn.objective.latents.base import Latent, detached, rebuild, stacked, where
 from vrnn.objective.latents.categorical import Categorical, CategoricalLatent, Estimator

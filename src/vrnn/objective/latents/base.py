@@ -1,8 +1,4 @@
-"""What kind of variable z is: one class a kind.
-
-A latent turns the raw outputs of the prior's and the encoder's last layer into a distribution over z, draws z from it, and
-compares two of them. A distribution is a flat tuple of tensors, so that engines can stack, mix and resample it blindly.
-"""
+"""The interface of a latent variable, and operations on its distributions."""
 
 from __future__ import annotations
 
@@ -16,10 +12,17 @@ D = TypeVar("D", bound=tuple[Tensor, ...])
 
 
 class Latent(nn.Module):
-    """The interface.
+    """The kind of variable that z is: the interface.
 
-    z_dim: width of z, as phi_z sees it. groups: the KL comes as so many numbers a step. n_outputs: raw numbers that prior and
-    encoder give for a step. n_noise: numbers of chance that one z takes.
+    A latent makes a distribution over z from the raw outputs of the prior's and the encoder's last layer, samples z from it,
+    and compares two distributions. A distribution is a flat tuple of tensors (…, any), so that an engine can stack, select and
+    resample it without knowledge of its kind.
+
+    Args:
+        z_dim: Width of z, as phi_z sees it.
+        groups: Numbers that the KL consists of at each step.
+        n_outputs: Raw numbers that prior and encoder return for each step.
+        n_noise: Random numbers that one sample of z takes.
     """
 
     def __init__(self, z_dim: int, groups: int, n_outputs: int, n_noise: int):
@@ -27,19 +30,30 @@ class Latent(nn.Module):
         self.z_dim, self.groups, self.n_outputs, self.n_noise = z_dim, groups, n_outputs, n_noise
 
     def from_raw(self, raw: Tensor) -> tuple[Tensor, ...]:
-        """Turn raw outputs (…, n_outputs) into a distribution."""
+        """Return the distribution that raw outputs (…, n_outputs) describe."""
         raise NotImplementedError
 
     def standard(self, like: Tensor) -> tuple[Tensor, ...]:
-        """Return the distribution of z before anything is known, for each row of `like` (…, any)."""
+        """Return the fixed prior, which depends on no input: one distribution for each row of `like`, (…, any)."""
         raise NotImplementedError
 
     def noise(self, *shape: int, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Draw the chance that `sample` needs, (*shape, n_noise)."""
+        """Return the random numbers that `sample` needs, (*shape, n_noise).
+
+        Args:
+            shape: Leading dimensions.
+            like: Gives precision and device.
+            generator: None: torch's global generator.
+        """
         raise NotImplementedError
 
     def sample(self, dist: tuple[Tensor, ...], noise: Tensor) -> Tensor:
-        """Return z (…, z_dim) made from the noise, differentiable in the distribution."""
+        """Return z, (…, z_dim), differentiable in the distribution.
+
+        Args:
+            dist: Parts (…, any).
+            noise: As `noise` returns it, (…, n_noise).
+        """
         raise NotImplementedError
 
     def kl(self, q: tuple[Tensor, ...], p: tuple[Tensor, ...]) -> Tensor:
@@ -47,29 +61,41 @@ class Latent(nn.Module):
         raise NotImplementedError
 
     def log_prob(self, dist: tuple[Tensor, ...], z: Tensor) -> Tensor:
-        """Return log p(z) in nats, (…); z (…, z_dim) drawn by `sample` with an estimator whose draws are exact."""
+        """Return log p(z) in nats, (…).
+
+        Args:
+            dist: Parts (…, any).
+            z: (…, z_dim), as `sample` returns it; not a softened sample.
+        """
         raise NotImplementedError
 
     def embedding(self, dist: tuple[Tensor, ...]) -> Tensor:
-        """Return where the distribution lies, (…, z_dim): means, probabilities."""
+        """Return one point that represents the distribution, (…, z_dim): its means or probabilities."""
         raise NotImplementedError
 
     def usage_penalty(self, q: tuple[Tensor, ...], mask: Tensor | None) -> Tensor:
-        """Return what it costs, while w < 1, that q (T, B, …) leaves values of z unused, () in nats: here nothing."""
+        """Return the penalty for values of z that no step uses, () in nats; 0 unless a subclass defines one.
+
+        The loss adds it (1 - w) times.
+
+        Args:
+            q: Posterior, parts (T, B, …).
+            mask: (T, B), True at the steps that count; None: everywhere.
+        """
         return q[0].new_zeros(())
 
     def stop_gradient_kls(self, q: D, p: D) -> tuple[Tensor, Tensor]:
-        """Return KL(sg q || p) and KL(q || sg p), each as `kl`; sg stops the gradient."""
+        """Return KL(sg q || p) and KL(q || sg p), where sg stops the gradient, each like `kl`."""
         return self.kl(detached(q), p), self.kl(q, detached(p))
 
 
 def detached(dist: D) -> D:
-    """Return a distribution cut off from the graph that made it."""
+    """Return a distribution without its gradient."""
     return rebuild(dist, (part.detach() for part in dist))
 
 
 def where(condition: Tensor, a: D, b: D) -> D:
-    """Return distribution a where the condition (…) holds, else b."""
+    """Return distribution a where the condition (…) is True, else b."""
     pairs = zip(a, b, strict=True)
     return rebuild(a, (torch.where(condition[(...,) + (None,) * (x.dim() - condition.dim())], x, y) for x, y in pairs))
 
@@ -80,5 +106,5 @@ def stacked(dists: Sequence[D]) -> D:
 
 
 def rebuild(dist: D, parts: Any) -> D:
-    """Return the parts as a distribution of the same kind."""
+    """Return a distribution of the same kind as `dist`, made of other parts."""
     return type(dist)(*parts)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from vrnn.distributed import all_reduce_sum, sample_noise
 from vrnn.objective.latents.base import Latent
@@ -15,23 +16,39 @@ Estimator = Literal["straight_through", "gumbel_softmax", "exact"]
 
 
 class Categorical(NamedTuple):
-    """Independent one-hot variables. log_probs: (…, variables, classes), normalised."""
+    """Independent one-hot variables.
+
+    Attributes:
+        log_probs: Normalised, (…, variables, classes).
+    """
 
     log_probs: Tensor
 
 
 class CategoricalLatent(Latent):
-    """One or several one-hot variables, z their concatenation; a KL group is one variable.
+    """One or several one-hot variables; z is their concatenation. Each variable is a group of the KL.
 
-    How the gradient passes a draw, which has none:
-      "straight_through": as if z were the probabilities (Bengio et al. 2013, arXiv 1308.3432; DreamerV2, arXiv 2010.02193);
-      "gumbel_softmax": in training z = softmax((log p + Gumbel noise) / temperature), soft (Jang et al. 2017, arXiv
-        1611.01144), so that bounds over several samples cannot be trained with it; else a hard draw;
-      "exact": as "straight_through" for what follows in time, and the step's own decoder is summed over all classes, weighted
-        by their probabilities; for one variable.
-    uniform: share of a uniform distribution mixed into every one, so that no class is impossible (DreamerV3, arXiv 2301.04104).
-    balance: how much KL(mean q of a batch || uniform), against classes that nobody uses, weighs while w < 1: it is multiplied
-      by 1 - w.
+    The raw outputs are logits, one variable after the other. The noise is uniform in [0, 1), and the fixed prior gives all
+    classes the same probability. A sample has no gradient of its own; the estimator supplies one:
+        "straight_through": The gradient passes as if z were the probabilities (Bengio et al. 2013, arXiv 1308.3432; DreamerV2,
+            arXiv 2010.02193).
+        "gumbel_softmax": In training mode z = softmax((log p + Gumbel noise) / temperature), which is soft (Jang et al. 2017,
+            arXiv 1611.01144), so that a bound by particles cannot be trained with it; in eval mode z is one-hot.
+        "exact": The loss of a step is summed over all classes of z, weighted by their probabilities, for one variable. For the
+            steps that follow it is "straight_through".
+
+    Args:
+        variables: How many.
+        classes: Of each.
+        estimator: See above.
+        temperature: Of "gumbel_softmax".
+        uniform: Share of a uniform distribution mixed into each one, so that no class is impossible (DreamerV3,
+            arXiv 2301.04104).
+        balance: The factor of KL(mean q of a batch || uniform), a penalty for classes that no step uses. The loss adds it
+            (1 - w) times.
+
+    Raises:
+        ValueError: A number out of its range, an unknown estimator, or "exact" with several variables.
     """
 
     def __init__(
@@ -43,48 +60,48 @@ class CategoricalLatent(Latent):
         uniform: float = 0.0,
         balance: float = 0.0,
     ):
-        if variables < 1 or classes < 2:
-            raise ValueError(
-                f"latent wants variables >= 1 and classes >= 2, but got variables={variables} and classes={classes}."
-            )
-        if estimator not in ("straight_through", "gumbel_softmax", "exact"):
-            raise ValueError(
-                f"latent.estimator must be straight_through, gumbel_softmax or exact, but is {estimator!r}."
-            )
+        if variables < 1:
+            raise ValueError(f"latent.variables must be at least 1, but is {variables}.")
+        if classes < 2:
+            raise ValueError(f"latent.classes must be at least 2, but is {classes}.")
+        if estimator not in get_args(Estimator):
+            choices = ", ".join(get_args(Estimator))
+            raise ValueError(f"latent.estimator must be one of {choices}, but is {estimator!r}.")
         if estimator == "exact" and variables > 1:
             raise ValueError(
-                f"latent.estimator=exact sums over the classes of one variable, but latent.variables is {variables}."
+                f"latent.variables must be 1 with latent.estimator=exact, but is {variables}: choose straight_through."
             )
-        if temperature <= 0 or not 0 <= uniform < 1 or balance < 0:
-            raise ValueError(
-                "latent wants temperature > 0, 0 <= uniform < 1 and balance >= 0, "
-                f"but got {temperature}, {uniform} and {balance}."
-            )
+        if temperature <= 0:
+            raise ValueError(f"latent.temperature must be positive, but is {temperature}.")
+        if not 0 <= uniform < 1:
+            raise ValueError(f"latent.uniform must be in [0, 1), but is {uniform}.")
+        if balance < 0:
+            raise ValueError(f"latent.balance must be at least 0, but is {balance}.")
         size = variables * classes
         soft = estimator == "gumbel_softmax"
         super().__init__(size, groups=variables, n_outputs=size, n_noise=size if soft else variables)
         self.variables, self.classes, self.estimator = variables, classes, estimator
         self.temperature, self.uniform, self.balance = temperature, uniform, balance
 
+    @override
     def from_raw(self, raw: Tensor) -> Categorical:
-        """Logits, a variable's classes side by side."""
         log_probs = raw.unflatten(-1, (self.variables, self.classes)).log_softmax(-1)
         if self.uniform:
             mixed = log_probs + math.log1p(-self.uniform)
             log_probs = torch.logaddexp(mixed, mixed.new_tensor(math.log(self.uniform / self.classes)))
         return Categorical(log_probs)
 
+    @override
     def standard(self, like: Tensor) -> Categorical:
-        """All classes alike."""
         shape = (*like.shape[:-1], self.variables, self.classes)
         return Categorical(like.new_full(shape, -math.log(self.classes)))
 
+    @override
     def noise(self, *shape: int, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Uniform in [0, 1)."""
         return sample_noise(torch.rand, *shape, self.n_noise, like=like, generator=generator)
 
+    @override
     def sample(self, dist: tuple[Tensor, ...], noise: Tensor) -> Tensor:
-        """One-hot up to a gradient; soft in training with gumbel_softmax."""
         (log_probs,) = dist
         if self.estimator == "gumbel_softmax":
             tiny = torch.finfo(noise.dtype).tiny
@@ -98,25 +115,25 @@ class CategoricalLatent(Latent):
             z = self._one_hot(chosen, log_probs) + (probs - probs.detach())
         return z.flatten(-2)
 
+    @override
     def kl(self, q: tuple[Tensor, ...], p: tuple[Tensor, ...]) -> Tensor:
-        """Sum over the classes of q (log q - log p)."""
         (log_q,), (log_p,) = q, p
         return (log_q.exp() * (log_q - log_p)).sum(-1)
 
+    @override
     def log_prob(self, dist: tuple[Tensor, ...], z: Tensor) -> Tensor:
-        """The chosen classes' log probabilities.
-
-        Linear in z, so that its straight-through gradient makes log q(z) - log p(z) differentiate as the exact KL on average.
-        """
+        # Linear in z, so that by the straight-through gradient of z, log q(z) - log p(z) has the gradient of the exact KL on
+        # average.
         (log_probs,) = dist
         return (z.unflatten(-1, (self.variables, self.classes)) * log_probs).sum((-1, -2))
 
+    @override
     def embedding(self, dist: tuple[Tensor, ...]) -> Tensor:
-        """The probabilities."""
         return dist[0].exp().flatten(-2)
 
+    @override
     def usage_penalty(self, q: tuple[Tensor, ...], mask: Tensor | None) -> Tensor:
-        """Return balance * KL(mean of q over all observed steps || uniform), summed over the variables; 0 without any step."""
+        # balance * KL(mean of q over all observed steps || uniform), summed over the variables; 0 without an observed step.
         if not self.balance:
             return super().usage_penalty(q, mask)
         probs = q[0].exp()

@@ -1,4 +1,4 @@
-"""A Gaussian and a categorical part side by side."""
+"""A z with a Gaussian and a categorical part."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from vrnn.objective.latents.base import Latent
 from vrnn.objective.latents.categorical import CategoricalLatent
@@ -14,7 +15,13 @@ from vrnn.objective.latents.gaussian import GaussianLatent
 
 
 class GaussianCategorical(NamedTuple):
-    """Independent Gaussians and, beside them, one-hot variables. mean, std: (…, dim); log_probs: (…, variables, classes)."""
+    """Independent Gaussians and one-hot variables.
+
+    Attributes:
+        mean: (…, dim).
+        std: Standard deviations, (…, dim).
+        log_probs: Normalised, (…, variables, classes).
+    """
 
     mean: Tensor
     std: Tensor
@@ -22,12 +29,21 @@ class GaussianCategorical(NamedTuple):
 
 
 class GaussianCategoricalLatent(Latent):
-    """Both side by side: z = [Gaussian part, one-hot part], independent given h. The KL's groups are those of both."""
+    """z = [Gaussian part, one-hot part], independent given h. Raw outputs, noise and KL groups have the same order.
+
+    Args:
+        gaussian: The Gaussian part.
+        categorical: The one-hot part.
+
+    Raises:
+        ValueError: The categorical part has the estimator "exact", which sums over classes alone.
+    """
 
     def __init__(self, gaussian: GaussianLatent, categorical: CategoricalLatent):
         if categorical.estimator == "exact":
             raise ValueError(
-                "latent.categorical.estimator=exact sums over classes alone; beside a Gaussian use straight_through."
+                "latent.categorical.estimator must be straight_through or gumbel_softmax beside a Gaussian, but is exact, "
+                "which sums over classes alone."
             )
         parts: Sequence[Latent] = (gaussian, categorical)
         sums = {
@@ -36,38 +52,38 @@ class GaussianCategoricalLatent(Latent):
         super().__init__(**sums)
         self.gaussian, self.categorical = gaussian, categorical
 
+    @override
     def from_raw(self, raw: Tensor) -> GaussianCategorical:
-        """The Gaussian's raw outputs first."""
         a, b = raw.split([self.gaussian.n_outputs, self.categorical.n_outputs], dim=-1)
         return GaussianCategorical(*self.gaussian.from_raw(a), *self.categorical.from_raw(b))
 
+    @override
     def standard(self, like: Tensor) -> GaussianCategorical:
-        """N(0, 1), and all classes alike."""
         return GaussianCategorical(*self.gaussian.standard(like), *self.categorical.standard(like))
 
+    @override
     def noise(self, *shape: int, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Standard normal, then uniform."""
         parts = (self.gaussian, self.categorical)
         return torch.cat([part.noise(*shape, like=like, generator=generator) for part in parts], dim=-1)
 
+    @override
     def sample(self, dist: tuple[Tensor, ...], noise: Tensor) -> Tensor:
-        """Each its own way."""
         a, b = noise.split([self.gaussian.n_noise, self.categorical.n_noise], dim=-1)
         return torch.cat([self.gaussian.sample(dist[:2], a), self.categorical.sample(dist[2:], b)], dim=-1)
 
+    @override
     def kl(self, q: tuple[Tensor, ...], p: tuple[Tensor, ...]) -> Tensor:
-        """The Gaussian's dimensions, then the variables."""
         return torch.cat([self.gaussian.kl(q[:2], p[:2]), self.categorical.kl(q[2:], p[2:])], dim=-1)
 
+    @override
     def log_prob(self, dist: tuple[Tensor, ...], z: Tensor) -> Tensor:
-        """The sum of both."""
         a, b = z.split([self.gaussian.z_dim, self.categorical.z_dim], dim=-1)
         return self.gaussian.log_prob(dist[:2], a) + self.categorical.log_prob(dist[2:], b)
 
+    @override
     def usage_penalty(self, q: tuple[Tensor, ...], mask: Tensor | None) -> Tensor:
-        """Of the classes; a Gaussian has none."""
         return self.categorical.usage_penalty(q[2:], mask)
 
+    @override
     def embedding(self, dist: tuple[Tensor, ...]) -> Tensor:
-        """Means, then probabilities."""
         return torch.cat([self.gaussian.embedding(dist[:2]), self.categorical.embedding(dist[2:])], dim=-1)

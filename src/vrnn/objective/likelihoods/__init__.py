@@ -1,8 +1,7 @@
-"""How likely a point is under the decoder: one class a likelihood.
+"""Likelihoods p(x_t | z_t, h_{t-1}): one class per likelihood.
 
-A likelihood turns the decoder's raw outputs into a distribution over the next point. The outputs are read in the frame's
-units: a raw mean of 1 lies `scale` away from the frame's mean_offset, and deviations without a ceiling
-are in units of `scale` too.
+A likelihood makes a distribution over a point from the decoder's raw outputs: a raw mean of 1 is `scale` above the mean offset
+of the coordinates, and deviations without a ceiling are in units of `scale`, too.
 """
 
 from vrnn.objective.likelihoods.base import Likelihood, Squash, positive

@@ -1,4 +1,4 @@
-"""What a likelihood is, and the deviations a decoder can give."""
+"""The interface of a likelihood, and standard deviations made by the decoder."""
 
 from __future__ import annotations
 
@@ -17,54 +17,92 @@ SQUASHES: dict[Squash, Callable[[Tensor], Tensor]] = {"softplus": softplus, "sig
 
 
 def positive(raw: Tensor, squash: Squash, floor: float, width: float = 1.0) -> Tensor:
-    """Return a standard deviation: floor + width * squash(raw)."""
+    """Return a standard deviation, floor + width * squash(raw), of the shape of `raw`."""
     return floor + width * SQUASHES[squash](raw)
 
 
 class Likelihood(nn.Module):
-    """The interface: `n_outputs`, `read`, `log_prob`, `sample`, `moments`, and the `distortion` training minimises."""
+    """The distribution of a point x_t given z_t and h_{t-1}: the interface.
+
+    A distribution is a flat tuple of tensors (…, any).
+
+    Attributes:
+        follows_batches: Whether `distortion` moves a parameter by all points of a batch at once.
+    """
+
+    follows_batches: bool = False
 
     def n_outputs(self, x_dim: int) -> int:
-        """How many raw numbers the decoder must give for a point of x_dim coordinates."""
+        """Return how many raw numbers the decoder must return for a point of x_dim coordinates."""
         raise NotImplementedError
 
     def from_raw(self, raw: Tensor, mean_offset: Tensor, scale: float) -> tuple[Tensor, ...]:
-        """Turn raw outputs (…, n_outputs) around an mean_offset (…, x_dim) into the likelihood's distribution."""
+        """Return the distribution that raw outputs describe.
+
+        Args:
+            raw: (…, n_outputs).
+            mean_offset: What the means are relative to, (…, x_dim).
+            scale: The unit of the raw means and, unless they have a ceiling, of the raw deviations, in units of x.
+        """
         raise NotImplementedError
 
     def log_prob(self, dist: tuple[Tensor, ...], x: Tensor) -> Tensor:
-        """Return log p(x) in nats: (…, x_dim) -> (…)."""
+        """Return log p(x) in nats, (…), for x (…, x_dim)."""
         raise NotImplementedError
 
     def sample(self, dist: tuple[Tensor, ...], noise: Tensor, uniform: Tensor) -> Tensor:
-        """Return a point (…, x_dim) made from standard normal noise (…, x_dim) and uniform numbers (…)."""
+        """Return a sample, (…, x_dim).
+
+        Args:
+            dist: Parts (…, any).
+            noise: Standard normal, (…, x_dim).
+            uniform: Uniform in [0, 1), (…).
+        """
         raise NotImplementedError
 
     def moments(self, dist: tuple[Tensor, ...]) -> Gaussian:
-        """Return the mean and standard deviation of each coordinate: (…, x_dim)."""
+        """Return the mean and the standard deviation of each coordinate, (…, x_dim) each."""
         raise NotImplementedError
 
-    follows_batches: bool = False  # whether `distortion` learns something from all points of a batch at once
-
     def check(self, x: Tensor) -> None:
-        """Raise ValueError if data x (…, x_dim) cannot be this likelihood's; a NaN stands for a point that is missing."""
+        """Refuse data that this likelihood cannot describe; here it describes all.
+
+        Args:
+            x: (…, x_dim), NaN where a point is missing.
+
+        Raises:
+            ValueError: The data have another x_dim or other values than the likelihood is for.
+        """
 
     def distortion(self, dist: tuple[Tensor, ...], x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return what the loss adds to w * KL, (…): here -log p(x) in nats.
+        """Return the likelihood's term of the loss at each step, (…): here -log p(x) in nats.
 
-        mask (…): False where x holds nothing: for likelihoods that learn something from all points at once.
+        Args:
+            dist: Parts (…, any).
+            x: (…, x_dim).
+            mask: (…), False where x holds no point; None: it holds one everywhere. For likelihoods that follow batches.
         """
         return -self.log_prob(dist, x)
 
     def nats_per_distortion(self, distortion: Tensor, x_dim: int) -> Tensor:
-        """How many nats a unit of distortion is worth: what turns w into the ELBO's beta. 1 for a log-likelihood."""
+        """Return how many nats one unit of distortion is worth, which turns w into the ELBO's beta; 1 for a log-likelihood.
+
+        Args:
+            distortion: The mean distortion per step, ().
+            x_dim: Coordinates per point.
+        """
         return torch.ones_like(distortion)
 
     def rms_sigma(self, dist: tuple[Tensor, ...], distortion: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return the decoder's own sigma, rms over coordinates and steps, (): times sqrt(beta) it is the implied sigma.
+        """Return the decoder's standard deviation, () in units of x, as the root of its mean square over coordinates and steps.
 
-        D + beta KL with D = (x - mean)^2 / (2 s^2) + … has its minimum where (x - mean)^2 / (2 beta s^2) + KL has, up to what
-        trains s itself: w chooses a noise of s sqrt(beta). distortion, mask: (T, B).
+        sqrt(beta) times this is the implied sigma: with D = (x - mean)^2 / (2 s^2) + …, D + beta KL has the minimum of
+        (x - mean)^2 / (2 beta s^2) + KL, apart from what trains s itself. So w chooses a noise of s sqrt(beta).
+
+        Args:
+            dist: Parts (T, B, …).
+            distortion: (T, B).
+            mask: (T, B), True at observed steps; None: everywhere.
         """
         return mean_per_step(self.moments(dist).std.square().mean(-1), mask).sqrt()
 
@@ -72,9 +110,14 @@ class Likelihood(nn.Module):
 class DecoderDeviation(Likelihood):
     """A likelihood whose standard deviations come from the decoder.
 
-    floor: the smallest standard deviation, in units of x. Without one a noiseless stretch makes the density infinite.
-    ceiling: the largest one, approached by a sigmoid; None: unbounded, by a softplus. A decoder that cannot be wider than
-        the hand's noise cannot cover two ways to go on at once, so the choice between them is left to z.
+    Args:
+        floor: The smallest standard deviation, in units of x. Without one, points without noise would make the density
+            infinite.
+        ceiling: The largest one, in units of x, approached by a sigmoid; None: unbounded, by a softplus. A decoder that cannot
+            be wider than the pen's noise cannot cover two alternatives at once, so z must choose between them.
+
+    Raises:
+        ValueError: A floor that is not positive, or a ceiling that does not exceed it.
     """
 
     def __init__(self, floor: float = 1e-3, ceiling: float | None = None):
@@ -86,13 +129,26 @@ class DecoderDeviation(Likelihood):
         self.floor, self.ceiling = floor, ceiling
 
     def deviation(self, raw: Tensor, scale: float) -> Tensor:
-        """Return a standard deviation between floor and ceiling, in units of x."""
+        """Return standard deviations between floor and ceiling, in units of x, of the shape of `raw`."""
         if self.ceiling is None:
             return positive(raw, "softplus", self.floor, scale)
         return positive(raw, "sigmoid", self.floor, self.ceiling - self.floor)
 
 
-def check_x_dim(name: str, meant: str, found: int, expected: int) -> None:
-    """Refuse points with another number of coordinates than the likelihood is for."""
-    if found != expected:
-        raise ValueError(f"likelihood={name} is for {meant}, x_dim = {expected}, but the data have x_dim = {found}.")
+def check_x_dim(name: str, points: str, expected: int, x_dim: int) -> None:
+    """Refuse points with another number of coordinates than a likelihood is for.
+
+    Args:
+        name: The likelihood's, as in the configuration.
+        points: The points that it is for, in words.
+        expected: Their number of coordinates.
+        x_dim: The data's.
+
+    Raises:
+        ValueError: The numbers differ.
+    """
+    if x_dim != expected:
+        raise ValueError(
+            f"likelihood={name} needs {points}, x_dim = {expected}, but the data have x_dim = {x_dim}: choose another "
+            "likelihood or another dataset."
+        )

@@ -1,4 +1,4 @@
-"""Gaussians: their deviation from the decoder, given, or one for all; and squared errors that stand in for them."""
+"""Gaussians whose deviation is the decoder's, given, or one for all; and squared errors that take their place."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
+from typing_extensions import override
 
 from vrnn.distributed import sample_noise
 from vrnn.objective.distributions import Gaussian, gaussian_log_prob
@@ -16,54 +17,61 @@ from vrnn.objective.reduction import any_observed, mean_per_step
 
 
 class AroundMean(Likelihood):
-    """p(x) = N(mean, diag(std^2)) as a pair (mean, std), wherever the two come from."""
+    """p(x) = N(mean, diag(std^2)) as a pair (mean, std), however the two are made."""
 
+    @override
     def log_prob(self, dist: tuple[Tensor, ...], x: Tensor) -> Tensor:
-        """Nats, summed over the coordinates."""
         mean, std = dist
         return gaussian_log_prob(x, mean, std)
 
+    @override
     def sample(self, dist: tuple[Tensor, ...], noise: Tensor, uniform: Tensor) -> Tensor:
-        """mean + std * noise."""
         mean, std = dist
         return mean + std * noise
 
+    @override
     def moments(self, dist: tuple[Tensor, ...]) -> Gaussian:
-        """The parameters themselves."""
         return Gaussian(*dist)
 
 
 class GaussianLikelihood(DecoderDeviation, AroundMean):
-    """p(x) = N(mean, diag(std^2)), both from the decoder."""
+    """p(x) = N(mean, diag(std^2)), both from the decoder. The raw outputs, (…, 2 x_dim), hold means, then deviations."""
 
+    @override
     def n_outputs(self, x_dim: int) -> int:
-        """Mean and deviation a coordinate."""
         return 2 * x_dim
 
+    @override
     def from_raw(self, raw: Tensor, mean_offset: Tensor, scale: float) -> Gaussian:
-        """raw: (…, 2 x_dim), means first."""
         mean, std = raw.chunk(2, dim=-1)
         return Gaussian(mean_offset + scale * mean, self.deviation(std, scale))
 
 
 class OneSigma(AroundMean):
-    """p(x) = N(mean, sigma^2): the mean from the decoder, one sigma for all coordinates, steps and traces."""
+    """p(x) = N(mean, sigma^2): the mean from the decoder, (…, x_dim), one sigma for all coordinates, steps and traces."""
 
     def sigma(self) -> Tensor:
-        """The present sigma, ()."""
+        """Return the present sigma, () in units of x."""
         raise NotImplementedError
 
+    @override
     def n_outputs(self, x_dim: int) -> int:
-        """Means alone."""
         return x_dim
 
+    @override
     def from_raw(self, raw: Tensor, mean_offset: Tensor, scale: float) -> Gaussian:
-        """raw: (…, x_dim)."""
         return Gaussian(mean_offset + scale * raw, self.sigma().expand_as(raw))
 
 
 class FixedGaussianLikelihood(OneSigma):
-    """p(x) = N(mean, sigma^2) with a given sigma, in units of x."""
+    """p(x) = N(mean, sigma^2) with a given sigma.
+
+    Args:
+        sigma: In units of x.
+
+    Raises:
+        ValueError: A sigma that is not positive.
+    """
 
     given: Tensor
 
@@ -72,8 +80,8 @@ class FixedGaussianLikelihood(OneSigma):
         check_sigma("sigma", sigma)
         self.register_buffer("given", torch.tensor(float(sigma)))
 
+    @override
     def sigma(self) -> Tensor:
-        """As given."""
         return self.given
 
 
@@ -83,12 +91,22 @@ SharedSigma = Literal["learned", "optimal", "running"]
 class SharedGaussianLikelihood(OneSigma):
     """p(x) = N(mean, s^2) with an s that follows the data.
 
-    sigma: how. "learned": exp(log floor + softplus(log s - log floor)), log s a parameter (Rybkin et al. 2021, sigma-VAE;
-    its floor is exp(-6)). "optimal": s^2 is the mean squared error of the batch (the same authors); it needs no gradient, for
-    where s is optimal the likelihood does not change with it. "running": s^2 is min(mse, 0.99 mse + 0.01 the batch's)
-    (Asperti & Trentin 2020). The last two move in training, as part of `distortion`: a distribution that was read before has
-    the s of the step before, evaluation and generation have the last one.
-    floor: the least s. start: the first. Both in units of x.
+    sigma chooses how:
+        "learned": s = exp(log floor + softplus(log s' - log floor)) with a parameter log s' (Rybkin et al. 2021, sigma-VAE,
+            arXiv 2006.13202; its floor is exp(-6)).
+        "optimal": s^2 is the mean squared error of the batch (same source). It needs no gradient, since the likelihood is
+            stationary in s there.
+        "running": s^2 becomes min(mse, 0.99 mse + 0.01 the batch's mse) (Asperti & Trentin 2020, arXiv 2002.07514).
+    The last two change in training, as part of `distortion`: a distribution made before it has the s of the previous step.
+    Evaluation and generation use the last s.
+
+    Args:
+        sigma: See above.
+        floor: The smallest s, in units of x.
+        start: The first s, in units of x.
+
+    Raises:
+        ValueError: An unknown choice, a floor that is not positive, or a start that does not exceed it.
     """
 
     mse: Tensor
@@ -110,25 +128,31 @@ class SharedGaussianLikelihood(OneSigma):
 
     @property
     def follows_batches(self) -> bool:  # type: ignore[override]
-        """Unless s is a parameter."""
+        """Whether s is computed from batches."""
         return self.kind != "learned"
 
+    @override
     def sigma(self) -> Tensor:
-        """s, ()."""
         if self.kind == "learned":
             return self.floor * softplus(self.log_sigma - math.log(self.floor)).exp()
         return self.mse.sqrt()
 
+    @override
     def distortion(self, dist: tuple[Tensor, ...], x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """-log p(x) in nats; in training under the s that this batch makes."""
         mean, std = dist
         if self.training and self.kind != "learned":
+            # First move s by this batch, then use it.
             self.follow((x - mean).detach().square().mean(-1), mask)
             std = self.sigma().expand_as(x)
         return -self.log_prob((mean, std), x)
 
     def follow(self, squares: Tensor, mask: Tensor | None) -> None:
-        """Move s^2 by a batch's squared errors (T, B), but not below floor^2."""
+        """Move s^2 by a batch's squared errors, but not below floor^2.
+
+        Args:
+            squares: Mean over the coordinates, (T, B).
+            mask: (T, B), True at observed steps; None: everywhere.
+        """
         if not any_observed(mask):
             return
         batch_mse = mean_per_step(squares, mask)
@@ -138,46 +162,53 @@ class SharedGaussianLikelihood(OneSigma):
 
 
 class SquaredDistance(Likelihood):
-    """A distortion D that is a squared error, mean over the coordinates, and not a log-likelihood.
+    """A distortion D that is a squared error, as a mean over the coordinates, and no log-likelihood.
 
-    Minimising D + w KL is a Gaussian ELBO with noise variance w x_dim / 2 (w per step), so at noise D its beta is
-    w x_dim / (2 D).
+    To minimise D + w KL is to maximise a Gaussian ELBO with the noise variance w x_dim / 2 (w per step). So at distortion D its
+    beta is w x_dim / (2 D), and the implied sigma is sqrt(w x_dim / 2).
     """
 
+    @override
     def nats_per_distortion(self, distortion: Tensor, x_dim: int) -> Tensor:
-        """Return x_dim / (2 D)."""
         return x_dim / (2 * distortion)
 
+    @override
     def rms_sigma(self, dist: tuple[Tensor, ...], distortion: Tensor, mask: Tensor | None = None) -> Tensor:
-        """sqrt(D), so that the implied sigma is sqrt(w x_dim / 2)."""
         return mean_per_step(distortion, mask).sqrt()
 
 
 class MSELikelihood(SquaredDistance, GaussianLikelihood):
-    """The blog's loss: the squared error of a *sampled* point, mean over the coordinates, instead of -log p(x).
+    """The blog's loss: the squared error of a *sampled* point, as a mean over the coordinates, in place of -log p(x).
 
-    E[distortion] = mean((x - mean)^2) + mean(std^2), so it pulls std to 0; log_prob still tells how likely the truth is under
-    the Gaussian it draws from.
+    Its expectation is mean((x - mean)^2) + mean(std^2), so it reduces std to its floor. `log_prob` is that of the Gaussian
+    which is sampled.
     """
 
+    @override
     def distortion(self, dist: tuple[Tensor, ...], x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return ((x - x_hat)^2).mean(-1) with x_hat drawn from torch's global generator."""
         mean, std = dist
         return (x - mean - std * sample_noise(torch.randn, *std.shape, like=std)).square().mean(-1)
 
 
 class MSEMeanLikelihood(SquaredDistance, SharedGaussianLikelihood):
-    """The squared error of the decoder's *mean*, mean over the coordinates, instead of -log p(x).
+    """The squared error of the decoder's *mean*, as a mean over the coordinates, in place of -log p(x).
 
-    What deterministic next-point networks are trained with. So that it can be scored and sampled all the same, log_prob and
-    sample take one s for all: s^2 is the mean squared error of the last training batch.
+    The loss of deterministic next-point networks. For scores and samples, s^2 is the mean squared error of the last training
+    batch.
+
+    Args:
+        floor: The smallest s, in units of x.
+        start: The first s, in units of x.
+
+    Raises:
+        ValueError: A floor that is not positive, or a start that does not exceed it.
     """
 
     def __init__(self, floor: float = 1e-3, start: float = 0.1):
         super().__init__("optimal", floor, start)
 
+    @override
     def distortion(self, dist: tuple[Tensor, ...], x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return ((x - mean)^2).mean(-1)."""
         squares = (x - dist[0]).square().mean(-1)
         if self.training:
             self.follow(squares.detach(), mask)
@@ -185,6 +216,10 @@ class MSEMeanLikelihood(SquaredDistance, SharedGaussianLikelihood):
 
 
 def check_sigma(name: str, sigma: object) -> None:
-    """Refuse what is not a positive number."""
+    """Refuse a standard deviation that is not a positive number.
+
+    Raises:
+        ValueError: It is not.
+    """
     if not isinstance(sigma, int | float) or sigma <= 0:
         raise ValueError(f"likelihood.{name} must be a positive number, but is {sigma!r}.")

@@ -1,7 +1,7 @@
-"""How much the KL weighs: one class a scheme.
+"""Schedules of w, the weight of the KL: one class per schedule.
 
-A schedule is given a training step's terms and yields the loss. Whatever it remembers (w, a step count) is a buffer, so it is
-part of every checkpoint.
+A schedule makes the loss of a training step from its terms. All of its state (w, a step count) is in buffers, so that every
+checkpoint contains it.
 """
 
 from vrnn.objective.w_schedules.base import Terms, Weighted, WSchedule

@@ -1,4 +1,4 @@
-"""What a training step consists of, and what a schedule of w makes of it."""
+"""The interface of a schedule of w: the terms of a step, and the loss made of them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from vrnn.objective.reduction import any_observed, mean_per_step
 
@@ -63,14 +64,15 @@ class Weighted(NamedTuple):
 
 
 class WSchedule(nn.Module):
-    """The interface. A schedule is called with a step's `Terms`; in training mode it then moves one step on."""
+    """The interface. A schedule is called with the `Terms` of a step; in training mode this advances it by one step."""
 
+    @override
     def forward(self, terms: Terms) -> Weighted:
         """Return the loss of a step."""
         raise NotImplementedError
 
     def scalar_weight(self) -> Tensor | None:
-        """Return w, (), if the next loss is mean distortion + w * mean KL with a w known before the step; else None.
+        """Return w, (), if the next loss is mean distortion + w * mean KL with a w determined before the step; else None.
 
         Such a w can be part of the log weights of particles.
         """
