@@ -1,4 +1,4 @@
-"""The model users hold: the VRNN, and bounds on its likelihood by particles."""
+"""The VRNN, and bounds on its likelihood by particles."""
 
 from vrnn.model.inference import Inference, InferenceModel
 from vrnn.model.particles import log_evidence

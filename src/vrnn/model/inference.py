@@ -82,7 +82,7 @@ class InferenceModel(SixNetworks):
         Args:
             x: (T, B, x_dim).
             state: Where to start from; None: before the first point.
-            mask: (T, B), False where x holds no point. What stands there is never read.
+            mask: (T, B), False where x holds no point. The values there are never read.
             generator: For the noise; None: torch's global generator.
             fill: Whether missing points are replaced by the model's own: z from the prior, x from the decoder, q = p, so that
                 they cost no KL. None: only where an observed point follows, since what comes after a trace's last observed

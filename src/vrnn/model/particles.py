@@ -100,8 +100,8 @@ def impute(
 ) -> Tensor:
     """Return x with its missing points drawn given all observed ones, after the gap as well as before it.
 
-    Particles cross a gap by the model alone; the likelihood of what comes after it selects those that arrive where the trace
-    goes on (a particle filter; Gordon et al. 1993). One of the survivors is returned.
+    Particles cross a gap by the model alone; the likelihood of the points after it selects those that arrive where the trace
+    continues (a particle filter; Gordon et al. 1993). One particle that is left at the end is returned.
 
     Args:
         model: The VRNN.
@@ -126,8 +126,8 @@ def check_bound(networks: SixNetworks) -> None:
     """
     if networks.coordinates.predicts == "next":
         raise ValueError(
-            "frame.predicts=next has no bound on log p(x): its posterior has not seen the point that is predicted. "
-            "Choose frame.predicts=this, or bound=elbo and evaluation.particles=null."
+            "frame.predicts must be this for a bound on log p(x), but is next, whose posterior has not seen the predicted point, "
+            "so that it has no bound: choose frame.predicts=this, or bound=elbo and evaluation.particles=null."
         )
 
 
@@ -135,23 +135,23 @@ def check_trainable(networks: SixNetworks) -> None:
     """Refuse a model that cannot be trained on a bound of several particles.
 
     Raises:
-        ValueError: Predictive coordinates, a likelihood that trains on something else than log p(x | z), or soft draws of z.
+        ValueError: Predictive coordinates, a likelihood that trains on something else than log p(x | z), or soft samples of z.
     """
     check_bound(networks)
     likelihood = type(networks.likelihood)
     if likelihood.nats_per_distortion is not Likelihood.nats_per_distortion:
         raise ValueError(
-            f"A bound weighs particles by log p(x | z), but {likelihood.__name__} trains on something else: "
-            "choose another likelihood, or bound=elbo."
+            f"A bound by particles needs a likelihood that trains on log p(x | z), but {likelihood.__name__} trains on something "
+            "else: choose another likelihood, or bound=elbo."
         )
-    if draws_softly(networks.latent):
+    if samples_softly(networks.latent):
         raise ValueError(
-            "latent.estimator=gumbel_softmax trains on soft draws, which have no weight: choose straight_through, "
-            "or bound=elbo."
+            "latent.estimator must be straight_through or exact for a bound by particles, but is gumbel_softmax, whose samples are "
+            "soft and have no weight: choose straight_through, or bound=elbo."
         )
 
 
-def draws_softly(latent: Latent) -> bool:
-    """Return whether the latent's draws in training are not those of its distribution."""
+def samples_softly(latent: Latent) -> bool:
+    """Return whether samples in training mode are softened, so that they have no log-probability."""
     categorical = latent.categorical if isinstance(latent, GaussianCategoricalLatent) else latent
     return isinstance(categorical, CategoricalLatent) and categorical.estimator == "gumbel_softmax"

@@ -51,9 +51,12 @@ class VRNN(InferenceModel):
         sample: bool = True,
         generator: torch.Generator | None = None,
     ) -> Iterator[Tensor]:
-        """Yield the points of `generate` in pieces of at most STREAM_STEPS steps, so that memory does not grow with `steps`."""
+        """Yield the points of `generate` in pieces of at most STREAM_STEPS steps, so that memory does not grow with `steps`.
+
+        The arguments are those of `generate`.
+        """
         if n < 1 or steps < 1:
-            raise ValueError(f"generate needs n >= 1 traces of steps >= 1 points, but got n = {n}, steps = {steps}.")
+            raise ValueError(f"n and steps must be at least 1, but are {n} and {steps}.")
         return self._stream(n, steps, prefix, sample, generator)
 
     @torch.no_grad()
@@ -73,7 +76,13 @@ class VRNN(InferenceModel):
 
     @torch.no_grad()
     def reconstruct(self, x: Tensor, mask: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
-        """Return the decoder's means along x, z drawn from the posterior. x and result (T, B, x_dim), mask (T, B)."""
+        """Return the decoder's means along observed points, z drawn from the posterior, (T, B, x_dim).
+
+        Args:
+            x: (T, B, x_dim).
+            mask: (T, B), as in `infer`; None: x holds a point everywhere.
+            generator: For the noise; None: torch's global generator.
+        """
         return self.likelihood.moments(self.infer(x, mask=mask, generator=generator).decoder).mean
 
     @torch.no_grad()

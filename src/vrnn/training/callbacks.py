@@ -11,6 +11,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import TQDMProgressBar
 from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 from pytorch_lightning.loggers import TensorBoardLogger
+from typing_extensions import override
 
 from vrnn import plots
 from vrnn.data.loader import TraceSet
@@ -25,28 +26,29 @@ def tensorboard_logger(trainer: Trainer) -> TensorBoardLogger:
 
 
 class Scalars(Callback):
-    """Writes a training step's scalars every `log_every` steps, and the speed since the last time."""
+    """Writes the scalars of one training step in every `log_every`, and the speed since the last of them."""
 
     def __init__(self) -> None:
-        self.since: tuple[int, float] | None = None
+        self.last_logged: tuple[int, float] | None = None  # step, seconds
 
+    @override
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        """The module has collected them; they are of this step alone, not a mean."""
         assert isinstance(pl_module, VRNNModule)
         step = trainer.global_step
         if step % pl_module.log_every:
             return
         scalars = dict(pl_module.scalars)
-        if self.since is not None and step > self.since[0]:
-            scalars["speed/steps_per_second"] = (step - self.since[0]) / (time.perf_counter() - self.since[1])
-        self.since = step, time.perf_counter()
+        if self.last_logged is not None and step > self.last_logged[0]:
+            last_step, last_time = self.last_logged
+            scalars["speed/steps_per_second"] = (step - last_step) / (time.perf_counter() - last_time)
+        self.last_logged = step, time.perf_counter()
         tensorboard_logger(trainer).log_metrics(scalars, step=step)
 
 
 class Figures(Callback):
     """Plots held-out traces, their reconstruction, and as many generated from the prior, for TensorBoard and the disk.
 
-    Plotted at the first validation (every `val_every` steps) after every `every` steps.
+    They are plotted at the first validation after every `every` steps.
 
     Args:
         directory: Where the figure is written.
@@ -60,12 +62,13 @@ class Figures(Callback):
         self.directory, self.every, self.val_every = directory, every, val_every
         self.shown, self.sequence_plots = shown, sequence_plots
 
+    @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Drawn with noise of its own, so that looking does not change the run."""
         assert isinstance(pl_module, VRNNModule)
         step = trainer.global_step
         if not trainer.is_global_zero or step // self.every == (step - self.val_every) // self.every:
             return
+        # A generator of its own, so that the figure does not change the run.
         generator = pl_module.noise_generator()
         shown, mask = self.shown.x.to(pl_module.device), self.shown.mask.to(pl_module.device)
         with torch.no_grad():
@@ -73,29 +76,32 @@ class Figures(Callback):
             generated = pl_module.vrnn.generate(shown.shape[1], len(shown), generator=generator)
         panels = {"shown": shown, "generated from the prior": generated, "reconstructed": reconstructed}
         figure = self.sequence_plots.plot_panels({name: x.transpose(0, 1).cpu().numpy() for name, x in panels.items()})
-        tensorboard_logger(trainer).experiment.add_figure("traces", figure, trainer.global_step)
+        tensorboard_logger(trainer).experiment.add_figure("traces", figure, step)
         plots.save(figure, self.directory / "training.png")
 
 
 class ProgressBar(TQDMProgressBar):
-    """Lightning's bar over all steps, showing the bound and the KL in nats per step; validation, a second long, has none."""
+    """Lightning's bar over all steps, with the bound and the KL in nats per step. Validation is short and has none."""
 
+    @override
     def init_train_tqdm(self) -> Tqdm:
-        """A bar that also after a resume knows how far it is to the last step."""
+        # The last step of the training, also where it was resumed.
         bar = super().init_train_tqdm()
         bar.total, bar.initial = self.trainer.max_steps, self.trainer.global_step
         return bar
 
+    @override
     def on_train_epoch_start(self, *_: Any) -> None:
-        """The loader's stream is one epoch, whose number tells nothing."""
+        # Shows no epoch: all of the loader's stream is one.
+        pass
 
+    @override
     def init_validation_tqdm(self) -> Tqdm:
-        """A bar that is not shown."""
         return Tqdm(disable=True)
 
+    @override
     def get_metrics(
         self, trainer: Trainer, pl_module: LightningModule
     ) -> dict[str, int | str | float | dict[str, float]]:
-        """The scalars last logged."""
         assert isinstance(pl_module, VRNNModule)
         return {name: f"{pl_module.scalars[f'train/{name}']:.3f}" for name in ("elbo", "kl") if pl_module.scalars}

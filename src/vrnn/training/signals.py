@@ -1,4 +1,4 @@
-"""SIGTERM, Ctrl-C and a cluster's warning: finish the step, keep a checkpoint, exit with the code the sender expects."""
+"""SIGTERM, Ctrl-C and a cluster's warning: finish the step, save a checkpoint, exit with the code that the sender expects."""
 
 from __future__ import annotations
 
@@ -9,26 +9,33 @@ import time
 from types import FrameType, TracebackType
 from typing import Any
 
-WARNINGS = (signal.SIGUSR1, signal.SIGUSR2)  # what clusters send ahead of a time limit or a preemption
+WARNINGS = (signal.SIGUSR1, signal.SIGUSR2)  # sent by clusters ahead of a time limit or a preemption
 SIGNALS = (signal.SIGTERM, signal.SIGINT, *WARNINGS)
-TOGETHER = 1.0  # seconds; a terminal or a cluster asks all processes, and a sweep's worker is asked by its watcher, too
+# Seconds. A terminal or a cluster signals all processes, and the launching process of a sweep signals its workers, too.
+SAME_REQUEST = 1.0
 
 
 class Interruption:
-    """A context in which SIGNALS end the process with 128 + signal: at once, or after the step in `training`.
+    """A context in which SIGNALS end the process with exit code 128 + signal.
 
-    A second signal while the first is pending ends the process at once, unless it comes so soon that one and the same wish
-    sent both. A cluster's warning that somebody else handled
-    before, as submitit does, is theirs again once the checkpoint is kept: they have the job requeued, and end it.
+    The process ends at once; or, while `training` is True, after the step, when its caller calls `exit_if_pending`. A second
+    signal ends it at once, unless it comes within SAME_REQUEST of the first.
 
-    Whoever leaves the context otherwise, by an error or as if nothing had happened, ends there: the exception is lost if the
-    signal comes where Python ignores exceptions, as in a weak reference's callback.
+    A cluster's warning that another library had a handler for, as submitit has, is passed on to that handler once the
+    checkpoint is saved: it requeues the job and ends the process.
+
+    The process also ends where the context is left by an error or normally while a signal is pending: Python drops the
+    exception of a signal that comes where it ignores exceptions, as in the callback of a weak reference.
+
+    Attributes:
+        pending: The signal that came; None: none.
+        training: Whether a signal must wait for the end of a training step.
     """
 
     def __init__(self) -> None:
         self.pending: int | None = None
         self.training = False
-        self._asked = -math.inf  # when, by the monotonic clock
+        self._requested_at = -math.inf  # by the monotonic clock
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> Interruption:
@@ -44,20 +51,24 @@ class Interruption:
             self.exit_if_pending()
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        again = self.pending is not None
-        if again and self.training and time.monotonic() - self._asked < TOGETHER:
+        is_second = self.pending is not None
+        if is_second and self.training and time.monotonic() - self._requested_at < SAME_REQUEST:
             return
-        self.pending, self._asked = number, time.monotonic()
-        if again or not self.training:
+        self.pending, self._requested_at = number, time.monotonic()
+        if is_second or not self.training:
             self.exit_if_pending()
         name = signal.Signals(number).name
         print(
-            f"\n{name}: finishing this step and saving, so that the same command goes on; again to stop at once.",
+            f"\n{name}: finishing this step and saving. The same command continues the run. Repeat the signal to stop at once.",
             file=sys.stderr,
         )
 
     def exit_if_pending(self) -> None:
-        """Leave by SystemExit(128 + signal) if a signal came."""
+        """End the process if a signal is pending.
+
+        Raises:
+            SystemExit: With code 128 + signal.
+        """
         if self.pending is not None:
             previous = self._previous.get(self.pending)
             if self.pending in WARNINGS and callable(previous):
