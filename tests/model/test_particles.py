@@ -258,10 +258,10 @@ def test_a_gap_is_filled_in_from_both_ends():
             "frame.predicts=next has no bound",
         ),
         ({"likelihood": MSELikelihood()}, "MSELikelihood trains on something else"),
-        ({"latent": CategoricalLatent(1, 3, "gumbel_softmax")}, "gumbel_softmax trains on soft draws"),
+        ({"latent": CategoricalLatent(1, 3, "gumbel_softmax")}, "gumbel_softmax trains on soft ones"),
         (
             {"latent": GaussianCategoricalLatent(GaussianLatent(2), CategoricalLatent(1, 3, "gumbel_softmax"))},
-            "gumbel_softmax trains on soft draws",
+            "gumbel_softmax trains on soft ones",
         ),
     ],
 )

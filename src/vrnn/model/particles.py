@@ -126,8 +126,8 @@ def check_bound(networks: SixNetworks) -> None:
     """
     if networks.coordinates.predicts == "next":
         raise ValueError(
-            "frame.predicts must be this for a bound on log p(x), but is next, whose posterior has not seen the predicted point, "
-            "so that it has no bound: choose frame.predicts=this, or bound=elbo and evaluation.particles=null."
+            "frame.predicts=next has no bound on log p(x), since its posterior has not seen the predicted point: "
+            "choose frame.predicts=this, or bound=elbo and evaluation.particles=null."
         )
 
 
@@ -141,13 +141,13 @@ def check_trainable(networks: SixNetworks) -> None:
     likelihood = type(networks.likelihood)
     if likelihood.nats_per_distortion is not Likelihood.nats_per_distortion:
         raise ValueError(
-            f"A bound by particles needs a likelihood that trains on log p(x | z), but {likelihood.__name__} trains on something "
-            "else: choose another likelihood, or bound=elbo."
+            f"A bound by particles needs a likelihood that trains on log p(x | z), but {likelihood.__name__} trains on "
+            "something else: choose another likelihood, or bound=elbo."
         )
     if samples_softly(networks.latent):
         raise ValueError(
-            "latent.estimator must be straight_through or exact for a bound by particles, but is gumbel_softmax, whose samples are "
-            "soft and have no weight: choose straight_through, or bound=elbo."
+            "A bound by particles needs samples of z that have a probability, but latent.estimator=gumbel_softmax trains on "
+            "soft ones: choose straight_through, or bound=elbo."
         )
 
 
