@@ -1,4 +1,4 @@
-"""Arc length against closed forms."""
+"""Curves: arc length against closed forms, starts, directions, and errors."""
 
 import math
 
@@ -32,17 +32,17 @@ def test_circle_by_arc_length_is_the_angle():
 
 
 @pytest.mark.parametrize("name", CURVES)
-def test_walks_at_unit_speed_and_closes(name):
+def test_curves_have_unit_speed_and_close(name):
     curve = CURVES[name]
     s = np.linspace(0.0, curve.length, 20001)
     speed = np.linalg.norm(np.diff(curve.at(s), axis=0), axis=1) / np.diff(s)
-    corners = 3 if name == "triangle" else 0  # a chord across a corner is shorter than the walk
+    corners = 3 if name == "triangle" else 0  # a chord across a corner is shorter than the way round it
     assert (np.abs(speed - 1.0) > 1e-3).sum() <= corners
     np.testing.assert_allclose(curve.at(curve.length), curve.start, atol=1e-9)
     np.testing.assert_allclose(curve.at(s - curve.length), curve.at(s), atol=1e-9)
 
 
-def test_starts_are_where_the_docstrings_say():
+def test_starts_are_those_of_the_docstrings():
     np.testing.assert_allclose(Circle(1.0, start=90).start, [0, 1], atol=1e-9)
     np.testing.assert_allclose(Polygon([[0, 0], [2, 0], [1, 1]], start=60).start, [1, 0], atol=1e-9)
     eight, infinity = Eight([0.4, 1.0]), Infinity([2.0, 0.7])
@@ -52,7 +52,7 @@ def test_starts_are_where_the_docstrings_say():
     assert infinity.at(0.1)[1] > 0
 
 
-def test_reverse_walks_the_same_points_backwards():
+def test_reverse_has_the_same_points_backwards():
     forth, back = Eight([0.4, 1.0], start=30), Eight([0.4, 1.0], start=30, reverse=True)
     s = np.linspace(0, 3, 7)
     np.testing.assert_allclose(forth.at(s), back.at(-s), atol=1e-9)
@@ -61,18 +61,21 @@ def test_reverse_walks_the_same_points_backwards():
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: Circle(0.0), "Circle.radius: expected a number > 0, got 0"),
-        (lambda: Circle(1.0, center=[1]), "Circle.center: expected two numbers"),
-        (lambda: Circle(1.0, start=math.nan), "start: expected a finite number"),
-        (lambda: Oval([1.0, -1.0]), r"Oval.half_axes\[1\]: expected a number > 0"),
-        (lambda: Oval("wide"), "Oval.half_axes: expected two numbers"),
-        (lambda: Polygon([[0, 0], [1, 1]]), "three or more"),
-        (lambda: Polygon([[0, 0], [0, 0], [1, 1]]), "same point twice"),
-        (lambda: Polygon([[0, 0], [0, math.inf], [1, 1]]), r"vertices\[1\]\[1\]: expected a finite number"),
+        (lambda: Circle(0.0), "Circle.radius must be a number > 0, but is 0"),
+        (lambda: Circle(1.0, center=[1]), "Circle.center must be two finite numbers"),
+        (lambda: Circle(1.0, start=math.nan), "Circle.start must be a finite number, but is nan"),
+        (lambda: Oval([1.0, -1.0]), r"Oval.half_axes must be two numbers \[x, y\], both > 0, but is \[1.0, -1.0\]"),
+        (lambda: Oval("wide"), "Oval.half_axes must be two numbers"),
+        (lambda: Polygon([[0, 0], [1, 1]]), "Polygon.vertices must be three or more points"),
+        (
+            lambda: Polygon([[0, 0], [0, 0], [1, 1]]),
+            "Polygon.vertices must be points that differ from their neighbours",
+        ),
+        (lambda: Polygon([[0, 0], [0, math.inf], [1, 1]]), r"Polygon.vertices\[1\] must be two finite numbers"),
         (lambda: Eight([0.0, 1.0]), "Eight.half_sizes"),
         (lambda: Infinity([1.0, True]), "Infinity.half_sizes"),
     ],
 )
-def test_bad_numbers_are_named(build, message):
+def test_errors_name_the_setting(build, message):
     with pytest.raises(ValueError, match=message):
         build()

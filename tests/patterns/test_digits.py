@@ -1,4 +1,4 @@
-"""Digits as sequences of rows."""
+"""Digits: rows, labels, the split, and the error without scikit-learn."""
 
 import sys
 
@@ -20,7 +20,7 @@ def drawn(digits, split, n=2000, steps=8, seed=0):
     return digits.draw(split, n, steps, np.random.default_rng(seed))
 
 
-def test_rows_and_labels_are_scikit_learn_s(digits):
+def test_rows_and_labels_are_those_of_scikit_learn(digits):
     from sklearn.datasets import load_digits
 
     found = load_digits()
@@ -34,7 +34,7 @@ def test_rows_and_labels_are_scikit_learn_s(digits):
     assert digits.names[traces[0].state[0]] == str(traces[0].state[0])
 
 
-def test_the_split_is_fixed_and_its_parts_have_all_digits(digits):
+def test_the_split_is_fixed_and_has_all_digits(digits):
     assert [len(drawn(digits, split)) for split in SPLITS] == [1258, 180, 359]
     for split in SPLITS:
         one, other = ([trace.points.tobytes() for trace in drawn(digits, split, seed=seed)] for seed in (0, 1))
@@ -43,13 +43,13 @@ def test_the_split_is_fixed_and_its_parts_have_all_digits(digits):
         assert len({int(trace.state[0]) for trace in drawn(digits, split)}) == 10
 
 
-def test_as_many_as_asked_and_no_more_rows_than_there_are(digits):
+def test_at_most_n_images_of_at_most_8_rows(digits):
     traces = drawn(digits, "val", n=7, steps=5)
     assert [trace.points.shape for trace in traces] == [(5, 8)] * 7
     assert drawn(digits, "val", n=1, steps=100)[0].points.shape == (8, 8)
 
 
-def test_without_scikit_learn_the_cure_is_named(monkeypatch):
+def test_without_scikit_learn_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(ValueError, match=r"pip install scikit-learn, or vrnn-lab\[digits\]"):
+    with pytest.raises(ValueError, match=r"not installed: pip install scikit-learn, or vrnn-lab\[digits\]"):
         Digits()

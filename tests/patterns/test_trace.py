@@ -1,17 +1,17 @@
-"""A sequence and what of it is seen."""
+"""Traces: what is observed, and beginnings of a trace."""
 
 import numpy as np
 
 from vrnn.patterns import Trace
 
 
-def test_all_is_observed_unless_said_otherwise():
+def test_all_points_are_observed_by_default():
     trace = Trace.of_unknown_origin(np.ones((4, 3)))
     assert trace.observed.tolist() == [True] * 4
     assert trace.state.tolist() == trace.lap.tolist() == [-1] * 4
 
 
-def test_a_beginning():
+def test_until_keeps_the_first_steps():
     hidden = np.array([True, False, True])
     trace = Trace(np.arange(6.0).reshape(3, 2), np.array([0, 1, 1]), np.array([0, 0, 1]), hidden)
     begun = trace.until(2)

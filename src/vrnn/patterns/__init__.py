@@ -1,4 +1,4 @@
-"""Curves, the automaton that chooses among them, the hand that draws them, and the traces it leaves."""
+"""Where sequences come from: automata drawn by a pen, drawings from files, handwriting, images of digits."""
 
 from vrnn.patterns.automaton import Automaton, Piece
 from vrnn.patterns.curves import Circle, Curve, Eight, Infinity, Oval, Polygon

@@ -1,6 +1,6 @@
-"""Strokes as offsets: (pen, dx, dy) a step, as in Chung et al. 2015 and Graves 2013 (arXiv 1308.0850).
+"""Strokes as offsets: (pen, dx, dy) per step, as in Chung et al. 2015 and Graves 2013 (arXiv 1308.0850).
 
-Step t leads the pen by (dx, dy) to its next point; pen is 1 if it lifts there, so that step t + 1 leaves no line.
+Step t moves the pen by (dx, dy) to its next point. `pen` is 1 if the pen lifts there, so that step t + 1 draws no line.
 """
 
 from __future__ import annotations
@@ -12,9 +12,15 @@ Array = NDArray[np.float64]
 
 
 def to_offsets(strokes: list[Array]) -> Array:
-    """Return the strokes' points, each stroke (n, 2), as steps (T, 3), one fewer than there are points.
+    """Turn strokes into steps.
 
-    That the very first point is a stroke of its own, if it is, is lost.
+    The result does not say whether the pen lifts at the very first point.
+
+    Args:
+        strokes: Each (n, 2), the points from pen down to pen up.
+
+    Returns:
+        (T, 3), the steps (pen, dx, dy), one fewer than there are points.
     """
     points = np.concatenate(strokes)
     last = np.zeros(len(points))
@@ -23,13 +29,18 @@ def to_offsets(strokes: list[Array]) -> Array:
 
 
 def to_plane(offsets: Array) -> tuple[Array, NDArray[np.bool_]]:
-    """Return where steps (T, 3) lead from the origin, (T + 1, 2), and after which points the pen is lifted, (T + 1,).
+    """Turn steps into points of the plane, starting at the origin.
 
-    A pen between 0 and 1, a probability, lifts above 1/2. A step of NaN is taken as no move, with the pen lifted.
+    Args:
+        offsets: (T, 3), the steps (pen, dx, dy). A value of `pen` between 0 and 1 is a probability: the pen lifts above 1/2.
+            A step with NaN does not move the pen, and the pen is lifted around it.
+
+    Returns:
+        The points, (T + 1, 2), and whether the pen is lifted after each of them, (T + 1,).
     """
-    known = np.asarray(np.isfinite(offsets).all(axis=-1))
-    moves = np.where(known[:, None], offsets[:, 1:], 0.0)
+    finite = np.asarray(np.isfinite(offsets).all(axis=-1))
+    moves = np.where(finite[:, None], offsets[:, 1:], 0.0)
     points = np.concatenate([np.zeros((1, 2)), moves.cumsum(axis=0)])
     lifted = np.concatenate([[False], ~(offsets[:, 0] <= 0.5)])
-    lifted[:-1] |= ~known
+    lifted[:-1] |= ~finite
     return points, lifted

@@ -1,4 +1,4 @@
-"""What a pen leaves behind, together with the truth about how it was drawn."""
+"""A sequence with the truth about how it was drawn, and the interface of everything that draws sequences."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from numpy.typing import NDArray
 
 Split = Literal["train", "val", "test"]
 
-# What the numbers of a step are: a pen's place (x, y), its move (pen, dx, dy), or a row of an image's pixels.
+# What the numbers of a step are. plane: a position (x, y); strokes: a move (pen, dx, dy), see `vrnn.patterns.strokes`;
+# image: one row of pixels, each from 0 (white) to 1 (black).
 SequenceKind = Literal["plane", "strokes", "image"]
 
 
 @dataclass(frozen=True)
 class Trace:
-    """One sequence of T steps, in the first place a pen's trace.
+    """One sequence of T steps, such as the positions of a pen at equal intervals of time.
 
-    points: (T, x_dim) float64, at equal time steps: in the plane the pen's positions; else see `SequenceKind`.
-    state: (T,) int, the automaton's state at each step (an index into the pattern's `names`), or -1 where nobody knows.
-    lap: (T,) int, the lap each step belongs to, counted from 0 over the whole trace, or -1 where nobody knows.
-    observed: (T,) bool, False where the point is hidden from the model; the point itself stays for evaluation to compare
-        with. Default: all True.
+    Attributes:
+        points: (T, x_dim) float64, the numbers of each step; `SequenceKind` says what they are.
+        state: (T,) int, the automaton's state at each step, an index into the pattern's `names`; -1 where it is unknown.
+        lap: (T,) int, the lap that each step belongs to, counted from 0 over the whole trace; -1 where it is unknown.
+        observed: (T,) bool, False where the point is hidden from the model. The point itself stays in `points`, so that an
+            evaluation can compare with it. Default: all True.
     """
 
     points: NDArray[np.float64]
@@ -37,7 +39,7 @@ class Trace:
 
     @classmethod
     def of_unknown_origin(cls, points: NDArray[np.float64]) -> Trace:
-        """Return points about which nobody knows more."""
+        """Return a trace of points (T, x_dim) whose states and laps are unknown."""
         unknown = np.full(len(points), -1, dtype=np.int64)
         return cls(points, unknown, unknown.copy())
 
@@ -47,12 +49,15 @@ class Trace:
 
 
 class Pattern(Protocol):
-    """Anything that can be asked for sequences: an automaton drawn by a hand, drawings, handwriting, images.
+    """A source of sequences: an automaton drawn by a pen, drawings, handwriting, images.
 
-    Derive a pattern of your own from it, or give it the same attributes; the class itself must have them.
+    Derive a pattern of your own from it, or give it the same attributes. They must be attributes of the class, since they
+    are also read where no data are at hand.
 
-    x_dim: how many numbers a step has. form: what they are, which decides how they are drawn and written to files.
-    names: what the states of its traces are called; () where nobody knows them.
+    Attributes:
+        x_dim: How many numbers a step has.
+        form: What these numbers are. It decides how sequences are plotted and written to files.
+        names: The names of the states in its traces; () where states are unknown.
     """
 
     x_dim: int = 2
@@ -60,5 +65,12 @@ class Pattern(Protocol):
     names: Sequence[str] = ()
 
     def draw(self, split: Split, n: int, steps: int, rng: np.random.Generator) -> list[Trace]:
-        """Return up to n traces of up to `steps` points; the same generator state gives the same traces."""
+        """Return traces of one split.
+
+        Args:
+            split: Traces of different splits must not share data, as far as the pattern's data are finite.
+            n: The number of traces. A pattern with fewer of them returns those it has.
+            steps: The number of points in each. A trace with fewer points is returned whole.
+            rng: The source of all randomness: the same generator state gives the same traces.
+        """
         ...
