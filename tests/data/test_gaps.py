@@ -1,4 +1,4 @@
-"""Points hidden in stretches: as many as asked, nowhere in particular, never all."""
+"""Gaps: how many points are hidden, where, and never all."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def runs(mask):
 @pytest.mark.parametrize(
     ("share", "length", "expected"), [(0.2, 10, [10] * 20), (0.5, 100, [100] * 5), (0.3, 7, [7] * 37)]
 )
-def test_so_many_points_in_stretches_of_that_length(share, length, expected):
+def test_number_and_length_of_gaps(share, length, expected):
     for seed in range(5):
         found = runs(hidden(Gaps(share, length), 1000, seed))
         assert len(found) == round(1000 * share / length)
@@ -40,29 +40,32 @@ def test_never_all_of_a_trace(steps, share, length):
         assert not hidden(Gaps(share, length), steps, seed).all()
 
 
-def test_the_expected_share_is_exact_in_short_traces_too():
-    """7 % of 8 points is 0.56 of one: 4000 traces miss it by 5 standard errors (0.04) once in two million."""
+def test_the_expected_share_is_exact_in_short_traces():
+    """7 % of 8 points are 0.56 points. The mean of 4000 traces is off by 5 standard errors (0.04) once in two million."""
     counts = [hidden(Gaps(0.07, 10), 8, seed).sum() for seed in range(4000)]
     assert set(counts) == {0, 1}
     assert np.mean(counts) == pytest.approx(0.56, abs=0.04)
 
 
-def test_a_gap_may_lie_anywhere():
-    """One gap of 3 in 10 points has 8 places, all equally likely: within 5 standard errors (0.023) of 1/8 in 5000 draws."""
+def test_all_places_of_a_gap_are_equally_likely():
+    """A gap of 3 in 10 points has 8 places. Each share of 5000 draws is within 5 standard errors (0.023) of 1/8.
+
+    A correct program fails once in 200 000 seeds.
+    """
     places = [int(np.argmax(hidden(Gaps(0.3, 3), 10, seed))) for seed in range(5000)]
     shares = np.bincount(places) / len(places)
     assert len(shares) == 8
     assert np.abs(shares - 1 / 8).max() < 0.0234
 
 
-def test_the_generator_alone_decides():
+def test_gaps_are_a_function_of_the_generator():
     assert np.array_equal(hidden(Gaps(0.3), 200, 1), hidden(Gaps(0.3), 200, 1))
     assert not np.array_equal(hidden(Gaps(0.3), 200, 1), hidden(Gaps(0.3), 200, 2))
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.0, 2.0, float("nan")])
 def test_a_share_out_of_range(share):
-    with pytest.raises(ValueError, match=r"data\.gaps\.share must be in \[0, 1\), so that some points are left"):
+    with pytest.raises(ValueError, match=r"data\.gaps\.share must be a number in \[0, 1\), but is"):
         Gaps(share)
 
 

@@ -1,4 +1,4 @@
-"""Every window of every trace once an epoch, in an order that (seed, epoch) fixes and a position resumes."""
+"""The loader: every window once per epoch, in an order fixed by the seed, resumable; the data module: splits, lengths, gaps."""
 
 from dataclasses import replace
 
@@ -11,18 +11,18 @@ from vrnn.patterns import Trace
 
 
 def traces(lengths) -> TraceSet:
-    """Trace i's point t is (i, t): every batch tells where it comes from."""
+    """Trace i's point t is (i, t), so that a batch shows which points it holds."""
     unknown = [np.full(n, -1) for n in lengths]
     points = [np.stack([np.full(n, i), np.arange(n)], -1).astype(float) for i, n in enumerate(lengths)]
     return TraceSet([Trace(p, u, u) for p, u in zip(points, unknown, strict=True)])
 
 
-def loader(total: int, seed: int = 0, lengths=(10,) * 5, batch_size: int = 2, window: int | None = 4) -> TraceLoader:
-    return TraceLoader(traces(lengths), batch_size, window, seed, total)
+def loader(batches: int, seed: int = 0, lengths=(10,) * 5, batch_size: int = 2, window: int | None = 4) -> TraceLoader:
+    return TraceLoader(traces(lengths), batch_size, window, seed, batches)
 
 
-def test_an_epoch_holds_every_point_once_and_windows_in_order():
-    one = loader(total=9)  # 3 groups of traces x 3 windows
+def test_an_epoch_has_every_point_once_and_windows_in_order():
+    one = loader(batches=9)  # 3 groups of traces x 3 windows
     seen = []
     following: dict[int, int] = {}
     for batch in one:
@@ -36,9 +36,9 @@ def test_an_epoch_holds_every_point_once_and_windows_in_order():
     assert sorted(seen) == [(i, t) for i in range(5) for t in range(10)]
 
 
-def test_order_is_a_function_of_seed_and_epoch():
+def test_the_order_is_a_function_of_seed_and_epoch():
     def order(seed):
-        return [batch.x[0, :, 0].tolist() for batch in loader(total=18, seed=seed)]
+        return [batch.x[0, :, 0].tolist() for batch in loader(batches=18, seed=seed)]
 
     assert order(0) == order(0)
     assert order(0) != order(1)
@@ -46,8 +46,8 @@ def test_order_is_a_function_of_seed_and_epoch():
 
 
 @pytest.mark.parametrize("position", [1, 5, 9, 13])
-def test_resumes_from_its_position(position):
-    whole, part, rest = list(loader(total=20)), loader(total=20), loader(total=20)
+def test_the_loader_resumes_from_its_position(position):
+    whole, part, rest = list(loader(batches=20)), loader(batches=20), loader(batches=20)
     iterator = iter(part)
     for _ in range(position):
         next(iterator)
@@ -58,20 +58,20 @@ def test_resumes_from_its_position(position):
 
 
 def test_traces_of_unequal_length_are_masked():
-    batch = next(iter(loader(total=1, lengths=(3, 6), window=None)))
+    batch = next(iter(loader(batches=1, lengths=(3, 6), window=None)))
     assert batch.mask.sum(0).tolist() == [3, 6] or batch.mask.sum(0).tolist() == [6, 3]
     assert torch.equal(torch.isnan(batch.x).any(-1), ~batch.mask)
 
 
 def test_a_group_ends_with_its_own_longest_trace():
     """Traces of 3 and 10 points, one at a time: 1 and 3 windows, none of them empty."""
-    batches = list(loader(total=8, lengths=(3, 10), batch_size=1))
+    batches = list(loader(batches=8, lengths=(3, 10), batch_size=1))
     assert all(batch.mask.any() for batch in batches)
     assert [sum(int(batch.mask.sum()) for batch in batches[first : first + 4]) for first in (0, 4)] == [13, 13]
 
 
-def test_a_finished_stream_begins_anew():
-    one = loader(total=2)
+def test_a_finished_stream_starts_again():
+    one = loader(batches=2)
     assert [len(list(one)) for _ in range(2)] == [2, 2]
 
 
@@ -88,10 +88,10 @@ class Walk:
         return [Trace(rng.standard_normal((steps, 2)).cumsum(0), unknown, unknown) for _ in range(n)]
 
 
-def test_splits_have_seeds_of_their_own():
+def test_splits_have_different_seeds():
     def module(seed):
         return TraceDataModule(
-            Walk(), total=3, seed=seed, traces=4, steps=20, val_traces=4, test_traces=4, eval_steps=20
+            Walk(), batches=3, seed=seed, traces=4, steps=20, val_traces=4, test_traces=4, eval_steps=20
         )
 
     one, same, other = module(0), module(0), module(1)
@@ -105,7 +105,7 @@ def test_splits_have_seeds_of_their_own():
     assert len(one.train_dataloader()) == 3
 
 
-def test_points_that_are_hidden_are_neither_in_x_nor_in_the_mask():
+def test_hidden_points_are_neither_in_x_nor_in_the_mask():
     trace = Trace.of_unknown_origin(np.ones((6, 2)))
     seen = np.array([False, True, True, False, True, False])
     both = TraceSet([replace(trace, observed=seen), trace.until(3)])
@@ -114,27 +114,26 @@ def test_points_that_are_hidden_are_neither_in_x_nor_in_the_mask():
     assert both.lengths.tolist() == [6, 3]
 
 
-def test_a_gap_at_a_trace_s_end_is_part_of_it():
-    """Windows go on to the end of the trace, not of what is observed."""
+def test_windows_cover_a_gap_at_the_end_of_a_trace():
     trace = Trace.of_unknown_origin(np.ones((12, 2)))
-    one = TraceLoader(TraceSet([replace(trace, observed=np.arange(12) < 2)]), 1, 4, 0, total=3)
+    one = TraceLoader(TraceSet([replace(trace, observed=np.arange(12) < 2)]), 1, 4, 0, batches=3)
     assert [batch.mask.sum().item() for batch in one] == [2, 0, 0]
     assert [batch.start.item() for batch in one] == [True, False, False]
 
 
-def test_a_trace_that_hides_everything_is_an_error():
+def test_a_trace_without_an_observed_point_is_an_error():
     trace = Trace.of_unknown_origin(np.ones((6, 2)))
-    with pytest.raises(ValueError, match=r"trace 1 \(counted from 0\) of 2 has none.*data\.gaps\.share"):
+    with pytest.raises(ValueError, match=r"1 of 2 traces have none.*number 1, counted from 0.*data\.gaps\.share"):
         TraceSet([trace, replace(trace, observed=np.zeros(6, dtype=bool))])
 
 
 def data(**options) -> TraceDataModule:
     counts = {"traces": 300, "steps": 20, "val_traces": 3, "test_traces": 3, "eval_steps": 20}
-    return TraceDataModule(Walk(), total=3, seed=0, **{**counts, **options})
+    return TraceDataModule(Walk(), batches=3, seed=0, **{**counts, **options})
 
 
-def test_training_traces_are_cut_to_any_length_between_two():
-    """300 draws of 11 lengths miss one of them once in 4e11 times."""
+def test_training_traces_have_random_lengths():
+    """300 draws of 11 lengths miss one of them once in 4e11 seeds."""
     whole, cut, again = data(), data(min_steps=10), data(min_steps=10)
     lengths = [len(trace.points) for trace in cut.traces("train")]
     assert set(lengths) == set(range(10, 21))
@@ -144,7 +143,7 @@ def test_training_traces_are_cut_to_any_length_between_two():
     assert {len(trace.points) for split in ("val", "test") for trace in cut.traces(split)} == {20}
 
 
-def test_gaps_are_in_every_split_and_the_truth_stays():
+def test_gaps_are_in_every_split_and_points_stay():
     plain, gapped = data(), data(gaps={"share": 0.25, "length": 5})
     for split in ("train", "val", "test"):
         for trace, truth in zip(gapped.traces(split), plain.traces(split), strict=True):
@@ -156,6 +155,6 @@ def test_gaps_are_in_every_split_and_the_truth_stays():
 
 
 @pytest.mark.parametrize("least", [0, 21])
-def test_a_shortest_length_out_of_range(least):
+def test_min_steps_out_of_range(least):
     with pytest.raises(ValueError, match=rf"data\.min_steps must be in \[1, data\.steps = 20\], but is {least}"):
         data(min_steps=least)

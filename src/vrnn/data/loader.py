@@ -1,4 +1,4 @@
-"""Traces cut into the batches a recurrent network is trained on."""
+"""Traces cut into windows, in batches on which a recurrent network is trained."""
 
 from __future__ import annotations
 
@@ -15,9 +15,14 @@ from vrnn.patterns.trace import Trace
 
 
 class Batch(NamedTuple):
-    """x: (T, B, x_dim). mask: (T, B), True where x holds a point, NaN elsewhere. start: (B,), True where a trace begins.
+    """One window of B traces.
 
-    A trace may have no point in a window: it has ended before, while others of its group go on, or the window lies in a gap.
+    A trace may have no point in a window: a trace that is shorter than others of the batch, or has a gap there.
+
+    Attributes:
+        x: (T, B, x_dim), the points; NaN where there is none.
+        mask: (T, B), True where x holds a point.
+        start: (B,), True where a trace begins with this window.
     """
 
     x: Tensor
@@ -26,17 +31,23 @@ class Batch(NamedTuple):
 
 
 class TraceSet:
-    """Traces side by side in one tensor: x (T, N, x_dim) float32; mask (T, N), False past a trace's end and in its gaps.
+    """N traces in one tensor.
 
-    Where the mask is False x is NaN. lengths: (N,), in steps, gaps included.
+    Args:
+        traces: The traces; their lengths may differ.
+
+    Attributes:
+        x: (T, N, x_dim) float32, where T is the longest trace's length; NaN where the mask is False.
+        mask: (T, N), False after a trace's end and in its gaps.
+        lengths: (N,), each trace's length in steps, gaps included.
 
     Raises:
-        ValueError: no traces, or one that hides all its points.
+        ValueError: There are no traces, or all points of a trace are hidden.
     """
 
     def __init__(self, traces: Sequence[Trace]):
         if not traces:
-            raise ValueError("A data set needs at least one trace, but got none.")
+            raise ValueError("A data set must have at least one trace, but has none: ask for more traces.")
         pad = torch.nn.utils.rnn.pad_sequence
         self.lengths = torch.tensor([len(trace.points) for trace in traces])
         self.mask = pad([torch.as_tensor(trace.observed) for trace in traces], padding_value=False)
@@ -45,48 +56,55 @@ class TraceSet:
         empty = (~self.mask.any(0)).nonzero().flatten().tolist()
         if empty:
             raise ValueError(
-                f"Every trace needs an observed point, but trace {empty[0]} (counted from 0) of {len(traces)} has none, "
-                f"nor have {len(empty) - 1} others: hide fewer points (data.gaps.share), or draw longer traces."
+                f"Every trace must have an observed point, but {len(empty)} of {len(traces)} traces have none, first of them "
+                f"number {empty[0]}, counted from 0: hide fewer points (data.gaps.share), or draw longer traces (data.steps)."
             )
 
     def __len__(self) -> int:
         return self.x.shape[1]
 
     def batch(self, traces: Sequence[int] | NDArray[np.int64], begin: int, end: int) -> Batch:
-        """Return the steps begin..end of some traces."""
+        """Return the steps begin, …, end - 1 of the traces with the given indices."""
         index = torch.as_tensor(traces)
         start = torch.full((len(index),), begin == 0)
         return Batch(self.x[begin:end, index], self.mask[begin:end, index], start)
 
 
 class TraceLoader:
-    """Batches of windows, in an order that is a function of (seed, epoch), from a position that can be saved and restored.
+    """A stream of batches in an order that is a function of the seed, from a position that can be saved and restored.
 
-    An epoch takes the traces in a random order, batch_size at a time, and each such group through all its windows, one after
-    another: the state at a window's end is the next window's beginning (truncated backpropagation through time) unless
-    `start` says that a trace begins. The loader runs over as many epochs as `total` batches take, as one stream; its whole
-    state is one integer, the position in that stream.
+    An epoch takes the traces in a random order, a function of (seed, epoch), in groups of `batch_size`. The batches of a
+    group are its windows in order of time: the model's state at the end of a window is carried to the next one (truncated
+    backpropagation through time), unless `start` says that a trace begins. The stream goes through as many epochs as needed.
 
-    window: steps a window; None: whole traces. total: batches in the stream.
+    Args:
+        traces: The traces.
+        batch_size: Traces per batch. An epoch's last group may be smaller.
+        window: Steps per window. None: whole traces.
+        seed: Of the order.
+        batches: The number of batches in the stream.
+
+    Attributes:
+        position: How many batches have been served: the loader's whole state.
     """
 
-    def __init__(self, traces: TraceSet, batch_size: int, window: int | None, seed: int, total: int):
-        self.traces, self.batch_size, self.seed, self.total = traces, batch_size, seed, total
+    def __init__(self, traces: TraceSet, batch_size: int, window: int | None, seed: int, batches: int):
+        self.traces, self.batch_size, self.seed, self.batches = traces, batch_size, seed, batches
         self.window = window or len(traces.x)
         self.position = 0
 
     def __len__(self) -> int:
-        return self.total
+        return self.batches
 
     def __iter__(self) -> Iterator[Batch]:
-        if self.position >= self.total:  # a stream that came to its end begins anew, as validation does every time
+        if self.position >= self.batches:  # after its end the stream starts again: validation reads it many times
             self.position = 0
-        for members, begin in islice(self._windows(), self.position, self.total):
+        for members, begin in islice(self._windows(), self.position, self.batches):
             self.position += 1
             yield self.traces.batch(members, begin, begin + self.window)
 
     def _windows(self) -> Iterator[tuple[NDArray[np.int64], int]]:
-        """The endless stream: a group of traces, and where its next window begins, up to the group's longest trace."""
+        """Yield the indices of a group's traces and the first step of a window, without end; no window is empty."""
         for epoch in count():
             order = np.random.default_rng([self.seed, epoch]).permutation(len(self.traces))
             for first in range(0, len(order), self.batch_size):
@@ -95,9 +113,9 @@ class TraceLoader:
                     yield members, begin
 
     def state_dict(self) -> dict[str, int]:
-        """The position: how many batches have been handed out."""
+        """Return the position."""
         return {"position": self.position}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on after the batch at which the state was saved."""
+        """Continue after the batch at which the state was saved."""
         self.position = state["position"]
