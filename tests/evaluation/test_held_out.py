@@ -1,4 +1,4 @@
-"""Held-out figures against torch.distributions and the definition of a mean."""
+"""Held-out scores against torch.distributions and the definition of a mean."""
 
 import math
 
@@ -39,8 +39,8 @@ def test_per_step_and_per_sequence():
     assert scores["kl_nats_per_sequence_se"] == pytest.approx(spread / math.sqrt(4), rel=1e-4)
 
 
-def test_error_per_step_is_the_ratio_s():
-    """Against the jackknife of sum / steps, which it equals to first order: within a quarter for 40 traces."""
+def test_standard_error_per_step_is_that_of_a_ratio():
+    """The jackknife of sum / steps is equal to first order: within a quarter for 40 traces."""
     torch.manual_seed(0)
     vrnn = VRNN()
     steps = torch.randint(3, 31, (40,), generator=torch.Generator().manual_seed(2))
@@ -52,7 +52,7 @@ def test_error_per_step_is_the_ratio_s():
     assert scores["kl_nats_per_step_se"] == pytest.approx(jackknife, rel=0.25)
 
 
-def test_reconstruction_is_measured_from_the_decoder_s_means():
+def test_reconstruction_error_is_that_of_the_decoder_means():
     torch.manual_seed(0)
     vrnn, (x, mask) = VRNN(), traces(torch.tensor([9, 5]))
     scores = held_out_scores(vrnn, x, mask, torch.Generator().manual_seed(1))

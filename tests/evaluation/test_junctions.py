@@ -1,4 +1,4 @@
-"""Where the KL lies: arrays whose nats were put at known places, and the automata's entropies in closed form."""
+"""The KL at junctions, from arrays with nats at known steps, and the automata's entropies in closed form."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.evaluation.judges import load
+from tests.datasets import load
 from vrnn.evaluation import choice_entropy, choices, junction_scores, junctions
 from vrnn.patterns import Trace
 
@@ -29,8 +29,8 @@ def test_entropy_of_a_choice():
     assert choice_entropy(load("circle").automaton) is None
 
 
-def test_choices_weigh_as_the_long_run_meets_them():
-    """wide is followed by either, thin by wide three times of four: stationary shares 0.6 and 0.4."""
+def test_choices_have_the_weights_of_the_long_run():
+    """After wide both have probability 1/2, after thin wide has 3/4: long-run shares 0.6 and 0.4."""
     automaton = load(
         "eye", "automaton.transitions={wide: {wide: 0.5, thin: 0.5}, thin: {wide: 0.75, thin: 0.25}}"
     ).automaton
@@ -43,7 +43,7 @@ def test_junctions_and_choices_of_a_known_trace():
     visits = (circle, triangle, triangle, eight, circle)
     trace = laps(*[(state, 10) for state in visits for _ in range(2)])
     np.testing.assert_array_equal(junctions(trace), range(10, 100, 10))
-    # after the first triangle (step 40: another one), after the second (60: the eight); not after circle or eight
+    # After the first triangle (step 40) and the second (step 60), not after the circle or the eight.
     np.testing.assert_array_equal(choices(trace, CTE), [40, 60])
     eye = laps((0, 7), (0, 7), (1, 5), (0, 7))
     np.testing.assert_array_equal(choices(eye, EYE), [7, 14, 19])
@@ -53,8 +53,8 @@ def test_junctions_and_choices_of_a_known_trace():
 
 
 @pytest.mark.parametrize("name", ["eye", "circle_triangle_eight"])
-def test_what_follows_a_choice_has_the_row_s_odds(name):
-    """Drawn by the hand: the laps found at choices follow the matrix; 5 standard errors, chance fails one seed in 10^6."""
+def test_successors_at_choices_have_the_matrix_frequencies(name):
+    """In traces of the pen; within 5 standard errors: fewer than one seed in 10^5 fails by chance."""
     pattern = load(name)
     automaton = pattern.automaton
     entropic = [i for i, row in enumerate(automaton.matrix) if row.max() < 1]
@@ -76,7 +76,7 @@ def test_with_a_crossing_no_junction_is_a_choice():
 
 
 def placed(trace: Trace, groups: int, **nats: float) -> torch.Tensor:
-    """KL (T, 1, groups), shared among the groups: `choice` nats within each choice's four steps, `rest` at every step."""
+    """KL (T, 1, groups): `rest` nats at every step, and `choice` nats `late` steps after each step of `where`."""
     kl = torch.full((len(trace.lap), 1, groups), nats["rest"] / groups, dtype=torch.float64)
     for step in nats["where"]:
         kl[step + nats["late"]] += nats["choice"] / groups
@@ -85,7 +85,7 @@ def placed(trace: Trace, groups: int, **nats: float) -> torch.Tensor:
 
 @pytest.mark.parametrize("groups", [1, 8])
 @pytest.mark.parametrize("late", [0, 3])
-def test_nats_put_at_the_choices_are_found_there(groups, late):
+def test_nats_at_choices_are_found(groups, late):
     trace = laps(*[(state, 20) for state in (0, 0, 1, 0, 1)])
     mask = torch.ones(100, 1, dtype=torch.bool)
     kl = placed(trace, groups, where=junctions(trace), late=late, choice=0.6, rest=0.0)
@@ -93,13 +93,13 @@ def test_nats_put_at_the_choices_are_found_there(groups, late):
     assert scores["kl_at_junctions_share"] == pytest.approx(1.0)
     assert scores["kl_per_choice_nats"] == pytest.approx(0.6)
     assert scores["steps_at_junctions_share"] == pytest.approx(16 / 100)
-    # a little everywhere: 4 * 0.6 + 16 * 0.01 of 4 * 0.6 + 100 * 0.01
+    # With 0.01 at every step: 4 * 0.6 + 16 * 0.01 of 4 * 0.6 + 100 * 0.01.
     scores = junction_scores(kl + 0.01 / groups, mask, [trace], EYE)
     assert scores["kl_at_junctions_share"] == pytest.approx(2.56 / 3.4)
     assert scores["kl_per_choice_nats"] == pytest.approx(0.64)
 
 
-def test_nats_a_step_too_late_or_too_early_are_not():
+def test_nats_one_step_outside_a_junction_are_not_found():
     trace = laps((0, 20), (1, 20), (0, 20))
     for late in (-1, 4):
         kl = placed(trace, 1, where=[20, 40], late=late, choice=0.6, rest=0.0)
@@ -107,16 +107,20 @@ def test_nats_a_step_too_late_or_too_early_are_not():
         assert scores["kl_at_junctions_share"] == scores["kl_per_choice_nats"] == 0.0
 
 
-def test_a_kl_spread_evenly_has_the_steps_share_and_laps_that_are_no_choice_do_not_count():
+def test_only_laps_after_which_the_automaton_chooses_count():
     trace = laps(*[(state, 15) for state in (0, 0, 1, 1, 2, 2)])
     kl = placed(trace, 2, where=[60], late=1, choice=LN_3, rest=0.0)  # after the triangle's second lap
     scores = junction_scores(kl, torch.ones(90, 1, dtype=torch.bool), [trace], CTE)
     assert scores["kl_per_choice_nats"] == pytest.approx(scores["choice_entropy_nats"])
+
+
+def test_a_constant_kl_has_the_share_of_the_steps():
+    trace = laps(*[(state, 15) for state in (0, 0, 1, 1, 2, 2)])
     even = junction_scores(torch.ones(90, 1, 2), torch.ones(90, 1, dtype=torch.bool), [trace], CTE)
     assert even["kl_at_junctions_share"] == even["steps_at_junctions_share"] == pytest.approx(20 / 90)
 
 
-def test_what_is_hidden_or_cut_off_does_not_count():
+def test_hidden_and_incomplete_choices_do_not_count():
     trace = laps((0, 20), (1, 20), (0, 20), (1, 2))
     kl = placed(trace, 1, where=[20, 40, 60], late=0, choice=0.6, rest=0.0)
     mask = torch.ones(62, 1, dtype=torch.bool)
@@ -129,7 +133,7 @@ def test_what_is_hidden_or_cut_off_does_not_count():
 
 
 def test_standard_errors_are_those_of_independent_traces():
-    """Against the jackknife over traces, which they equal to first order: within a tenth for 60 traces."""
+    """The jackknife over traces is equal to first order: within a tenth for 60 traces."""
     rng = np.random.default_rng(0)
     traces = [laps(*[(0, 10)] * int(n)) for n in rng.integers(3, 10, 60)]
     steps = max(len(trace.lap) for trace in traces)
@@ -147,10 +151,9 @@ def test_standard_errors_are_those_of_independent_traces():
         assert scores[f"{key}_se"] == pytest.approx(jackknife, rel=0.1)
 
 
-def test_what_cannot_be_told_is_none():
+def test_undefined_scores_are_none():
     trace = laps((0, 20), (1, 20))
     mask = torch.ones(40, 1, dtype=torch.bool)
-    told = junction_scores(torch.ones(40, 1, 1), mask, [trace], EYE)
     assert set(junction_scores(torch.ones(40, 1, 1), mask, [trace], None).values()) == {None}
     without = junction_scores(torch.ones(40, 1, 0), mask, [trace], EYE)
     assert {key for key, value in without.items() if value is not None} == {
@@ -161,4 +164,4 @@ def test_what_cannot_be_told_is_none():
     assert circle["kl_at_junctions_share"] == pytest.approx(0.1)
     assert circle["kl_per_choice_nats"] is None
     assert circle["choice_entropy_nats"] is None
-    assert told.keys() == without.keys() == circle.keys()
+    assert without.keys() == circle.keys()

@@ -1,4 +1,4 @@
-"""What the figure of the latent variables is given."""
+"""The KL along held-out traces, the prior along a trace, and their figure."""
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from vrnn.patterns import Trace
 from vrnn.plots import plot_latent, spreads
 
 
-def test_the_kl_is_the_one_that_is_scored():
+def test_the_kl_is_that_of_the_scores():
     torch.manual_seed(0)
     vrnn, rng = VRNN(), np.random.default_rng(0)
     traces = [Trace(rng.normal(size=(n, 2)).cumsum(0), np.full(n, -1), np.full(n, -1)) for n in (30, 20)]
@@ -24,7 +24,7 @@ def test_the_kl_is_the_one_that_is_scored():
     assert torch.isclose(kl.sum(-1)[mask].mean(), torch.tensor(scores["kl_nats_per_step"]))
 
 
-def test_spreads_are_the_prior_s_own_numbers():
+def test_spreads_are_the_parameters_of_the_prior():
     torch.manual_seed(0)
     latent = GaussianCategoricalLatent(GaussianLatent(3), CategoricalLatent(2, 4, estimator="straight_through"))
     vrnn = VRNN(latent=latent)
@@ -38,7 +38,7 @@ def test_spreads_are_the_prior_s_own_numbers():
     assert len(spreads(detached(many.infer(torch.randn(7, 1, 2)).p))) == 4
 
 
-def test_the_figure_shows_the_prior_along_the_generated_trace():
+def test_the_figure_shows_the_prior():
     torch.manual_seed(0)
     vrnn = VRNN(latent=CategoricalLatent(1, 5))
     drawn = np.random.default_rng(0).normal(size=(400, 2)).cumsum(0)

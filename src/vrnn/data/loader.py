@@ -104,7 +104,10 @@ class TraceLoader:
             yield self.traces.batch(members, begin, begin + self.window)
 
     def _windows(self) -> Iterator[tuple[NDArray[np.int64], int]]:
-        """Yield the indices of a group's traces and the first step of a window, without end; no window is empty."""
+        """Yield the indices of a group's traces and the first step of a window, without end.
+
+        A group's windows end with its longest trace.
+        """
         for epoch in count():
             order = np.random.default_rng([self.seed, epoch]).permutation(len(self.traces))
             for first in range(0, len(order), self.batch_size):

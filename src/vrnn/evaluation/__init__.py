@@ -1,4 +1,4 @@
-"""Laps, visits and scores: what traces are made of, and how far that is from the truth."""
+"""Scores of a model: the bound on held-out traces, the laps and visits of generated traces, the use of the latent variables."""
 
 from vrnn.evaluation.held_out import held_out_scores, particle_scores
 from vrnn.evaluation.junctions import choice_entropy, choices, junction_scores, junctions

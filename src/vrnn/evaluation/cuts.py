@@ -1,4 +1,4 @@
-"""Cutting a trace where it passes the cut points, and comparing what lies between by arc length."""
+"""Cuts a trace where it passes the cut points, and compares the shapes between the cuts."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ from numpy.typing import NDArray
 
 Points = NDArray[np.float64]
 
-SAMPLES = 64  # points a piece is resampled to before shapes are compared
+SAMPLES = 64  # points per shape
 
 
 def approach(points: Points, target: Points) -> tuple[Points, Points]:
-    """Return for each of the T - 1 straight steps of `points` (T, 2) how near it comes to `target` (2,), and when.
+    """Find the point of closest approach to a target on each straight segment of a trace.
 
-    Returns (distance (T - 1,), time (T - 1,)); time counts steps and lies between those of the step's two ends.
+    Args:
+        points: (T, 2), the trace.
+        target: (2,).
+
+    Returns:
+        The distance of each segment from the target, (T - 1,), and the time of its closest point, (T - 1,), in steps with
+        fractions.
     """
     offset, step = points[:-1] - target, np.diff(points, axis=0)
     square = np.maximum((step**2).sum(axis=1), 1e-300)
@@ -23,12 +29,20 @@ def approach(points: Points, target: Points) -> tuple[Points, Points]:
 
 
 def find_cuts(points: Points, cut_points: Points, radius: float, gap: float) -> tuple[Points, bool]:
-    """Return when the trace passes the cut points, in order, and whether it begins at one.
+    """Find the times at which a trace passes the cut points.
 
-    Each stay within `radius` of a cut point is one passage, at its closest approach; of two passages of the same cut
-    point less than `gap` steps apart only the closer counts (a trembling pen, not a lap).
+    Each stretch within `radius` of a cut point is one passage, at its closest approach. Of two passages of the same cut point
+    less than `gap` steps apart only the closer one counts: noise on the points makes two of one.
 
-    Returns (times (n,), begins): begins says whether the first passage is under way when the trace starts.
+    Args:
+        points: (T, 2), the trace.
+        cut_points: (c, 2).
+        radius: In the units of the points.
+        gap: In steps.
+
+    Returns:
+        The times (n,) in increasing order, in steps with fractions, and whether the trace begins within the radius of a cut
+        point.
     """
     found: list[float] = []
     begins = False
@@ -41,7 +55,7 @@ def find_cuts(points: Points, cut_points: Points, radius: float, gap: float) -> 
             step = int(enter + np.argmin(distance[enter:leave]))
             begins = begins or enter == 0
             if time[step] == len(distance):
-                continue  # still coming closer when the trace ends
+                continue  # the closest approach comes after the trace's end
             if kept and time[step] - time[kept[-1]] < gap:
                 kept[-1] = min(kept[-1], step, key=lambda i: distance[i])
             else:
@@ -51,7 +65,16 @@ def find_cuts(points: Points, cut_points: Points, radius: float, gap: float) -> 
 
 
 def resample(points: Points, begin: float, end: float) -> Points:
-    """Return SAMPLES points (SAMPLES, 2), evenly spaced by arc length, of the trace from time `begin` to `end`."""
+    """Return the shape of a stretch of a trace: points evenly spaced by arc length.
+
+    Args:
+        points: (T, 2), the trace.
+        begin: Time of the stretch's first point, in steps with fractions.
+        end: Time of its last point.
+
+    Returns:
+        (SAMPLES, 2).
+    """
     inner = np.arange(int(np.floor(begin)) + 1, int(np.ceil(end)))
     times = np.concatenate([[begin], inner, [end]])
     steps = np.arange(len(points))
@@ -62,5 +85,5 @@ def resample(points: Points, begin: float, end: float) -> Points:
 
 
 def rms(shapes: Points, templates: Points) -> Points:
-    """Return the root mean square distance (n, P) of shapes (n, SAMPLES, 2) to templates (P, SAMPLES, 2)."""
+    """Return the root mean square distances (n, P) of shapes (n, SAMPLES, 2) from templates (P, SAMPLES, 2)."""
     return np.stack([np.sqrt(((shapes - t) ** 2).sum(axis=-1).mean(axis=-1)) for t in templates], axis=-1)

@@ -1,4 +1,4 @@
-"""How well a model predicts traces it has never seen: the bound and its parts."""
+"""How well a model predicts held-out traces: the bound on log p(x) and its parts."""
 
 from __future__ import annotations
 
@@ -17,17 +17,25 @@ if TYPE_CHECKING:
 
 Scores = dict[str, float | int | None]
 
-ACTIVE_NATS = 0.01  # a latent dimension whose KL exceeds this, in nats per step, counts as active
+ACTIVE_NATS = 0.01  # per step: a latent dimension with a larger mean KL counts as active
 
 
 @torch.no_grad()
 def held_out_scores(vrnn: VRNN, x: Tensor, mask: Tensor, generator: torch.Generator) -> Scores:
-    """Return the ELBO, the log-likelihood log p(x | z) and the KL on traces x (T, B, x_dim), mask (T, B).
+    """Return the ELBO and its parts on held-out traces, from one sample of z per step.
 
-    In nats per step and, summed over a trace, per sequence, each with its standard error over traces (None for one trace);
-    `active_dims`: latent dimensions with more than 0.01 nats per step; `reconstruction_rmse`: root mean square distance of a
-    point from the decoder's mean, z drawn from the posterior, a coordinate, in units of x. One sample of z a step, from
-    `generator`.
+    Args:
+        vrnn: The model.
+        x: (T, B, x_dim), the traces.
+        mask: (T, B), False where there is no point.
+        generator: The source of the noise.
+
+    Returns:
+        For `elbo`, `log_likelihood` (log p(x | z)) and `kl` (KL(q‖p)), with ELBO = log-likelihood - KL: the mean in nats per
+        step and in nats per sequence, and its standard error over traces (None for one trace), see `in_nats`.
+        `active_dims`: the number of latent dimensions with a KL of more than 0.01 nats per step.
+        `reconstruction_rmse`: root mean square of x minus the decoder's mean, over steps and coordinates, in the units of x,
+        with z from the posterior.
     """
     run = vrnn.infer(x, mask=mask, generator=generator)
     mask = mask if run.mask is None else run.mask
@@ -46,12 +54,21 @@ def held_out_scores(vrnn: VRNN, x: Tensor, mask: Tensor, generator: torch.Genera
 
 @torch.no_grad()
 def particle_scores(vrnn: VRNN, x: Tensor, mask: Tensor, particles: int, generator: torch.Generator) -> Scores:
-    """Return `particles` and the bounds `iwae` and `fivo` on log p(x) by so many, on traces x (T, B, x_dim), mask (T, B).
+    """Return tighter lower bounds on log p(x) of held-out traces, by particles: IWAE and FIVO.
 
-    In nats per step and per sequence, each with its standard error over traces.
+    Args:
+        vrnn: The model.
+        x: (T, B, x_dim), the traces.
+        mask: (T, B), False where there is no point.
+        particles: How many, >= 1.
+        generator: The source of the noise.
+
+    Returns:
+        `particles`; and for `iwae` and `fivo` the mean in nats per step and in nats per sequence, and its standard error over
+        traces, see `in_nats`.
 
     Raises:
-        ValueError: particles < 1, or a VRNN whose frame predicts the next point.
+        ValueError: particles < 1, or the VRNN's coordinates predict the next point.
     """
     scores: Scores = {"particles": particles}
     for name, bound in (("iwae", IWAE(particles)), ("fivo", FIVO(particles))):
@@ -60,10 +77,20 @@ def particle_scores(vrnn: VRNN, x: Tensor, mask: Tensor, particles: int, generat
 
 
 def in_nats(name: str, total: Tensor, steps: Tensor) -> Scores:
-    """Return a figure of each trace, (B,) in nats, per step and per sequence, with standard errors. steps: (B,) observed."""
-    a_step, error = ratio(total, steps)
+    """Return the means of a quantity in nats per step and in nats per sequence, with standard errors over traces.
+
+    Args:
+        name: The quantity's name.
+        total: (B,), its sum over each trace, in nats.
+        steps: (B,), the observed steps of each trace.
+
+    Returns:
+        <name>_nats_per_step = sum(total) / sum(steps); <name>_nats_per_sequence = sum(total) / B; and <key>_se, the standard
+        error of each.
+    """
+    per_step, error = ratio(total, steps)
     return {
-        f"{name}_nats_per_step": a_step,
+        f"{name}_nats_per_step": per_step,
         f"{name}_nats_per_step_se": error,
         f"{name}_nats_per_sequence": float(total.mean()),
         f"{name}_nats_per_sequence_se": standard_error(total),
@@ -71,7 +98,14 @@ def in_nats(name: str, total: Tensor, steps: Tensor) -> Scores:
 
 
 def ratio(part: Tensor, whole: Tensor) -> tuple[float | None, float | None]:
-    """Return sum(part) / sum(whole) over independent traces (n,), None for 0 / 0, and its standard error (linearised)."""
+    """Return sum(part) / sum(whole) over independent traces, and its standard error; None where it is 0 / 0.
+
+    The standard error is that of the linearised ratio (delta method): of the mean of (part - ratio * whole) / mean(whole).
+
+    Args:
+        part: (n,), of each trace.
+        whole: (n,), of each trace.
+    """
     if not whole.sum() > 0:
         return None, None
     value = part.double().sum() / whole.sum()
@@ -79,5 +113,5 @@ def ratio(part: Tensor, whole: Tensor) -> tuple[float | None, float | None]:
 
 
 def standard_error(values: Tensor) -> float | None:
-    """Standard error of the mean of independent values (n,)."""
+    """Return the standard error of the mean of independent values (n,), None for a single value."""
     return float(values.std()) / math.sqrt(len(values)) if len(values) > 1 else None

@@ -1,4 +1,4 @@
-"""The judge: what laps is a trace made of?"""
+"""The judge: names the laps that a trace consists of."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ from vrnn.patterns.automaton import PIECE_SEGMENTS
 Points = NDArray[np.float64]
 
 INVALID, UNFINISHED = -1, -2
-NEAR = 4  # steps by which a cut, at the closest approach, may miss the true boundary: tremor makes one or two
+NEAR = 4  # steps between a cut and the true boundary that are tolerated; the pen's noise causes one or two
+FEWEST_LAPS = 20  # of each piece, to calibrate a judge
 
 
 @dataclass(frozen=True)
 class Lap:
     """A stretch of a trace between two cuts.
 
-    piece: index into `Automaton.pieces`; INVALID: no piece looks like it or takes as long; UNFINISHED: cut off by the
-        trace's end, nobody can tell.
-    label: the piece's label, "invalid" or "unfinished".
-    state: the automaton's state, -1 where there is none.
-    laps: how much of a lap it counts in a visit (a crossing piece less than 1).
-    start, end: times in steps, with fractions.
+    Attributes:
+        piece: Index into `Automaton.pieces`. INVALID: no piece has this shape and duration. UNFINISHED: the trace ends before
+            the lap does, so that its piece is unknown.
+        label: The piece's label, "invalid" or "unfinished".
+        state: The automaton's state; -1 where there is none.
+        laps: How much of a lap it counts in a visit, see `Piece.laps`.
+        start: Time of its beginning, in steps with fractions.
+        end: Time of its end.
     """
 
     piece: int
@@ -41,30 +44,32 @@ class Lap:
 
 @dataclass(frozen=True)
 class LapJudge:
-    """Cuts a trace at the closest approaches to the cut points and names each lap after the nearest template.
+    """Cuts a trace where it passes the cut points and names each lap after the template with the nearest shape.
 
-    All thresholds come from true traces (`calibrate`), never from a model. A lap is invalid if its RMS distance to the
-    nearest template is over that template's limit, or its duration outside that template's range. Neighbouring invalid
-    laps are one invalid stretch; a pen that never comes back, stands still, runs away or turns NaN leaves one as well, and
-    so does one that begins elsewhere than at a cut point, where the hand's traces all begin, until it comes to one.
+    All thresholds are measured on true traces (`calibrate`), never on a model's. A lap is invalid if its RMS distance to the
+    nearest template is above that template's limit, or its duration is outside that template's range. Neighbouring invalid
+    laps are joined to one invalid stretch. A pen that never returns to a cut point, stops, leaves the region or becomes NaN
+    makes an invalid stretch as well. So does a trace that does not begin at a cut point, as all true traces do, until it
+    reaches one.
 
-    Which laps may be counted. The lap that the trace's end cuts off is long more often than a lap is in general: to
-    count complete laps only biases the odds against the longer pattern. So a lap counts if it *starts* before
-    `lap_horizon(steps)`, the trace's end minus the longest duration that is valid. Whatever is counted is then sure to
-    be complete, and the number of laps counted is a stopping time (whether lap n counts is known when it starts, before
-    it is chosen), for which Wald's identity holds: E[laps of a kind] = P(kind) E[laps]. What starts before the horizon
-    and does not come back in time is invalid.
+    Which laps count: the lap that is cut off by the trace's end is longer than laps are on average. To count all complete laps
+    would therefore favour the shorter curve. Instead a lap counts if it *starts* before `lap_horizon(steps)`, the trace's end
+    minus the longest valid duration. Every lap that counts is then complete, and the number of laps that count is a stopping
+    time (whether lap n counts is known when it starts, before its curve is chosen), for which Wald's identity holds: E[laps of
+    a kind] = P(kind) E[laps]. A lap that starts before the horizon and does not end in time is invalid.
 
-    Visits likewise: one counts if it starts before `visit_horizon(steps)`, which leaves room for the longest right
-    visit and the first lap of the next one, so that its laps and where it leads to are observed whatever they are.
+    Which visits count: a visit counts if it starts before `visit_horizon(steps)`, which leaves time for the longest correct
+    visit and the first lap of the next one. The number of its laps and its successor are then always observed.
 
-    automaton: the truth.
-    templates: (P, SAMPLES, 2) the mean true lap of each piece.
-    rms_limit: (P,) in units of the drawing.
-    shortest, longest: (P,) in steps.
-    radius: within it the pen passes a cut point.
-    gap: steps below which two passages of one cut point are one.
-    mean_duration: steps of a true piece on average; an invalid stretch counts as so many laps as it would have held.
+    Attributes:
+        automaton: The truth.
+        templates: (P, SAMPLES, 2), the mean shape of each piece's true laps.
+        rms_limit: (P,), the largest valid RMS distance from each template, in the units of the points.
+        shortest: (P,), the shortest valid duration of each piece, in steps.
+        longest: (P,), the longest one.
+        radius: Distance from a cut point within which the pen passes it, in the units of the points.
+        gap: Steps below which two passages of one cut point count as one.
+        mean_duration: Mean duration of a true piece, in steps. An invalid stretch counts as the number of pieces that fit in.
     """
 
     automaton: Automaton
@@ -78,30 +83,37 @@ class LapJudge:
 
     @classmethod
     def calibrate(cls, pattern: AutomatonPattern, steps: int = 2048, seed: int = 0, traces: int = 48) -> LapJudge:
-        """Measure true traces of the pattern.
+        """Measure a judge's thresholds on true traces.
 
-        radius: 1.5 times the farthest that a true lap boundary stays from its cut point. gap: half the shortest time
-        between two true boundaries at one cut point. RMS limit: 1.25 times the 99.9 % quantile of the piece's true
-        laps. Durations: from the 0.1 % quantile / 1.1 to the 99.9 % quantile * 1.1.
+        The radius is 1.5 times the largest distance of a true lap boundary from its cut point, and the gap half the shortest
+        time between two true boundaries at one cut point. The RMS limit is 1.25 times the 99.9 % quantile of a piece's true
+        laps. Valid durations are from the 0.1 % quantile / 1.1 to the 99.9 % quantile * 1.1.
+
+        Args:
+            pattern: Draws the true traces.
+            steps: Points per trace.
+            seed: Of the traces. They differ from the training traces of the same seed.
+            traces: The number of traces.
 
         Raises:
-            ValueError: fewer than 20 laps of some piece were drawn, or less than 99 % of the true laps are found at
-                their closest approaches (a curve that comes back to its own start in mid-lap, a hand too shaky).
+            ValueError: Fewer than 20 laps of some piece are drawn, or less than 99 % of the true laps are found by the cuts:
+                a curve passes its own start in the middle of a lap, or the pen's noise is too large.
         """
         automaton = pattern.automaton
-        rng = np.random.default_rng([seed, *b"judge"])  # of its own: [seed, 0] are the training traces
-        drawn = pattern.draw("train", traces, steps, rng)
-        radius, gap = _passage(automaton, drawn)
-        shapes, durations, pieces = _true_laps(automaton, drawn, radius, gap)
+        # A key of its own: [seed, 0] are the training traces.
+        rng = np.random.default_rng([seed, *b"judge"])
+        true = pattern.draw("train", traces, steps, rng)
+        radius, gap = _measure_passages(automaton, true)
+        shapes, durations, pieces = _true_laps(automaton, true, radius, gap)
         count = len(automaton.pieces)
         templates, limit = np.zeros((count, SAMPLES, 2)), np.zeros(count)
         shortest, longest = np.zeros(count), np.zeros(count)
         for i, piece in enumerate(automaton.pieces):
             own = pieces == i
-            if own.sum() < 20:
+            if own.sum() < FEWEST_LAPS:
                 raise ValueError(
-                    f"LapJudge.calibrate: expected 20 or more laps of {piece.label!r} in {traces} traces of {steps} "
-                    f"steps, got {own.sum()}; draw more or longer traces"
+                    f"LapJudge.calibrate must find at least {FEWEST_LAPS} laps of {piece.label!r} in {traces} traces of "
+                    f"{steps} steps, but finds {own.sum()}: draw more or longer traces."
                 )
             templates[i] = shapes[own].mean(axis=0)
             limit[i] = 1.25 * np.quantile(rms(shapes[own], templates[i][None]), 0.999)
@@ -109,37 +121,43 @@ class LapJudge:
         return cls(automaton, templates, limit, shortest, longest, radius, gap, float(durations.mean()))
 
     def judge(self, points: Points) -> list[Lap]:
-        """Return the stretches a trace (T, 2) is made of, in order and without holes, up to T - 1.
+        """Return the laps of a trace.
+
+        Args:
+            points: (T, 2), the trace; it may contain NaN and infinite values.
+
+        Returns:
+            The stretches of the trace, in order and without holes, up to time T - 1.
 
         Raises:
-            ValueError: points are not (T, 2).
+            ValueError: The points do not have the shape (T, 2).
         """
         points = np.asarray(points, dtype=float)
         if points.ndim != 2 or points.shape[1] != 2:
-            raise ValueError(f"LapJudge.judge: expected points of shape (T, 2), got {points.shape}")
+            raise ValueError(f"points must have the shape (T, 2), but have {points.shape}.")
         broken = ~np.isfinite(points).all(axis=1)
-        sound = np.clip(points[: np.argmax(broken)] if broken.any() else points, -1e6, 1e6)
-        cuts, begins = find_cuts(sound, self.automaton.cut_points, self.radius, self.gap)
+        finite = np.clip(points[: np.argmax(broken)] if broken.any() else points, -1e6, 1e6)
+        cuts, begins = find_cuts(finite, self.automaton.cut_points, self.radius, self.gap)
         laps = [] if begins or not len(cuts) else [self._lap(INVALID, 0.0, cuts[0])]
-        laps += self._name(sound, cuts)
+        laps += self._name_laps(finite, cuts)
         last, end = cuts[-1] if len(cuts) else 0.0, len(points) - 1.0
         if last < end:
-            lost = bool(broken.any()) or end - last > self.longest.max()  # no lap takes that long
-            laps.append(self._lap(INVALID if lost else UNFINISHED, last, end))
+            is_invalid = bool(broken.any()) or end - last > self.longest.max()
+            laps.append(self._lap(INVALID if is_invalid else UNFINISHED, last, end))
         return _merge_invalid(laps)
 
     def lap_horizon(self, steps: int) -> float:
-        """Return the time before which a lap must start to be counted, in a trace of `steps` points."""
+        """Return the time before which a lap must start to count, in a trace of `steps` points."""
         return steps - 1.0 - float(self.longest.max())
 
     def visit_horizon(self, steps: int) -> float:
-        """Return the time before which a visit must start to be counted, in a trace of `steps` points."""
+        """Return the time before which a visit must start to count, in a trace of `steps` points."""
         rows = range(len(self.automaton.names))
         routes = [self.automaton.visit(i, int(j)) for i in rows for j in np.flatnonzero(self.automaton.matrix[i])]
         return self.lap_horizon(steps) - max(float(self.longest[route].sum()) for route in routes)
 
-    def _name(self, points: Points, cuts: Points) -> list[Lap]:
-        """Classify what lies between neighbouring cuts."""
+    def _name_laps(self, points: Points, cuts: Points) -> list[Lap]:
+        """Return the laps between neighbouring cuts."""
         if len(cuts) < 2:
             return []
         distance = rms(np.stack([resample(points, a, b) for a, b in pairwise(cuts)]), self.templates)
@@ -152,17 +170,27 @@ class LapJudge:
     def _lap(self, piece: int, start: float, end: float) -> Lap:
         if piece < 0:
             return Lap(piece, "invalid" if piece == INVALID else "unfinished", -1, 0.0, float(start), float(end))
-        known = self.automaton.pieces[piece]
-        return Lap(piece, known.label, known.state, known.laps, float(start), float(end))
+        true = self.automaton.pieces[piece]
+        return Lap(piece, true.label, true.state, true.laps, float(start), float(end))
 
 
 def judge_the_judge(
     judge: LapJudge, pattern: AutomatonPattern, steps: int, seed: int, traces: int = 48
 ) -> dict[str, float]:
-    """Judge fresh true traces and compare with their truth.
+    """Judge new true traces and compare the result with the truth.
 
-    Returns laps (how many were judged), invalid_fraction (of them), label_errors (share of the valid ones that are not
-    mostly one true lap of the state they were named after).
+    Args:
+        judge: The judge.
+        pattern: Draws the true traces.
+        steps: Points per trace.
+        seed: Of the traces.
+        traces: The number of traces.
+
+    Returns:
+        laps: The number of laps that count.
+        invalid_fraction: The share of them that is invalid.
+        label_errors: The share of the valid ones that are not, for more than half of their steps, one true lap of the state
+            that they are named after.
     """
     valid = invalid = wrong = 0
     for trace in pattern.draw("test", traces, steps, np.random.default_rng(seed)):
@@ -181,7 +209,7 @@ def judge_the_judge(
 
 
 def _merge_invalid(laps: Sequence[Lap]) -> list[Lap]:
-    """Make one stretch of neighbouring invalid laps."""
+    """Join neighbouring invalid laps to one stretch."""
     merged: list[Lap] = []
     for lap in laps:
         if merged and lap.piece == merged[-1].piece == INVALID:
@@ -192,11 +220,11 @@ def _merge_invalid(laps: Sequence[Lap]) -> list[Lap]:
 
 
 def lap_begins(trace: Trace) -> NDArray[np.int64]:
-    """Return the first step (n,) of every lap, the trace's first lap included; none where laps are not known."""
+    """Return the first step of every lap, (n,), the trace's first lap included; none where laps are unknown."""
     return np.flatnonzero(np.diff(trace.lap, prepend=-1))
 
 
-def _passage(automaton: Automaton, traces: list[Trace]) -> tuple[float, float]:
+def _measure_passages(automaton: Automaton, traces: list[Trace]) -> tuple[float, float]:
     """Return the judge's radius and gap, measured at the true lap boundaries."""
     farthest, shortest = 0.0, np.inf
     for trace in traces:
@@ -215,7 +243,7 @@ def _passage(automaton: Automaton, traces: list[Trace]) -> tuple[float, float]:
 def _true_laps(
     automaton: Automaton, traces: list[Trace], radius: float, gap: float
 ) -> tuple[Points, Points, NDArray[np.int64]]:
-    """Cut true traces and return the shapes (n, SAMPLES, 2), durations (n,) and pieces (n,) of the laps found."""
+    """Cut true traces and return shapes (n, SAMPLES, 2), durations (n,) in steps and pieces (n,) of the laps that are found."""
     even = np.linspace(0, PIECE_SEGMENTS, SAMPLES).round().astype(int)
     nominal = np.stack([piece.points[even] for piece in automaton.pieces])
     states = np.array([piece.state for piece in automaton.pieces])
@@ -232,8 +260,8 @@ def _true_laps(
                 owners.append(trace.state[begins[lap]])
     if len(shapes) < 0.99 * expected:
         raise ValueError(
-            f"LapJudge.calibrate: expected to find 99 % of the true laps at their cut points, got {len(shapes)} of "
-            f"{expected}; let the curves start where they do not pass again, or calm the hand"
+            f"LapJudge.calibrate must find 99 % of the true laps, but finds {len(shapes)} of {expected}: start the curves at "
+            "points that they pass once per lap, or reduce the noise of dataset.pen."
         )
     distance = rms(np.stack(shapes), nominal)
     distance[states != np.array(owners)[:, None]] = np.inf

@@ -1,4 +1,4 @@
-"""Where a model uses its latent variables: their KL along held-out traces, their prior along given points."""
+"""Where along a trace a model uses its latent variables: their KL at each step, and their prior."""
 
 from __future__ import annotations
 
@@ -13,7 +13,16 @@ from vrnn.model.vrnn import VRNN
 
 @torch.no_grad()
 def held_out_kl(vrnn: VRNN, held_out: TraceSet, seed: int) -> tuple[Tensor, Tensor]:
-    """Return the KL of each step in nats, (T, B, groups), and whether its point is observed, (T, B)."""
+    """Return the KL at each step of held-out traces.
+
+    Args:
+        vrnn: The model.
+        held_out: The traces.
+        seed: Of the noise.
+
+    Returns:
+        The KL in nats, (T, B, groups), and whether the step's point is observed, (T, B).
+    """
     generator = torch.Generator(device=vrnn.device).manual_seed(seed)
     mask = held_out.mask.to(vrnn.device)
     run = vrnn.infer(held_out.x.to(vrnn.device), mask=mask, generator=generator)
@@ -22,9 +31,15 @@ def held_out_kl(vrnn: VRNN, held_out: TraceSet, seed: int) -> tuple[Tensor, Tens
 
 @torch.no_grad()
 def prior_along(vrnn: VRNN, points: NDArray[np.float64], seed: int) -> tuple[Tensor, ...]:
-    """Return the prior p(z_t | h_{t-1}) along points (T, x_dim), a distribution of parts (T, 1, …).
+    """Return the prior p(z_t | h_{t-1}) along one trace, with the states h that inference finds for it.
 
-    h is what inference makes of the points, with noise from the seed.
+    Args:
+        vrnn: The model.
+        points: (T, x_dim), the trace.
+        seed: Of the noise.
+
+    Returns:
+        The parameters of the distributions over z, a tuple of tensors (T, 1, …).
     """
     generator = torch.Generator(device=vrnn.device).manual_seed(seed)
     dtype = next(vrnn.parameters()).dtype

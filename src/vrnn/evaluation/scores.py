@@ -1,4 +1,4 @@
-"""Scores of traces against the automaton that should have drawn them."""
+"""Scores of traces against the automaton that a model has learned."""
 
 from __future__ import annotations
 
@@ -14,16 +14,20 @@ from vrnn.patterns import Automaton
 
 Array = NDArray[np.float64]
 
-RESAMPLES = 400  # of the bootstrap: an error of 4 % on a standard error
-EPS = 1e-9
+RESAMPLES = 400  # of the bootstrap: a standard error then has an error of 4 %
+EPS = 1e-9  # tolerance of sums of fractions of laps
 
 
 @dataclass
 class Visit:
-    """A run of laps of one state.
+    """A series of laps of one state.
 
-    state: the automaton's state. start: time in steps. laps: how many. following: the state of the next visit, None
-    where an invalid lap or the trace's end comes next. whole: False if it touches an invalid lap.
+    Attributes:
+        state: The automaton's state.
+        start: Time of its beginning, in steps.
+        laps: The number of laps.
+        following: The state of the next visit; None where an invalid lap or the trace's end comes next.
+        whole: False if an invalid lap comes directly before or after it.
     """
 
     state: int
@@ -36,11 +40,15 @@ class Visit:
 def find_visits(laps: Sequence[Lap], automaton: Automaton) -> list[Visit]:
     """Group the laps of one trace into visits.
 
-    A visit is a maximal run of laps of one state. Where the automaton may stay in a state of m laps, a run of L laps is
-    ceil(L / m) visits, of which the last is short if m does not divide L. An invalid lap ends a visit; the one before
-    and the one after are not `whole`.
+    A visit is the longest possible series of laps of one state. If the automaton allows a state of m laps to follow itself, a
+    series of L laps is ceil(L / m) visits, of which the last one is short if m does not divide L. An invalid lap ends a visit;
+    the visits before and after it are not `whole`.
+
+    Args:
+        laps: The laps of one trace, in order.
+        automaton: The truth.
     """
-    stays = np.diag(automaton.matrix) > 0.0
+    may_stay = np.diag(automaton.matrix) > 0.0
     visits: list[Visit] = []
     current: Visit | None = None
     whole = True
@@ -51,7 +59,7 @@ def find_visits(laps: Sequence[Lap], automaton: Automaton) -> list[Visit]:
             whole = whole and lap.piece != INVALID
             current = None
             continue
-        full = stays[lap.state] and current and current.laps >= automaton.laps[lap.state] - EPS and lap.laps > 0.0
+        full = may_stay[lap.state] and current and current.laps >= automaton.laps[lap.state] - EPS and lap.laps > 0.0
         if current is None or current.state != lap.state or full:
             if current:
                 current.following = lap.state
@@ -63,29 +71,38 @@ def find_visits(laps: Sequence[Lap], automaton: Automaton) -> list[Visit]:
 
 
 def score(traces: Sequence[NDArray[np.floating[Any]]], judge: LapJudge) -> dict[str, Any]:
-    """Judge traces, each (T, 2), and compare them with the judge's automaton; ready for JSON (None: not defined).
+    """Judge traces and compare them with the judge's automaton.
 
-    laps: pieces counted, of which invalid_fraction are invalid (an invalid stretch counts as the laps it could have
-        held, at least one, so stopping does not pay).
-    pattern_fractions: {state: share of the valid laps}, without each trace's first visit: its state is given, not
-        chosen. Unbiased where choices are independent (eye); where they depend on the state, what follows the start
-        is a little more frequent than in the long run, by the order of one visit a trace.
-    visits: counted as `find_visits` says; laps_right_fraction of them have exactly the automaton's laps and touch no
-        invalid lap.
-    transition_matrix: {from: {to: share}} over pairs of visits that follow each other without an invalid lap between.
-    transition_tv_rows, transition_tv: total variation distance 0.5 sum |p_hat - p| of each row, and their mean. A row
-        that was never seen counts 1: a model does not score by leaving a state out.
-    <key>_se: standard errors by the bootstrap over traces, seeded; the TV of a perfect model is not 0 but of the order
-        of its standard error.
-    truth: the automaton's own pattern_fractions, transition_matrix and laps (a visit).
+    `LapJudge` says which laps and visits count, and why the scores are unbiased.
 
-    Which laps and visits are counted, and why that is unbiased, is told in `LapJudge`.
+    Args:
+        traces: Each (T, 2).
+        judge: The judge.
+
+    Returns:
+        A dictionary that is ready for JSON; None is an undefined value.
+
+        laps: The number of laps that count. An invalid stretch counts as the number of laps that fit in, at least one, so
+            that a trace which stops early has no advantage.
+        invalid_fraction: Invalid laps / laps.
+        pattern_fractions: {state: share of the valid laps}, without each trace's first visit, whose state is not chosen.
+            Unbiased if choices are independent of the state (eye). Otherwise the successors of the start state are slightly
+            more frequent than in the long run, by about one visit per trace.
+        visits: The number of visits that count, see `find_visits`.
+        laps_right_fraction: The share of the visits that are `whole` and have exactly the automaton's number of laps.
+        transition_matrix: {from: {to: share}}, over pairs of successive visits without an invalid lap in between.
+        transition_tv_rows: {from: total variation distance 0.5 sum_to |share - probability|}. It is 1 for a state that never
+            occurs, so that a model has no advantage from leaving a state out.
+        transition_tv: The mean of transition_tv_rows.
+        <key>_se: The standard error by a bootstrap over traces, with a fixed seed. The total variation distance of a perfect
+            model is not 0, but about as large as its standard error.
+        truth: What a perfect model's scores tend to, see `truth`.
 
     Raises:
-        ValueError: no traces, or one that is not (T, 2).
+        ValueError: There are no traces, or one does not have the shape (T, 2).
     """
     if not len(traces):
-        raise ValueError("score: expected one trace or more, got none")
+        raise ValueError("score needs at least one trace, but got none: generate some.")
     automaton = judge.automaton
     counts = np.stack([_count(np.asarray(trace), judge) for trace in traces])
     estimates = _estimate(counts.sum(axis=0), automaton)
@@ -105,7 +122,7 @@ def score(traces: Sequence[NDArray[np.floating[Any]]], judge: LapJudge) -> dict[
 
 
 def truth(automaton: Automaton) -> dict[str, Any]:
-    """Return what a perfect model's scores tend to, and the laps of a visit, ready for JSON."""
+    """Return what a perfect model's scores tend to, and the laps per visit, ready for JSON."""
     return {
         "pattern_fractions": _plain(automaton.pattern_fractions, automaton.names),
         "transition_matrix": _plain(automaton.matrix, automaton.names),
@@ -114,7 +131,20 @@ def truth(automaton: Automaton) -> dict[str, Any]:
 
 
 class _Counts:
-    """Names for the columns of counts (…, 4 + n + n²): what one trace, or a sum of traces, amounts to."""
+    """Names for the columns of the counts of one trace, or of a sum over traces.
+
+    Args:
+        columns: (…, 4 + n + n²) for n states.
+        states: n.
+
+    Attributes:
+        valid: (…,), the number of valid laps.
+        invalid: (…,), the number of invalid laps.
+        visits: (…,), the number of visits.
+        right: (…,), the number of visits with the right laps.
+        laps: (…, n), the valid laps of each state.
+        transitions: (…, n, n), the pairs of successive visits.
+    """
 
     def __init__(self, columns: Array, states: int) -> None:
         self.valid, self.invalid, self.visits, self.right = np.moveaxis(columns[..., :4], -1, 0)
@@ -123,20 +153,20 @@ class _Counts:
 
 
 def _count(points: Array, judge: LapJudge) -> Array:
-    """Return the counts of one trace, see `_Counts`."""
+    """Return the counts of one trace (T, 2): the columns of `_Counts`."""
     states = len(judge.automaton.names)
     counts = np.zeros(4 + states + states**2)
     pieces, laps, moves = counts[:4], counts[4 : 4 + states], counts[4 + states :].reshape(states, states)
     found = judge.judge(points)
     visits = find_visits(found, judge.automaton)
-    chosen = visits[1].start if len(visits) > 1 else np.inf
+    first_choice = visits[1].start if len(visits) > 1 else np.inf
     horizon = judge.lap_horizon(len(points))
     for lap in found:
         if lap.start >= horizon:
             break
         if lap.piece >= 0:
             pieces[0] += 1
-            laps[lap.state] += lap.laps * (lap.start >= chosen)
+            laps[lap.state] += lap.laps * (lap.start >= first_choice)
         elif lap.piece == INVALID:
             pieces[1] += max(1, round((min(lap.end, horizon) - lap.start) / judge.mean_duration))
     for visit in visits:
@@ -149,9 +179,9 @@ def _count(points: Array, judge: LapJudge) -> Array:
 
 
 def _estimate(columns: Array, automaton: Automaton) -> dict[str, Array]:
-    """Return the estimates for counts (…, columns), NaN where there is nothing to estimate from.
+    """Return the estimates for counts (…, columns), see `score`; NaN where they are undefined.
 
-    Where there are laps and no visit, none of those is right, and the worst that can be is what there is.
+    With laps but no visits, `laps_right_fraction` is 0 and the distances are 1, the worst values.
     """
     counts = _Counts(columns, len(automaton.names))
     laps = counts.valid + counts.invalid
@@ -171,13 +201,16 @@ def _estimate(columns: Array, automaton: Automaton) -> dict[str, Array]:
 
 
 def _ratio(part: Array, whole: Array) -> Array:
-    """Divide, 0 / 0 being NaN."""
+    """Return part / whole, NaN for 0 / 0."""
     whole = np.broadcast_to(whole, np.shape(part))
     return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0)
 
 
 def _deviation(draws: Array, traces: int) -> Array:
-    """Return the standard deviation over the draws that are defined, corrected for resampling n traces, not n - 1."""
+    """Return the standard deviation of bootstrap draws (RESAMPLES, …) over those that are finite.
+
+    It is multiplied by sqrt(n / (n - 1)) for n traces, as a bootstrap over n values underestimates by this factor.
+    """
     defined = np.isfinite(draws)
     n = defined.sum(axis=0)
     mean = _ratio(np.where(defined, draws, 0.0).sum(axis=0), n)
@@ -188,7 +221,7 @@ def _deviation(draws: Array, traces: int) -> Array:
 
 
 def _plain(value: Array, names: list[str]) -> Any:
-    """Return a scalar as float or None, an array as dictionaries by state."""
+    """Return a scalar as float, or None for NaN, and an array as nested dictionaries by state."""
     if np.ndim(value):
         return {name: _plain(entry, names) for name, entry in zip(names, value, strict=True)}
     return float(value) if np.isfinite(value) else None
