@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 
 from vrnn.errors import exit_with_message
 from vrnn.runs.config import conf_directory, register, run_settings
+from vrnn.runs.config_files import check_command_line
 from vrnn.runs.directory import finished_scores
 
 # torch and Lightning are imported inside the commands: --help, errors and finished runs must not wait for them.
@@ -31,7 +32,7 @@ def train(config: DictConfig) -> None:
         sweep.job(config, directory, overrides)
         return
     with exit_with_message():
-        settings, fresh = run_settings(config)
+        settings, fresh = run_settings(config, overrides)
         scores = None if fresh or "TORCHELASTIC_RUN_ID" in os.environ else finished_scores(directory, settings)
     if scores is None:
         with exit_with_message():
@@ -55,7 +56,9 @@ def generate(config: DictConfig) -> None:
     """Draw traces from a trained run."""
     from vrnn.runs.trained import generate_from_run
 
-    options = {key: config[key] for key in ("n", "steps", "prefix", "format", "out", "sample", "checkpoint", "seed")}
+    options = {
+        key: config[key] for key in ("n", "steps", "prefix", "format", "out", "sample", "checkpoint", "seed", "allow")
+    }
     print(generate_from_run(Path(config.run), **options))
 
 
@@ -64,7 +67,9 @@ def impute(config: DictConfig) -> None:
     """Fill a gap in a drawing by a trained run."""
     from vrnn.runs.trained import impute_from_run
 
-    options = {key: config[key] for key in ("drawing", "n", "particles", "format", "out", "checkpoint", "seed")}
+    options = {
+        key: config[key] for key in ("drawing", "n", "particles", "format", "out", "checkpoint", "seed", "allow")
+    }
     print(impute_from_run(Path(config.run), gap=list(config.gap), **options))
 
 
@@ -111,6 +116,8 @@ def run_command(name: str) -> None:
         benchmark()
         return
     register()
+    with exit_with_message():
+        check_command_line(sys.argv[1:])
     if name == "train":
         # Ctrl-C ends the process at once until the run has something to save.
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 from omegaconf.errors import MissingMandatoryValue
 
+from vrnn.text import printable
+
 
 class ConfigError(ValueError):
     """A configuration that cannot be run. The message says how to mend it."""
@@ -35,6 +37,6 @@ def exit_with_message(*more: type[Exception]) -> Iterator[None]:
     except MissingMandatoryValue as error:
         sys.exit(f"error: {error.full_key} must be given, as in {error.full_key}=…")
     except mendable as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {printable(error)}")
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)

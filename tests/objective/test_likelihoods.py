@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 from torch.distributions import (
     Bernoulli,
     Categorical,
@@ -268,7 +269,7 @@ def test_implied_sigma_of_a_gaussian(generator):
 def test_schemes_that_choose_sigma_set_the_likelihood(composed, scheme):
     kind = {"sigma_vae": "optimal", "sigma_vae_learned": "learned", "balanced": "running"}[scheme]
     config = composed(f"w_schedule={scheme}")
-    likelihood = instantiate(config.likelihood, config.allow)
+    likelihood = instantiate(OmegaConf.to_container(config.likelihood, resolve=True), config.allow)
     assert isinstance(likelihood, SharedGaussianLikelihood)
     assert likelihood.kind == kind
     assert composed(f"w_schedule={scheme}", "experiment=quick").likelihood == config.likelihood
@@ -286,7 +287,7 @@ def test_schemes_that_choose_sigma_set_the_likelihood(composed, scheme):
 def test_another_likelihood_beside_them_is_refused(composed, given, error):
     config = composed("w_schedule=sigma_vae", *given)
     with pytest.raises(ValueError, match=error):
-        instantiate(config.likelihood, config.allow)
+        instantiate(OmegaConf.to_container(config.likelihood, resolve=True), config.allow)
 
 
 POINTS = torch.tensor([[0.0, 0.5], [1.0, math.nan]])

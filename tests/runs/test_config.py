@@ -148,8 +148,8 @@ def test_typos_and_wrong_types(composed, override):
     [
         ("recurrence._target_=os._exit", "names os._exit"),
         (
-            "recurrence._target_=vrnn.runs.instantiate.hydra.utils.get_class",
-            "vrnn.runs.instantiate.hydra.utils.get_class is",
+            "recurrence._target_=vrnn.cli.hydra.utils.get_class",
+            "vrnn.cli.hydra.utils.get_class is",
         ),
         ("recurrence._target_=vrnn.runs.instantiate.instantiate", "vrnn.runs.instantiate.instantiate is"),
         ("recurrence._target_=vrnn.networks.GUR", "vrnn.networks.GUR, which does not exist"),
@@ -177,7 +177,7 @@ def test_objects_that_cannot_be(composed, override, message):
         (["recurrence=none"], "h_dim must be 0 .*architecture=vae"),
         (["latent=none", "w_schedule=constant", "recurrence=none", "model.h_dim=0"], "needs a memory"),
         (["frame=velocity", "+frame.predicts=next"], "relative_to=nothing"),
-        (["w_schedule=sigma_vae", "likelihood=mse"], "unexpected keyword argument 'sigma' .*another choice did"),
+        (["w_schedule=sigma_vae", "likelihood=mse"], "unexpected keyword argument 'sigma'.*another choice did"),
         (["latent=categorical", "w_schedule=sigma_vae"], "latent.estimator=exact"),
         (["likelihood=pen"], "x_dim = 3"),
         (["bound=iwae", "bound.particles=0"], "bound.particles must be at least 1, but is 0"),

@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
+from vrnn.files import write_atomically
+
 Array = NDArray[np.float64]
 
 # viridis without its last, palest tenth, which fades on white
@@ -25,8 +27,7 @@ INVALID = "invalid"  # the label of laps that are no pattern's
 
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as a file whose suffix names the format; its folder is made where it is missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+    write_atomically(path, lambda file: figure.savefig(file, format=path.suffix.removeprefix(".") or "png"))
 
 
 def roomy() -> ConstrainedLayoutEngine:

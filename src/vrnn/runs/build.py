@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from vrnn.model.particles import check_bound
 from vrnn.model.vrnn import VRNN
 from vrnn.objective.masking import has_gaps
 from vrnn.patterns import Pattern
+from vrnn.runs.config import check_stored
 from vrnn.runs.directory import CONFIG, read_settings
 from vrnn.runs.instantiate import instantiate, target_class
 from vrnn.runs.name import digest
@@ -104,15 +105,19 @@ def pattern_class(settings: Settings) -> type[Pattern]:
     return found
 
 
-def stored_settings(directory: Path) -> Settings:
+def stored_settings(directory: Path, allow: Sequence[str] = ("vrnn",)) -> Settings:
     """Read the settings of a run from its directory.
 
+    Args:
+        directory: The run's.
+        allow: The packages whose classes they may name; what the run itself allowed does not count.
+
     Raises:
-        ConfigError: the directory holds no run.
-        DamagedError: its config.yaml cannot be read.
+        ConfigError: The directory holds no run.
+        DamagedError: Its config.yaml cannot be read, or holds something else than a run's settings.
     """
-    if not (directory / CONFIG).is_file():
+    if not (directory / CONFIG).exists():
         raise ConfigError(
             f"run={directory} is not a run's directory: it has no config.yaml. Runs lie in outputs/<task>/."
         )
-    return read_settings(directory)
+    return check_stored(read_settings(directory), directory / CONFIG, list(allow))

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 import vrnn
-from vrnn.errors import ConfigError
+from vrnn.errors import ConfigError, DamagedError
+from vrnn.runs.instantiate import check_plain
 from vrnn.runs.legacy import upgrade_settings
+from vrnn.runs.limits import check_limits
 from vrnn.runs.name import digest, flat, run_name
 
 
@@ -129,6 +134,7 @@ class EvaluateConfig:
     checkpoint: str | None = None
     seed: int | None = None
     particles: int | None = None
+    allow: list[str] = field(default_factory=lambda: ["vrnn"])
 
 
 @dataclass
@@ -144,6 +150,7 @@ class GenerateConfig:
     sample: bool = True
     checkpoint: str = "last"
     seed: int = 0
+    allow: list[str] = field(default_factory=lambda: ["vrnn"])
 
 
 @dataclass
@@ -159,6 +166,7 @@ class ImputeConfig:
     out: str | None = None
     checkpoint: str = "last"
     seed: int = 0
+    allow: list[str] = field(default_factory=lambda: ["vrnn"])
 
 
 @dataclass
@@ -208,6 +216,16 @@ MINIMA = {
     "evaluation.particles": 1,
     "seed": 0,
 }
+GROUPS = (
+    "recurrence",
+    "latent",
+    "prior",
+    "frame",
+    "likelihood",
+    "w_schedule",
+    "bound",
+    "dataset",
+)  # each names a class
 WIDTHS = ("phi_x", "phi_z", "prior", "encoder", "decoder")
 MOST_SEED = 2**32 - 1  # numpy's
 
@@ -264,13 +282,77 @@ def check(config: DictConfig) -> dict[str, Any]:
             f"data.gaps.share must be in [0, 1), so that some points are left, but is {config.data.gaps.share}."
         )
     check_choice("evaluation.checkpoint", config.evaluation.checkpoint, ("last", "best"))
+    for group in GROUPS:
+        if "_target_" not in (config[group] if isinstance(config[group], DictConfig) else ()):
+            raise ConfigError(f"{group} must name a class by _target_, but is {config[group]}.")
     resolved = OmegaConf.to_container(config, resolve=True)
     assert isinstance(resolved, dict)
     settings = {str(key): value for key, value in resolved.items()}
     for key, value in flat(settings).items():
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"{key} must be a finite number, but is {value}.")
+    check_plain(settings)
+    check_limits(settings)
     return settings
+
+
+NOT_STORED = ("fresh", "sweep", "allow")  # settings of a request, not of a run
+
+
+def check_stored(settings: dict[str, Any], path: Path, allow: list[str]) -> dict[str, Any]:
+    """Return a run's stored settings, checked as those of a new run are. They are plain data: nothing is resolved.
+
+    Args:
+        settings: As `read_settings` returns them.
+        path: The file they come from, for the message.
+        allow: The packages that the command line allows.
+
+    Raises:
+        DamagedError: A setting is missing, unknown, of another type or out of its range; the message names it.
+    """
+    schema: Any = OmegaConf.structured(TrainConfig)
+    try:
+        check_plain(settings)
+        if missing := _missing(OmegaConf.to_container(schema), settings):
+            raise ConfigError(f"{missing[0]} must be there, but is missing.")
+        checked = check(OmegaConf.merge(schema, settings, {"allow": allow}))  # type: ignore[arg-type]
+    except (ConfigError, OmegaConfBaseException, TypeError, ValueError) as error:
+        key = getattr(error, "full_key", None)
+        said = f"{key}: {getattr(error, 'msg', error)}" if key else str(error)
+        raise DamagedError(
+            f"{path} does not hold a run's settings: {said.splitlines()[0]} Restore it, or start the run over with fresh=true."
+        ) from error
+    return {key: value for key, value in checked.items() if key == "allow" or key not in NOT_STORED}
+
+
+def _missing(schema: Any, settings: Any, prefix: str = "") -> list[str]:
+    """Return the keys of a schema that settings lack."""
+    found = []
+    for key, value in schema.items():
+        if key not in settings:
+            found += [] if prefix + key in NOT_STORED else [prefix + key]
+        elif isinstance(value, dict) and value:
+            found += _missing(value, settings[key] if isinstance(settings[key], dict) else {}, f"{prefix}{key}.")
+    return found
+
+
+def check_allow(config: DictConfig, overrides: Sequence[str]) -> None:
+    """Refuse a list of allowed packages that comes from a file: whoever runs a command says whom they trust.
+
+    Args:
+        config: A composed configuration.
+        overrides: Those of the command line.
+
+    Raises:
+        ConfigError: `allow` differs from ["vrnn"] and from what the command line asks.
+    """
+    parsed = [o for o in OverridesParser.create().parse_overrides(list(overrides)) if o.key_or_group == "allow"]
+    given = parsed[-1].value() if parsed else ["vrnn"]
+    if list(config.allow) != given:
+        raise ConfigError(
+            f"allow must be given on the command line, but a file sets it to {list(config.allow)}: if you trust these "
+            f"packages, add allow=[{','.join(map(str, config.allow))}]."
+        )
 
 
 def check_sweep(name: str | None) -> None:
@@ -279,8 +361,14 @@ def check_sweep(name: str | None) -> None:
         raise ConfigError(f"sweep must be a name for a directory, of letters, digits and _.-, but is {name!r}.")
 
 
-def run_settings(config: DictConfig) -> tuple[dict[str, Any], bool]:
-    """Return the settings a run is known by, checked (see `check`), and whether it is to start over."""
+def run_settings(config: DictConfig, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], bool]:
+    """Return the settings a run is known by, checked (see `check`), and whether it is to start over.
+
+    Args:
+        config: A composed configuration.
+        overrides: Those of the command line, which alone may allow packages.
+    """
+    check_allow(config, overrides)
     settings = upgrade_settings(check(config))
     del settings["sweep"]  # where the run lies, not what it is
     if found := digest(settings["dataset"]):

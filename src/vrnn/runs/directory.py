@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import logging
 import os
 import shutil
+import stat
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,19 +19,21 @@ import yaml
 from filelock import FileLock, Timeout
 
 from vrnn.errors import BusyError, ConfigError, DamagedError
-from vrnn.files import write_text_atomically
+from vrnn.files import open_regular, read_limited, remove_abandoned, write_text_atomically
 from vrnn.runs.legacy import upgrade_settings
 from vrnn.runs.name import differences
+from vrnn.runs.plain_yaml import read_json, read_yaml
+from vrnn.text import printable
 
 logger = logging.getLogger(__name__)
 
 CONFIG, SCORES, DONE, FAILED, LOCK = "config.yaml", "scores.json", "done", "failed", ".lock"
+LOG = "run.log"  # what the run's processes logged, with times
 SAMPLE = "sample.npy"  # one generated trace (T, x_dim) of a finished run
 STARTED_BY = ".started_by"  # the job of a cluster that began the run
 LAST_CHECKPOINT = "checkpoints/last.ckpt"
 LOCK_TIMEOUT = 2.0  # seconds to wait for a lock: longer than somebody who only looks whether it is held
-
-Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where libyaml is installed
+LONGEST_FAILURE = 1_000_000  # bytes of `failed` that are read
 
 State = Literal["finished", "running", "failed", "interrupted", "pending"]
 
@@ -45,6 +49,7 @@ def lock_run(directory: Path) -> Iterator[None]:
         NotImplementedError, OSError: The file system has no locks.
     """
     directory.mkdir(parents=True, exist_ok=True)
+    _check_lock_file(directory / LOCK)
     try:
         with FileLock(directory / LOCK, timeout=LOCK_TIMEOUT, fallback_to_soft=False):
             yield
@@ -59,6 +64,7 @@ def record_failure(directory: Path) -> Iterator[None]:
     """Write a file `failed` with the error if one leaves the context; an earlier such file is removed first."""
     path = directory / FAILED
     path.unlink(missing_ok=True)
+    remove_abandoned(directory)
     try:
         yield
     except Exception as error:
@@ -80,27 +86,54 @@ def state(directory: Path) -> State:
 
 
 def failure(directory: Path) -> str | None:
-    """Return the message of a run's last error, without its traceback; None if there was none."""
-    path = directory / FAILED
-    with suppress(FileNotFoundError):
-        return path.read_text().partition("\n\nTraceback")[0].strip()
-    return None
+    """Return the message of a run's last error, without its traceback and fit for a terminal; None if there was none."""
+    try:
+        text = read_limited(directory / FAILED, LONGEST_FAILURE).decode(errors="replace")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return printable(error)
+    return printable(text.partition("\n\nTraceback")[0].strip())
 
 
 def read_settings(directory: Path) -> dict[str, Any]:
-    """Return a run's settings from its config.yaml, with the names of today.
+    """Return a run's settings from its config.yaml, with the names of today and without the packages it allows.
+
+    Which packages may be used counts from the command line alone: a file that a stranger has sent allows nothing.
 
     Raises:
         DamagedError: There is no config.yaml, or it cannot be read.
     """
+    settings = upgrade_settings(_raw_settings(directory))
+    settings.pop("allow", None)
+    return settings
+
+
+def _raw_settings(directory: Path) -> dict[str, Any]:
     path = directory / CONFIG
     try:
-        settings = yaml.load(path.read_text(), Loader)
-    except (yaml.YAMLError, UnicodeDecodeError, FileNotFoundError) as error:
+        settings = read_yaml(path)
+    except (ValueError, OSError) as error:
         raise DamagedError(_damage(path, error, "Restore it")) from error
-    if not isinstance(settings, dict):
+    if not isinstance(settings, dict) or not settings:
         raise DamagedError(_damage(path, "it holds no settings", "Restore it"))
-    return upgrade_settings(settings)
+    return {str(key): value for key, value in settings.items()}
+
+
+# What may change of a run without making its checkpoints another's: where its files lie and how it is computed.
+NOT_LEARNED = ("allow", "trainer", "evaluation", "threads", "engine")
+
+
+def settings_digest(directory: Path) -> str:
+    """Return a digest of the settings that a run's checkpoints depend on, as its config.yaml holds them.
+
+    Raises:
+        DamagedError: There is no config.yaml, or it cannot be read.
+    """
+    settings = {key: value for key, value in _raw_settings(directory).items() if key not in NOT_LEARNED}
+    if isinstance(dataset := settings.get("dataset"), dict):
+        settings["dataset"] = {key: value for key, value in dataset.items() if key not in ("files", "directory")}
+    return hashlib.sha256(json.dumps(settings, default=str).encode()).hexdigest()[:16]
 
 
 def read_scores(directory: Path) -> dict[str, Any]:
@@ -110,11 +143,13 @@ def read_scores(directory: Path) -> dict[str, Any]:
         DamagedError: There are none, or they cannot be read.
     """
     path = directory / SCORES
+    repair = f"Write it again with `vrnn evaluate run={directory}`"
     try:
-        scores: dict[str, Any] = json.loads(path.read_text())
-    except (ValueError, FileNotFoundError) as error:
-        repair = f"Write it again with `vrnn evaluate run={directory}`"
+        scores = read_json(path)
+    except (ValueError, OSError) as error:
         raise DamagedError(_damage(path, error, repair)) from error
+    if not isinstance(scores, dict):
+        raise DamagedError(_damage(path, "it holds no scores", repair))
     return scores
 
 
@@ -124,7 +159,7 @@ def finished_scores(directory: Path, settings: Mapping[str, Any]) -> dict[str, A
     Raises:
         DamagedError: The run's settings or scores cannot be read.
     """
-    if not (directory / DONE).exists() or differences(read_settings(directory), settings):
+    if not (directory / DONE).exists() or differences(read_settings(directory), _stored(settings)):
         return None
     scores = read_scores(directory)
     logger.info("Already finished; fresh=true would start it over.")
@@ -147,7 +182,7 @@ def bind_directory(directory: Path, settings: Mapping[str, Any], fresh: bool) ->
     if fresh and not _started_over_by_this_job(directory):
         discard(directory)
     if path.exists():
-        if changed := differences(read_settings(directory), settings):
+        if changed := differences(read_settings(directory), _stored(settings)):
             raise ConfigError(
                 f"{directory} holds a run with other settings (old -> new):\n  " + "\n  ".join(changed) + "\n"
                 "Give the new one a name of its own by stating a setting on the command line, or use fresh=true to replace it."
@@ -156,7 +191,12 @@ def bind_directory(directory: Path, settings: Mapping[str, Any], fresh: bool) ->
     directory.mkdir(parents=True, exist_ok=True)
     if job := _cluster_job():
         write_text_atomically(directory / STARTED_BY, " ".join(job))
-    write_text_atomically(path, yaml.safe_dump(dict(settings), sort_keys=False))
+    write_text_atomically(path, yaml.safe_dump(_stored(settings), sort_keys=False))
+
+
+def _stored(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what config.yaml holds of a run's settings: not which packages the command line allows."""
+    return {key: value for key, value in settings.items() if key != "allow"}
 
 
 def mark_done(directory: Path) -> None:
@@ -168,7 +208,7 @@ def discard(directory: Path) -> None:
     """Remove what a run leaves in its directory, and nothing else that may be there."""
     # `done` and `last` first: killed in between, the run is neither finished nor continued. The settings go last, so that
     # until then the directory is nobody else's.
-    for name in (STARTED_BY, DONE, LAST_CHECKPOINT, SCORES, SAMPLE, "hparams.yaml", "projector_config.pbtxt"):
+    for name in (STARTED_BY, DONE, LAST_CHECKPOINT, SCORES, SAMPLE, LOG, "hparams.yaml", "projector_config.pbtxt"):
         (directory / name).unlink(missing_ok=True)
     for name in ("checkpoints", "figures", "projector"):
         if (directory / name).exists():
@@ -183,7 +223,7 @@ def _started_over_by_this_job(directory: Path) -> bool:
     path, now = directory / STARTED_BY, _cluster_job()
     if now is None or not path.exists():
         return False
-    job, attempt = path.read_text().split()
+    job, _, attempt = read_limited(path, 1000).decode(errors="replace").partition(" ")
     return job == now[0] and attempt != now[1]
 
 
@@ -197,16 +237,24 @@ def _cluster_job() -> tuple[str, str] | None:
 
 
 def _damage(path: Path, what: object, repair: str) -> str:
-    return f"{path} is damaged: {' '.join(str(what).split())}. {repair}, or start the run over with fresh=true."
+    said = " ".join(printable(what).split()).removesuffix(".")
+    return f"{path} is damaged: {said}. {repair}, or start the run over with fresh=true."
+
+
+def _check_lock_file(lock: Path) -> None:
+    """Refuse a lock that is a link or a pipe: opening one would write to another file, or wait for ever."""
+    with suppress(FileNotFoundError):
+        if not stat.S_ISREG(lock.lstat().st_mode):
+            raise DamagedError(f"{lock} must be a regular file, but is a link, a pipe or a device: remove it.")
 
 
 def _is_locked(lock: Path) -> bool:
     """Ask for a shared lock, which observers do not deny one another, and give it back at once."""
     try:
-        with lock.open() as file:
+        with open_regular(lock) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
     except BlockingIOError:
         return True
+    except OSError:  # there is none, or it is no lock
+        return False
     return False

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from vrnn import plots
-from vrnn.files import write_atomically, write_text_atomically
+from vrnn.files import make_directory, write_atomically, write_text_atomically
 from vrnn.runs.compare import SCORE
 from vrnn.runs.directory import SAMPLE, SCORES
 from vrnn.runs.evaluate import Evaluation
@@ -37,6 +37,7 @@ def _select(tree: Any, path: tuple[str, ...]) -> Any:
 
 def save_figures(figures: dict[str, Figure], directory: Path) -> None:
     """Write each figure as <name>.png."""
+    make_directory(directory)
     for name, figure in figures.items():
         plots.save(figure, directory / f"{name}.png")
 

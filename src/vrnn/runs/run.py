@@ -55,7 +55,7 @@ def run(
         return train_worker(config, directory)
     with lock_run(directory), record_failure(directory), Interruption() as interruption, process_group():
         # --- already done? ---
-        settings, fresh = run_settings(config)
+        settings, fresh = run_settings(config, overrides)
         scores = None if fresh else finished_scores(directory, settings)
         if scores is not None:
             barrier()

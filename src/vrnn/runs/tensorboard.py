@@ -13,6 +13,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from typing_extensions import override
 
 from vrnn.data.loader import TraceSet
+from vrnn.files import make_directory, write_atomically, write_text_atomically
 from vrnn.model.vrnn import VRNN
 from vrnn.patterns import Pattern, Trace
 from vrnn.runs.name import flat
@@ -108,7 +109,7 @@ def write_projector(vrnn: VRNN, pattern: Pattern, traces: Sequence[Trace], direc
     ]
     chosen = np.linspace(0, len(codes) - 1, min(MAX_CODES, len(codes))).round().astype(int)
     folder = directory / "projector"
-    folder.mkdir(exist_ok=True)
-    np.savetxt(folder / "codes.tsv", codes[chosen], delimiter="\t", fmt="%.5g")
-    (folder / "states.tsv").write_text("\n".join(["state\tlap\tstep", *(rows[i] for i in chosen)]) + "\n")
-    (directory / "projector_config.pbtxt").write_text(PROJECTOR)
+    make_directory(folder)
+    write_atomically(folder / "codes.tsv", lambda file: np.savetxt(file, codes[chosen], delimiter="\t", fmt="%.5g"))
+    write_text_atomically(folder / "states.tsv", "\n".join(["state\tlap\tstep", *(rows[i] for i in chosen)]) + "\n")
+    write_text_atomically(directory / "projector_config.pbtxt", PROJECTOR)

@@ -21,6 +21,7 @@ from vrnn.runs.build import build_run, build_vrnn, pattern_class, stored_setting
 from vrnn.runs.config import check_choice
 from vrnn.runs.directory import state
 from vrnn.runs.evaluate import evaluate
+from vrnn.runs.limits import check_points
 from vrnn.runs.report import save_figures, write_scores
 from vrnn.runs.summary import print_scores
 from vrnn.training.checkpoints import load_weights
@@ -44,12 +45,13 @@ def evaluate_run(run: Path, **given: Any) -> dict[str, Any]:
         FileNotFoundError: the run has no such checkpoint yet.
         DamagedError: the checkpoint cannot be read.
     """
-    settings = _settings(run)
+    settings = _settings(run, given.pop("allow", ("vrnn",)))
     own = {**settings["evaluation"], "seed": settings["seed"]}
     asked = {**own, **{key: value for key, value in given.items() if value is not None}}
     check_choice("checkpoint", asked["checkpoint"], CHECKPOINTS)
     _check_least(traces=(asked["traces"], 1), steps=(asked["steps"], 2), seed=(asked["seed"], 0))
     _check_least(particles=(1 if asked["particles"] is None else asked["particles"], 1))
+    check_points("traces * steps", asked["traces"], asked["steps"])
     pattern, module, data = build_run(settings)
     load_weights(module, run / "checkpoints" / f"{asked['checkpoint']}.ckpt")
     evaluation = evaluate(module.vrnn, pattern, data, asked, asked["seed"])
@@ -74,6 +76,7 @@ def generate_from_run(
     sample: bool,
     checkpoint: str,
     seed: int,
+    allow: Sequence[str] = ("vrnn",),
 ) -> Path:
     """Draw n traces of `steps` points (None: as the run was evaluated) from a run's prior into a file, and return its path.
 
@@ -87,8 +90,9 @@ def generate_from_run(
     """
     format = _format(format, out)
     _check_options(format, checkpoint, n=(n, 1), steps=(1 if steps is None else steps, 1), seed=(seed, 0))
-    settings = _settings(run)
+    settings = _settings(run, allow)
     steps = settings["evaluation"]["steps"] if steps is None else steps
+    check_points("n * steps", n, steps)
     begun = None if prefix is None else _one_drawing("prefix", prefix, settings)
     vrnn = _trained(run, settings, checkpoint)
     drawn = vrnn.generate(n, steps, begun, sample, torch.Generator().manual_seed(seed))
@@ -106,6 +110,7 @@ def impute_from_run(
     out: str | None,
     checkpoint: str,
     seed: int,
+    allow: Sequence[str] = ("vrnn",),
 ) -> Path:
     """Fill points gap[0], …, gap[1] - 1 of a drawing n times by a run's model, and return the path of the n whole traces.
 
@@ -119,7 +124,7 @@ def impute_from_run(
     """
     format = _format(format, out)
     _check_options(format, checkpoint, n=(n, 1), particles=(particles, 1), seed=(seed, 0))
-    settings = _settings(run)
+    settings = _settings(run, allow)
     given = _one_drawing("drawing", drawing, settings)
     if len(gap) != 2 or not 0 <= gap[0] < gap[1] <= len(given):
         raise ConfigError(
@@ -135,9 +140,9 @@ def impute_from_run(
     )
 
 
-def _settings(run: Path) -> dict[str, Any]:
+def _settings(run: Path, allow: Sequence[str]) -> dict[str, Any]:
     """Its stored settings; says so if it has not finished."""
-    settings = stored_settings(run)
+    settings = stored_settings(run, allow)
     if state(run) != "finished":
         logger.warning("%s has not finished: this is its model as it was last kept.", run)
     return settings
