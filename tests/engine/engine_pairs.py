@@ -1,4 +1,4 @@
-"""Small VRNNs and random inputs, run by the compiled and by the readable engine."""
+"""Small VRNNs and random inputs, run by the native and by the reference engine."""
 
 import torch
 
@@ -28,12 +28,12 @@ def outputs(run):
 
 
 def results(engine, vrnn, given):
-    """All outputs, and the gradients of a random weighing of them to the inputs and all weights."""
+    """Return all outputs, and the gradients of a random linear combination of them for the inputs and all weights."""
     found = outputs(engine.unroll(vrnn, *given))
     generator = torch.Generator().manual_seed(1)
-    weighed = [(part * torch.randn(part.shape, generator=generator).to(part)).sum() for part in found]
-    wanted = [part for part in [*given, *vrnn.parameters()] if part.requires_grad]
-    return found + list(torch.autograd.grad(sum(weighed), wanted, allow_unused=True, materialize_grads=True))
+    weighted = [(part * torch.randn(part.shape, generator=generator).to(part)).sum() for part in found]
+    sources = [part for part in [*given, *vrnn.parameters()] if part.requires_grad]
+    return found + list(torch.autograd.grad(sum(weighted), sources, allow_unused=True, materialize_grads=True))
 
 
 def compare(vrnn, given, tolerance=1e-10):

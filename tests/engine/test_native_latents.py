@@ -1,4 +1,4 @@
-"""The compiled engine against the readable one where z is something else than a Gaussian with a learned prior."""
+"""The native engine gives the same numbers as the reference engine for every latent, prior and without a recurrence."""
 
 import pytest
 import torch
@@ -32,7 +32,7 @@ def both(classes: CategoricalLatent, z_dim=3, std="sigmoid") -> GaussianCategori
 
 GUMBEL = {"estimator": "gumbel_softmax", "temperature": 0.7}
 VAE = {"recurrence": NoRecurrence, "h_dim": 0, "prior_network": StandardPrior}
-LATENTS = {  # no width here is a whole number of vectors, but that of the second
+LATENTS = {  # only the width of "1 x 8 exact" and "both, whole" is a multiple of a vector
     "gaussian": lambda: GaussianLatent(3),
     "1 x 8 exact": lambda: CategoricalLatent(1, 8, "exact"),
     "1 x 2": lambda: CategoricalLatent(1, 2),
@@ -48,8 +48,8 @@ LATENTS = {  # no width here is a whole number of vectors, but that of the secon
 every_latent = pytest.mark.parametrize("latent", LATENTS.values(), ids=LATENTS)
 
 
-def run_in_turn(vrnn, sample=True, steps=20, batch=5):
-    """Generation from the same noise by both engines: points and the state after them."""
+def generate_by_both(vrnn, sample=True, steps=20, batch=5):
+    """Generate from the same noise by both engines; return the points and the state after them of each."""
     noise = Noise.draw(steps, batch, vrnn.latent, 2, like=next(vrnn.parameters()))
     with torch.no_grad():
         ends = [engine.generate(vrnn, noise, vrnn.initial_state(batch), sample) for engine in (autograd, reference)]
@@ -60,13 +60,13 @@ def run_in_turn(vrnn, sample=True, steps=20, batch=5):
 def test_every_latent(latent):
     vrnn = model(latent=latent())
     compare(vrnn, inputs(vrnn))
-    for ours, theirs in zip(*run_in_turn(vrnn), strict=True):
+    for ours, theirs in zip(*generate_by_both(vrnn), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-8)
 
 
 @every_latent
 def test_the_same_kind_of_distribution(latent):
-    """The KL and all else are given what the reference gives: class, shapes, training mode's draws or evaluation's."""
+    """q and p have the reference engine's class and shapes, so that the KL accepts them, also in evaluation mode."""
     vrnn = model(latent=latent()).eval()
     given = inputs(vrnn)
     ours, theirs = (engine.unroll(vrnn, *given) for engine in (autograd, reference))
@@ -82,24 +82,24 @@ def test_standard_prior(latent):
     vrnn = model(latent=latent(), prior_network=StandardPrior, likelihood=GaussianMixtureLikelihood(3))
     compare(vrnn, inputs(vrnn))
     for sample in (True, False):
-        for ours, theirs in zip(*run_in_turn(vrnn, sample), strict=True):
+        for ours, theirs in zip(*generate_by_both(vrnn, sample), strict=True):
             torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-8)
 
 
 @pytest.mark.parametrize("latent", [value for name, value in LATENTS.items() if name != "none"])
 @pytest.mark.parametrize(("steps", "batch"), [(1, 1), (70, 1), (40, 33)])
 def test_no_recurrence(latent, steps, batch):
-    """A VAE: no state, and nothing that one step leaves to the next."""
+    """A VAE: no state, so that the steps are independent."""
     vrnn = model(latent=latent(), **VAE)
     compare(vrnn, inputs(vrnn, steps, batch))
-    for ours, theirs in zip(*run_in_turn(vrnn, steps=3, batch=batch), strict=True):
+    for ours, theirs in zip(*generate_by_both(vrnn, steps=3, batch=batch), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-8)
 
 
 @every_latent
 @pytest.mark.parametrize("threads", [1, 2])
 def test_float32_in_blocks(latent, threads):
-    """A class chosen the other way by rounding would show: about once in 1e4 runs."""
+    """Fails if rounding changes a drawn class: about once in 1e4 runs."""
     set_threads(threads)
     vrnn = model(LSTM, torch.float32, latent=latent())
     compare(vrnn, inputs(vrnn, steps=30, batch=17), tolerance=1e-4)
@@ -118,7 +118,7 @@ def test_impossible_classes():
 @pytest.mark.parametrize("recurrence", [GRU, NoRecurrence])
 @pytest.mark.parametrize("latent", ["3 x 5 gumbel mixed", "both gumbel", "none"])
 def test_gradients_against_differences(recurrence, latent):
-    """What has a derivative; the straight-through gradient is by intention not one of differences."""
+    """Only for differentiable draws: the straight-through gradient is not the derivative of z."""
     if recurrence is NoRecurrence and latent == "none":
         return
     options = VAE if recurrence is NoRecurrence else {"h_dim": 3}
@@ -132,7 +132,7 @@ def test_gradients_against_differences(recurrence, latent):
     assert torch.autograd.gradcheck(run, (features, memory, *vrnn.parameters()))
 
 
-def test_each_class_is_drawn_as_often_as_it_is_probable():
+def test_frequencies_of_classes():
     """20 000 draws from the standard prior; five standard errors: fails about once in 4e5."""
     vrnn = model(
         latent=CategoricalLatent(1, 5), prior_network=StandardPrior, **{"recurrence": NoRecurrence, "h_dim": 0}

@@ -1,4 +1,4 @@
-"""The kernels' elementary functions against torch's in twice the precision."""
+"""The kernels' elementary functions against torch's in float64."""
 
 import numpy as np
 import pytest

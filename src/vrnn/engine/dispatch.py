@@ -1,10 +1,14 @@
-"""The choice of the engine: the one that is asked for, or with "auto" the fastest that supports the networks."""
+"""Choose the engine that runs a model over time.
+
+"auto" takes the native engine if its kernels support the model, and otherwise the reference engine.
+"""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import cache
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 from torch import Tensor
 
@@ -18,6 +22,8 @@ logger = logging.getLogger(__name__)
 EngineName = Literal["auto", "reference", "native"]
 ENGINES = ("auto", "reference", "native")
 
+Result = TypeVar("Result")
+
 
 def unroll(networks: SixNetworks, engine: EngineName, features: Tensor, noise: Tensor, memory: Tensor) -> Unrolled:
     """Run the six networks over time: see `reference.unroll`.
@@ -25,7 +31,13 @@ def unroll(networks: SixNetworks, engine: EngineName, features: Tensor, noise: T
     Raises:
         ValueError: engine="native" and the kernels do not support these networks.
     """
-    return _run("unroll", engine, networks, features, noise, memory)
+
+    def native() -> Unrolled:
+        from vrnn.engine.native import autograd  # imported only when needed: numba takes a second
+
+        return autograd.unroll(networks, features, noise, memory)
+
+    return _run("Inference", engine, native, lambda: reference.unroll(networks, features, noise, memory))
 
 
 def generate(
@@ -36,27 +48,31 @@ def generate(
     Raises:
         ValueError: engine="native" and the kernels do not support these networks.
     """
-    return _run("generate", engine, networks, noise, state, sample)
+
+    def native() -> tuple[Tensor, State]:
+        from vrnn.engine.native import autograd
+
+        return autograd.generate(networks, noise, state, sample)
+
+    return _run("Generation", engine, native, lambda: reference.generate(networks, noise, state, sample))
 
 
-def _run(task: str, engine: EngineName, *arguments: Any) -> Any:
-    if engine != "reference":
-        from vrnn.engine.native import autograd  # imported only when needed: numba takes a second
-
-        try:
-            result = getattr(autograd, task)(*arguments)
-        except UnsupportedError as error:
-            if engine == "native":
-                raise ValueError(f"engine='native' cannot run this model: {error}. Choose engine='auto'.") from error
-            _log_once(
-                f"{task} runs in the reference engine, which is slow. The compiled kernels do not serve: {error}."
-            )
-        else:
-            _log_once(f"{task} runs in the native engine, in compiled kernels.")
-            return result
-    return getattr(reference, task)(*arguments)
+def _run(task: str, engine: EngineName, native: Callable[[], Result], plain: Callable[[], Result]) -> Result:
+    """Call `native` unless the engine is "reference" or the kernels do not support the networks; then call `plain`."""
+    if engine == "reference":
+        return plain()
+    try:
+        result = native()
+    except UnsupportedError as error:
+        if engine == "native":
+            raise ValueError(f"engine='native' cannot run this model: {error}. Choose engine='auto'.") from error
+        log_once(f"{task} uses the reference engine, which is slow. The compiled kernels do not apply: {error}.")
+        return plain()
+    log_once(f"{task} uses the native engine, in compiled kernels.")
+    return result
 
 
 @cache
-def _log_once(message: str) -> None:
+def log_once(message: str) -> None:
+    """Log the message unless this process has logged it before."""
     logger.info(message)

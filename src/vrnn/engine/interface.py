@@ -1,4 +1,4 @@
-"""What passes between a model and the engine that runs it over time."""
+"""The data that a model and the engine that runs it over time exchange."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Unrolled(NamedTuple):
     """The result of running the six networks along T observed points of B traces.
 
     Attributes:
-        h: h_{t-1}, the recurrence's output that step t sees, (T, B, h_dim).
+        h: h_{t-1}, the recurrence's output at the beginning of step t, (T, B, h_dim).
         q: Posterior of z_t, a distribution of parts (T, B, …).
         p: Prior of z_t, likewise.
         raw: The decoder's raw outputs, (T, B, n_outputs).
@@ -49,7 +49,16 @@ class Noise(NamedTuple):
 
     @classmethod
     def draw(cls, steps: int, batch: int, latent: Latent, x_dim: int, like: Tensor, generator: Any = None) -> Noise:
-        """Draw the numbers from a torch.Generator, or from torch's global one."""
+        """Draw the numbers.
+
+        Args:
+            steps: T.
+            batch: B.
+            latent: The latent that uses `z`.
+            x_dim: Numbers per point.
+            like: A tensor of the precision and device of the result.
+            generator: A torch.Generator; None: torch's global one.
+        """
         options = {"dtype": like.dtype, "device": like.device, "generator": generator}
         return cls(
             z=latent.noise(steps, batch, like=like, generator=generator),

@@ -1,4 +1,4 @@
-"""The reference engine: plain loops over time in torch operators, differentiated by autograd. The one to read first."""
+"""The reference engine: plain loops over time in torch operators, differentiated by autograd. Read this one first."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from vrnn.objective.latents import stacked, where
 def unroll(networks: SixNetworks, features: Tensor, noise: Tensor, memory: Tensor) -> Unrolled:
     """Run the six networks along observed points, z drawn from the posterior.
 
-    Only encoder, z, phi_z and recurrence need the step before, so only they are in the loop.
+    Only encoder, z, phi_z and recurrence depend on the previous step, so only they are in the loop.
 
     Args:
         networks: The six networks.
-        features: What phi_x sees, (T, B, n_features).
+        features: Input of phi_x, (T, B, n_features).
         noise: The latent's noise, (T, B, n_noise).
         memory: The recurrence's state before the first step, (B, state_dim).
     """

@@ -1,18 +1,16 @@
-"""How fast are the engines? Training steps and generation, both engines and torch's nn.GRU in turn, in this one process.
+"""Measure the speed of the engines: `vrnn benchmark`.
 
-    python scripts/benchmark.py                 every workload, about five minutes
-    python scripts/benchmark.py --only W2 G1    those whose name begins so
-    python scripts/benchmark.py --threads 1 2   with one thread, and with two, in the native engine (torch keeps to one)
-    python scripts/benchmark.py --curves        cost and memory over T, B and h, too, with plots
+Times training steps and generation of both engines, and of torch's nn.GRU, in turn, in one process. A training step is forward,
+loss, backward and Adam. The candidates:
+    reference: A VRNN as most public code is written: all six networks are called at each step.
+    operators: `engine=reference`: torch operators, but only what depends on the previous step is in the loop over time. When
+        generating it is the same as `reference`.
+    nn.GRU: Forward and backward pass of the recurrence alone, without a VAE.
+    native: `engine=native`: compiled kernels.
 
-Writes outputs/benchmark.json, a list of objects, and prints it as a table. A training step is forward, loss, backward and fused
-Adam. `reference` is a VRNN as it is mostly written, all six networks called at each step; `operators` is this project's engine
-in torch operators (engine=reference), which keeps out of the loop over time what need not be in it: when generating they are
-the same. `nn.GRU` is a forward and backward pass of the recurrence alone, with no VAE around it. `reference_over_this` is the
-median of the ratios of neighbours in time: what disturbs one disturbs the other; `operators_over_this` and
-`one_thread_over_this` (the native engine's) likewise, null where there is no such thing. On a shared machine a second core is
-often not a whole one: `cores_give` is the most that so many threads could gain at that moment, what as many processes with one
-thread each do at once, over what one does alone.
+Ratios such as `reference_over_this` are medians over the rounds, since a disturbance of the machine affects neighbours alike.
+On a shared machine a second core is often not free: `cores_give` is the largest gain that so many threads could reach at that
+moment, measured by as many processes with one thread each, compared with one process alone.
 """
 
 from __future__ import annotations
@@ -32,6 +30,7 @@ from torch import nn
 
 from vrnn.engine.native.gemm import VECTOR_BYTES
 from vrnn.engine.native.threads import set_threads
+from vrnn.errors import ConfigError, exit_with_message
 from vrnn.model import VRNN
 from vrnn.model.inference import Inference
 from vrnn.networks import GRU, LSTM, MTRNN, Coordinates, Elman
@@ -40,8 +39,14 @@ from vrnn.objective.latents import stacked
 from vrnn.objective.loss import elbo_loss
 from vrnn.training.optimizer import FlatAdam
 
+EXAMPLES = """examples:
+    vrnn benchmark                   every workload, about five minutes
+    vrnn benchmark --only W2 G1      those whose name begins so
+    vrnn benchmark --threads 1 2     the native engine with one thread and with two; torch uses one
+    vrnn benchmark --curves          also time and memory over T, B and h_dim
+"""
 OUTPUTS = Path("outputs")
-TURN = 0.05
+TURN_SECONDS = 0.05  # for which a candidate is called again and again before the next one
 RECURRENCES = {"gru": GRU, "lstm": LSTM, "elman": Elman, "mtrnn": MTRNN}
 BLOG = {"z_dim": 10, "h_dim": 60, "phi_x": [10], "phi_z": [16], "prior": [30], "encoder": [30], "decoder": [40]}
 LARGE = {"z_dim": 32, "h_dim": 256, "phi_x": [64], "phi_z": [64], "prior": [128], "encoder": [128], "decoder": [128]}
@@ -56,7 +61,15 @@ ROWS = {
 
 
 class Workload(NamedTuple):
-    """T and B of a training step, or of traces to generate; the VRNN's sizes; the recurrence's name."""
+    """What is timed.
+
+    Attributes:
+        steps: T.
+        batch: B.
+        sizes: Arguments of `VRNN`.
+        recurrence: A key of RECURRENCES.
+        generate: Whether traces are generated. False: a training step.
+    """
 
     steps: int
     batch: int
@@ -76,7 +89,12 @@ WORKLOADS = {
 
 
 def task(workload: Workload, candidate: str) -> Callable[[], object]:
-    """Return what is timed: one training step, or one generation."""
+    """Return a function that makes one training step, or one generation.
+
+    Args:
+        workload: What is timed.
+        candidate: "reference", "operators", "nn.GRU" or "native".
+    """
     torch.manual_seed(0)
     w = workload
     vrnn = VRNN(**w.sizes, recurrence=RECURRENCES[w.recurrence])
@@ -97,7 +115,7 @@ def task(workload: Workload, candidate: str) -> Callable[[], object]:
 
 
 class PlainRun(NamedTuple):
-    """What the loss looks at: q, p and decoder as in an Inference."""
+    """The parts of an `Inference` that the loss needs."""
 
     q: tuple[torch.Tensor, ...]
     p: tuple[torch.Tensor, ...]
@@ -105,7 +123,7 @@ class PlainRun(NamedTuple):
 
 
 def plain_loop(vrnn: VRNN, x: torch.Tensor) -> PlainRun:
-    """Follow x (T, B, x_dim) as vrnn.infer does, calling all six networks at each step, as most public code does."""
+    """Return the result of vrnn.infer for x (T, B, x_dim), all six networks called at each step, as in most public code."""
     state = vrnn.initial_state(x.shape[1])
     memory, (last, previous2) = state.memory, state.history(x)
     dists: list[list[Any]] = [[], []]
@@ -128,7 +146,15 @@ def plain_loop(vrnn: VRNN, x: torch.Tensor) -> PlainRun:
 
 
 def check_plain_loop(vrnn: VRNN, x: torch.Tensor) -> None:
-    """It must compute what the engines compute, from the same noise."""
+    """Check that the plain loop gives the results of vrnn.infer from the same noise.
+
+    Args:
+        vrnn: The model.
+        x: (T, B, x_dim).
+
+    Raises:
+        AssertionError: They differ.
+    """
     runs = []
     both: list[Callable[[torch.Tensor], PlainRun | Inference]] = [vrnn.infer, lambda x: plain_loop(vrnn, x)]
     for infer in both:
@@ -139,7 +165,13 @@ def check_plain_loop(vrnn: VRNN, x: torch.Tensor) -> None:
 
 
 def training_step(vrnn: VRNN, infer: Callable[[], PlainRun | Inference], x: torch.Tensor) -> Callable[[], object]:
-    """Return a step of plain PyTorch on x (T, B, x_dim): forward, loss, backward, Adam."""
+    """Return a function that makes one training step: forward, loss, backward, Adam.
+
+    Args:
+        vrnn: The model.
+        infer: Returns the inference along x.
+        x: (T, B, x_dim).
+    """
     schedule, optimizer = LinearW(), FlatAdam(vrnn, lr=1e-3)
 
     def step() -> None:
@@ -154,7 +186,17 @@ def training_step(vrnn: VRNN, infer: Callable[[], PlainRun | Inference], x: torc
 
 
 def compare(name: str, workload: Workload, threads: Sequence[int], seconds: float) -> list[dict[str, Any]]:
-    """Time the candidates in turn, at least five rounds, for about so many seconds. threads: those of the native engine."""
+    """Time all candidates in turn, in at least five rounds.
+
+    Args:
+        name: The workload's name.
+        workload: What is timed.
+        threads: Numbers of threads of the native engine, one candidate each.
+        seconds: About how long.
+
+    Returns:
+        A row of the table per candidate. A ratio is None if its base was not timed.
+    """
     torch.set_num_threads(1)
     others = ["reference"] if workload.generate else ["reference", "operators", "nn.GRU"]
     candidates = [*((other, 1) for other in others), *(("native", n) for n in threads)]
@@ -197,17 +239,22 @@ def compare(name: str, workload: Workload, threads: Sequence[int], seconds: floa
 
 
 class Crowd:
-    """Processes that each make native steps of one workload with one thread: first one alone, then all at once."""
+    """Processes that each make native steps of one workload with one thread: one alone, then all at once.
+
+    Args:
+        workload: What is timed.
+        processes: How many.
+    """
 
     def __init__(self, workload: Workload, processes: int):
         self.gains: list[float] = []
         self.processes = processes
         context = multiprocessing.get_context("spawn")
         self.pool = context.Pool(processes, enter_crowd, (workload, context.Barrier(processes)))
-        self.pool.map(step_in_crowd, [True] * processes, chunksize=1)  # each has its kernels
+        self.pool.map(step_in_crowd, [True] * processes, chunksize=1)  # each loads its kernels
 
     def measure(self) -> None:
-        """Alone and together, in turn."""
+        """Time one process alone, then all together."""
         alone = self.pool.apply(step_in_crowd, (False,))
         together = self.pool.map(step_in_crowd, [True] * self.processes, chunksize=1)
         self.gains.append(self.processes * alone / max(together))
@@ -220,7 +267,7 @@ class Crowd:
 
 
 def enter_crowd(workload: Workload, barrier: Any) -> None:
-    """In such a process: make ready."""
+    """Prepare a process of a Crowd."""
     torch.set_num_threads(1)
     _in_crowd.update(run=task(workload, "native"), barrier=barrier)
 
@@ -229,29 +276,33 @@ _in_crowd: dict[str, Any] = {}
 
 
 def step_in_crowd(together: bool) -> float:
-    """In such a process: how long a step takes; together: once all others begin theirs, so that each process takes one."""
+    """Return the milliseconds of a step in a process of a Crowd.
+
+    Args:
+        together: Whether to wait until all processes begin.
+    """
     if together:
         _in_crowd["barrier"].wait()
     return milliseconds(_in_crowd["run"])
 
 
 def milliseconds(run: Callable[[], object]) -> float:
-    """How long a call takes: the mean over TURN seconds of calls, as in training, where one follows another."""
+    """Return the mean time of a call over TURN_SECONDS of calls, one after another as in training."""
     calls, start, now = 0, time.perf_counter(), 0.0
-    while now < TURN:
+    while now < TURN_SECONDS:
         run()
         calls, now = calls + 1, time.perf_counter() - start
     return 1e3 * now / calls
 
 
 def peak_mb(workload: Workload, candidate: str, threads: int) -> float:
-    """The memory that steps of this workload add to a fresh process that has made one tiny step, in MB."""
+    """Return the memory in MB that a step of this workload adds to a new process that has made one tiny step."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(measure_peak, (workload, candidate, threads))
 
 
 def measure_peak(workload: Workload, candidate: str, threads: int) -> float:
-    """In that process: libraries and kernels are loaded before it counts."""
+    """Measure in the new process; libraries and kernels are loaded before."""
     set_threads(threads)
     torch.set_num_threads(1)
     task(workload._replace(steps=2, batch=1), candidate)()
@@ -263,14 +314,17 @@ def measure_peak(workload: Workload, candidate: str, threads: int) -> float:
 
 
 def resident_peak_mb() -> float:
-    """The most memory this process has held. (getrusage would count what its parent held, too.)"""
+    """Return the most memory that this process has held, in MB; NaN where /proc does not exist.
+
+    resource.getrusage would include the memory of the parent process.
+    """
     status = Path("/proc/self/status")
     lines = status.read_text().splitlines() if status.exists() else []
     return max((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), default=float("nan"))
 
 
 def machine() -> str:
-    """The processor, the vectors its kernels use, its cores and the versions that matter."""
+    """Return the processor, the kernels' vector width, the number of cores, and the versions of torch and Python."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
@@ -280,7 +334,7 @@ def machine() -> str:
 
 
 def curves(seconds: float) -> list[dict[str, Any]]:
-    """W2's step with one size changed at a time."""
+    """Time W2's step with one size changed at a time: T, B, then h_dim. Returns rows as `compare` does."""
     base = WORKLOADS["W2"]
     points = {
         **{f"T={n}": base._replace(steps=n) for n in (62, 125, 250, 500, 1000)},
@@ -294,7 +348,7 @@ def curves(seconds: float) -> list[dict[str, Any]]:
 
 
 def plot(rows: list[dict[str, Any]], path: Path) -> None:
-    """Time and peak memory over T, B and h, both axes logarithmic: a slope of 1 is linear growth."""
+    """Plot time and peak memory over T, B and h_dim with logarithmic axes, where a slope of 1 is linear growth."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 6), layout="constrained")
@@ -309,13 +363,13 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
                 axis.loglog(at, [row[key] for row in mine], "o-", label=candidate)
                 axis.set_xticks(at, map(str, at))
                 axis.minorticks_off()
-                axis.set(xlabel=size, ylabel={"ms_median": "ms a step", "peak_mb": "peak memory, MB"}[key])
+                axis.set(xlabel=size, ylabel={"ms_median": "ms per step", "peak_mb": "peak memory, MB"}[key])
     axes[0, 0].legend()
     figure.savefig(path, dpi=120)
 
 
 def show(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Print rows of the table, and hand them on."""
+    """Print rows of the table and return them."""
     for row in rows:
         ratios = (
             row[name]
@@ -327,30 +381,51 @@ def show(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
-def main() -> None:
-    """Measure what was asked for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="*", default=[""], help="beginnings of the workloads' names")
-    parser.add_argument("--threads", nargs="*", type=int, default=[1])
-    parser.add_argument("--seconds", type=float, default=5.0, help="for each workload")
-    parser.add_argument("--curves", action="store_true")
-    options = parser.parse_args()
-    work = [(name, workload) for name, workload in WORKLOADS.items()]
+def select(beginnings: Sequence[str]) -> list[tuple[str, Workload]]:
+    """Return the workloads to time, with their names.
+
+    Args:
+        beginnings: Beginnings of names; empty: all workloads.
+
+    Raises:
+        ConfigError: No name begins so.
+    """
+    work = list(WORKLOADS.items())
     work += [(name, WORKLOADS[name]._replace(recurrence=r)) for name in ("W1", "W2") for r in RECURRENCES if r != "gru"]
+    for beginning in beginnings:
+        if not any(name.startswith(beginning) for name in WORKLOADS):
+            raise ConfigError(
+                f"--only must be beginnings of {', '.join(WORKLOADS)}, but is {beginning!r}: choose among them."
+            )
+    return [(name, workload) for name, workload in work if name.startswith(tuple(beginnings) or "")]
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line, or the given arguments."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", nargs="*", default=[], help="beginnings of the names of the workloads to time")
+    parser.add_argument("--threads", nargs="*", type=int, default=[1], help="numbers of threads of the native engine")
+    parser.add_argument("--seconds", type=float, default=5.0, help="per workload")
+    parser.add_argument("--curves", action="store_true", help="also time and memory over T, B and h_dim, with a figure")
+    return parser.parse_args(arguments)
+
+
+@exit_with_message()
+def main() -> None:
+    """Time the workloads, print the table and write outputs/benchmark.json, a list of its rows."""
+    options = parse()
+    workloads = select(options.only)
     print(machine())
     print(f"{'workload':12} {'':6} {'candidate':10} {'threads':>7} {'median ms':>10} {'least ms':>10} "
           f"{'ref / this':>10} {'ops / this':>10} {'1 / this':>10} {'cores give':>10} {'peak MB':>9}")  # fmt: skip
     rows = []
-    for name, workload in work:
-        if name.startswith(tuple(options.only)):
-            rows += show(compare(name, workload, options.threads, options.seconds))
+    for name, workload in workloads:
+        rows += show(compare(name, workload, options.threads, options.seconds))
     OUTPUTS.mkdir(exist_ok=True)
     if options.curves:
         rows += curves(options.seconds / 5)
         plot(rows, OUTPUTS / "benchmark.png")
     (OUTPUTS / "benchmark.json").write_text(json.dumps(rows, indent=1))
     print(f"\n{OUTPUTS / 'benchmark.json'}")
-
-
-if __name__ == "__main__":
-    main()

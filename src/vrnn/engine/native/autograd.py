@@ -1,190 +1,227 @@
-"""The fast engine: the whole walk over time in compiled kernels, with the way back written by pen.
+"""The native engine: the whole loop over time in compiled kernels, forward and backward.
 
-The same results as `reference`, to rounding. Everything a VRNN does with a window, all six networks, is one
-torch.autograd.Function; what remains for torch is the likelihood and the KL. `threads.set_threads` lets threads share the
-batch.
+The results equal those of `vrnn.engine.reference` up to rounding. All six networks over a window are one
+torch.autograd.Function; torch itself computes the likelihood and the KL. `threads.set_threads` divides the batch among threads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from vrnn.engine.interface import Noise, Unrolled
 from vrnn.engine.native import kernels
 from vrnn.engine.native.buffers import Scratch
 from vrnn.engine.native.inspect import emission_spec, inspect_model, require_supported
-from vrnn.engine.native.layout import Plan, plan
-from vrnn.engine.native.threads import divide, each
+from vrnn.engine.native.kernels import Chunk, Flat, FlatNoise, FlatState, Inputs
+from vrnn.engine.native.layout import Layout, check_weights, layout
+from vrnn.engine.native.threads import map_in_threads, split_batch
 from vrnn.networks.six_networks import SixNetworks
 from vrnn.networks.state import State
 from vrnn.objective.latents import Latent, rebuild
 
-Flat = NDArray[Any]
-
-MOST_OUTPUTS = 9  # h, raw, z, and three parts each of q and p
-ROWS_AT_ONCE = 64  # of the tape, in a block of steps: enough for whole tiles, few enough to stay in the cache
+MAX_OUTPUTS = 9  # h, raw, z, and three parts each of q and p
+BLOCK_ROWS = 64  # rows of the tape per block of steps: enough for whole tiles, few enough to stay in the cache
 
 
 def unroll(networks: SixNetworks, features: Tensor, noise: Tensor, memory: Tensor) -> Unrolled:
-    """Run all six networks over time, as reference.unroll does.
+    """Run all six networks over time. Twin: vrnn.engine.reference.unroll.
+
+    Args:
+        networks: The six networks.
+        features: Input of phi_x, (T, B, n_features).
+        noise: The latent's noise, (T, B, n_noise).
+        memory: The recurrence's state before the first step, (B, state_dim).
 
     Raises:
-        UnsupportedError: the kernels do not know one of the VRNN's parts.
+        UnsupportedError: The kernels do not support one of the VRNN's parts.
+        ValueError: An input has a wrong shape.
+        RuntimeError: A weight has a shape that does not fit the others.
     """
     structure, weights = inspect_model(networks)
-    _check(weights, features, noise, memory)
-    require_supported(
-        structure.latent.draw != "soft" or not noise.requires_grad, "they have no gradient for Gumbel noise"
-    )
-    run = _Unroll.apply(plan(structure), torch.is_grad_enabled(), features, noise, memory, _joined(weights))
-    h, raw, z, *parts, after = run
-    both = len(parts) // (2 if structure.prior else 1)
-    q, p = (_distribution(networks.latent, dist, h.detach()) for dist in (parts[:both], parts[both:]))
+    made = layout(structure)
+    flat = prepare(made, weights)
+    program, (steps, batch) = made.program, features.shape[:2]
+    check_input("features", features, (steps, batch, program.features.dim), flat)
+    check_input("noise", noise, (steps, batch, program.noise.dim), flat)
+    check_input("memory", memory, (batch, program.state.parts * program.state.dim), flat)
+    soft = structure.latent.draw == "gumbel_softmax"
+    require_supported(not (soft and noise.requires_grad), "the kernels have no gradient for Gumbel noise")
+    h, raw, z, *parts, after = _Unroll.apply(made, torch.is_grad_enabled(), features, noise, memory, flat)
+    n_parts = len(parts) // (2 if structure.prior else 1)
+    q, p = (_distribution(networks.latent, dist, h.detach()) for dist in (parts[:n_parts], parts[n_parts:]))
     return Unrolled(h, q, p, raw, z, after)
 
 
 def generate(networks: SixNetworks, noise: Noise, state: State, sample: bool) -> tuple[Tensor, State]:
-    """Draw points from the prior, as reference.generate does.
+    """Draw points from the prior. Twin: vrnn.engine.reference.generate.
+
+    Args:
+        networks: The six networks.
+        noise: For T generated steps.
+        state: Before the first step.
+        sample: Whether x is drawn from the decoder. False takes its mean; z is still drawn.
+
+    Returns:
+        The points, (T, B, x_dim), and the state after them.
 
     Raises:
-        UnsupportedError: the kernels do not know one of the VRNN's parts, its likelihood or its frame.
+        UnsupportedError: The kernels do not support one of the VRNN's parts, its likelihood or its coordinates.
+        ValueError: An input has a wrong shape.
+        RuntimeError: A weight has a shape that does not fit the others.
     """
     structure, weights = inspect_model(networks)
-    kinds, sizes = emission_spec(networks, sample)
-    _check(weights, *noise, *state[:3])
-    program, packed = plan(structure), _pack(plan(structure), _joined(weights))
-    steps, batch = noise.uniform.shape
-    points = noise.x.new_empty(steps, batch, networks.x_dim)
-    moved = [part.detach().clone(memory_format=torch.contiguous_format) for part in state[:3]]
-    after = State(moved[0], moved[1], moved[2], torch.zeros_like(state.is_start))
-    chance, moving, (fresh, target) = _flat(*noise), _flat(*moved), _flat(state.is_start, points)
-    tables = (program.think, program.act, program.ports, program.states, program.state_width, program.width, packed)
+    spec = emission_spec(networks, sample)
+    made = layout(structure)
+    flat = prepare(made, weights)
+    program, x_dim, (steps, batch) = made.program, networks.x_dim, noise.uniform.shape
+    check_input("noise.z", noise.z, (steps, batch, program.noise.dim), flat)
+    check_input("noise.x", noise.x, (steps, batch, x_dim), flat)
+    check_input("noise.uniform", noise.uniform, (steps, batch), flat)
+    check_input("state.memory", state.memory, (batch, program.state.parts * program.state.dim), flat)
+    check_input("state.previous", state.previous, (batch, x_dim), flat)
+    check_input("state.previous2", state.previous2, (batch, x_dim), flat)
+    check_shape("state.is_start", state.is_start, (batch,))
+    points = noise.x.new_empty(steps, batch, x_dim)
+    memory, previous, previous2 = (
+        part.detach().clone(memory_format=torch.contiguous_format)
+        for part in (state.memory, state.previous, state.previous2)
+    )
+    after = State(memory, previous, previous2, torch.zeros_like(state.is_start))
+    packed = _pack(made, flat)
+    spec = spec.in_precision(packed.dtype)
+    flat_noise, flat_points = FlatNoise(*_flat(*noise)), _flat(points)[0]
+    flat_state = FlatState(*_flat(memory, previous, previous2, state.is_start))
 
-    def run(share: tuple[int, int]) -> None:
-        tape = np.zeros(2 * share[1] * program.width, packed.dtype)
-        where = (tape, steps, *share, batch, chance, moving, fresh, target)
-        kernels.run_generate(*tables, *where, np.array(kinds), np.array(sizes, packed.dtype))
+    def run(traces: tuple[int, int]) -> None:
+        first, size = traces
+        chunk = Chunk(first, size, batch, steps, block=1)
+        tape = np.zeros(2 * size * program.width, packed.dtype)
+        kernels.run_generate(program, packed, chunk, tape, flat_noise, flat_state, flat_points, spec)
 
-    each(run, divide(batch))
+    map_in_threads(run, split_batch(batch))
     return points, after
 
 
-def _distribution(latent: Latent, parts: list[Tensor], h: Tensor) -> tuple[Tensor, ...]:
-    """What the kernels gave as a distribution over z; what they did not is the standard one."""
-    if not parts:
-        return latent.standard(h)
-    forms = latent.standard(h[:0])
-    return rebuild(forms, (part.unflatten(-1, form.shape[2:]) for part, form in zip(parts, forms, strict=True)))
+def prepare(made: Layout, weights: dict[str, Tensor]) -> Tensor:
+    """Return all weights one after another, (n,), after a check of their shapes. torch.cat passes the gradients on."""
+    check_weights(made, weights)
+    return torch.cat([weight.reshape(-1) for weight in weights.values()])
 
 
-def _check(weights: list[Tensor], *inputs: Tensor) -> None:
-    """The inputs must lie where the weights lie, in their precision."""
-    for part in inputs:
-        fits = part.dtype == weights[0].dtype and part.device == weights[0].device
-        require_supported(fits, f"the weights are {weights[0].dtype}, but were given {part.dtype} on {part.device}")
+def check_input(name: str, tensor: Tensor, shape: tuple[int, ...], weights: Tensor) -> None:
+    """Refuse an input that the kernels would read wrongly.
+
+    Raises:
+        UnsupportedError: Its precision or device is not that of the weights.
+        ValueError: Its shape is wrong.
+    """
+    same = tensor.dtype == weights.dtype and tensor.device == weights.device
+    require_supported(same, f"the weights are {weights.dtype}, but {name} is {tensor.dtype} on {tensor.device}")
+    check_shape(name, tensor, shape)
 
 
-class Share(NamedTuple):
-    """What one thread does: traces first, …, first + batch - 1, in blocks of `block` steps, on a tape of its own."""
+def check_shape(name: str, tensor: Tensor, shape: tuple[int, ...]) -> None:
+    """Refuse a tensor of another shape.
 
-    first: int
-    batch: int
-    block: int
-    tape: Scratch
+    Raises:
+        ValueError: It has another shape.
+    """
+    if tensor.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, but has {tuple(tensor.shape)}.")
 
 
 class _Unroll(torch.autograd.Function):
     """(features, noise, memory, flat weights) -> (h, raw, z, parts of q, parts of p if it is learned, memory)."""
 
     @staticmethod
-    def forward(ctx: Any, plan: Plan, keep: bool, *tensors: Tensor) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, made: Layout, keep: bool, *tensors: Tensor) -> tuple[Tensor, ...]:
         features, noise, memory, weights = tensors
-        steps, batch = features.shape[:2]
-        outputs = [features.new_empty(steps, batch, dim) for _, dim in plan.ports[kernels.OUTPUTS :].tolist()]
+        program, (steps, batch) = made.program, features.shape[:2]
+        outputs = [features.new_empty(steps, batch, dim) for _, dim in program.outputs.tolist()]
         after = features.new_empty(memory.shape)
-        inputs, targets, last = (_flat(features, noise, memory), _slots(outputs), _flat(after)[0])
-        packed = _pack(plan, weights)
+        inputs, flat_outputs, flat_after = (
+            Inputs(*_flat(features, noise, memory)),
+            _flat_outputs(outputs),
+            _flat(after)[0],
+        )
+        packed = _pack(made, weights)
 
-        def run(share: Share) -> None:
-            where = (steps, share.block, share.first, share.batch, batch)
-            kernels.run_forward(*_program(plan), packed, share.tape.array, *where, inputs, targets, last, keep)
+        def run(work: tuple[Chunk, Scratch]) -> None:
+            chunk, tape = work
+            kernels.run_forward(program, packed, chunk, tape.array, inputs, flat_outputs, flat_after, keep)
 
-        shares = []
-        for first, size in divide(batch):
-            block = max(1, ROWS_AT_ONCE // max(1, size))
+        works = []
+        for first, size in split_batch(batch):
+            block = max(1, BLOCK_ROWS // max(1, size))
             rows = ((steps if keep else block) + 1) * size
-            shares.append(Share(first, size, block, Scratch(rows * plan.width, packed.dtype)))
-        each(run, shares)
-        ctx.plan, ctx.packed, ctx.shares, ctx.shape, ctx.likes = plan, packed, shares, (steps, batch), tensors[:3]
+            works.append((Chunk(first, size, batch, steps, block), Scratch(rows * program.width, packed.dtype)))
+        map_in_threads(run, works)
+        ctx.layout, ctx.packed, ctx.works, ctx.inputs = made, packed, works, tensors[:3]
         ctx.set_materialize_grads(False)
         return *outputs, after
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *d_results: Tensor | None) -> tuple[Tensor | None, ...]:
-        plan, packed, (steps, batch) = ctx.plan, ctx.packed, ctx.shape
-        nothing = torch.from_numpy(packed[:0])
-        features, noise, memory = ctx.likes
+        made, packed, (features, noise, memory) = ctx.layout, ctx.packed, ctx.inputs
+        program, empty = made.program, torch.from_numpy(packed[:0])
         *d_outputs, d_after = d_results
         d_features, d_noise = (
-            torch.empty_like(part, memory_format=torch.contiguous_format) if wanted else nothing
-            for part, wanted in zip((features, noise), ctx.needs_input_grad[2:4], strict=True)
+            torch.empty_like(part, memory_format=torch.contiguous_format) if needed else empty
+            for part, needed in zip((features, noise), ctx.needs_input_grad[2:4], strict=True)
         )
         d_memory = features.new_zeros(memory.shape) if d_after is None else d_after.clone()
         d_memory = d_memory.contiguous()
-        sources = _slots([nothing if part is None else part for part in d_outputs])
-        targets = _flat(d_features, d_noise, d_memory)
+        flat_d_outputs = _flat_outputs([empty if part is None else part for part in d_outputs])
+        d_inputs = Inputs(*_flat(d_features, d_noise, d_memory))
 
-        def run(share: Share) -> Flat:
-            d_packed = np.zeros(plan.packed, packed.dtype)
-            grads = Scratch((share.block + 1) * share.batch * plan.width, packed.dtype)
-            where = (steps, share.block, share.first, share.batch, batch)
-            tape = share.tape.array
-            kernels.run_backward(*_program(plan), packed, tape, *where, sources, targets, d_packed, grads.array)
+        def run(work: tuple[Chunk, Scratch]) -> Flat:
+            chunk, tape = work
+            d_packed = np.zeros(made.packed_size, packed.dtype)
+            grads = Scratch((chunk.block + 1) * chunk.batch * program.width, packed.dtype)
+            kernels.run_backward(program, packed, chunk, tape.array, grads.array, flat_d_outputs, d_inputs, d_packed)
             return d_packed
 
-        d_packed, *others = each(run, ctx.shares)
+        d_packed, *others = map_in_threads(run, ctx.works)
         for other in others:
             d_packed += other
-        d_inputs = (part if len(part) else None for part in (d_features, d_noise))
-        return None, None, *d_inputs, d_memory, _unpack(plan, d_packed)
+        needed = (part if len(part) else None for part in (d_features, d_noise))
+        return None, None, *needed, d_memory, _unpack(made, d_packed)
 
 
-def _program(plan: Plan) -> tuple[Any, ...]:
-    return plan.before, plan.step, plan.after, plan.ports, plan.states, plan.state_width, plan.width
+def _distribution(latent: Latent, parts: list[Tensor], h: Tensor) -> tuple[Tensor, ...]:
+    """Return the kernels' flat parts as a distribution over z; no parts: the standard distribution."""
+    if not parts:
+        return latent.standard(h)
+    examples = latent.standard(h[:0])
+    return rebuild(examples, (part.unflatten(-1, like.shape[2:]) for part, like in zip(parts, examples, strict=True)))
 
 
 def _flat(*tensors: Tensor) -> tuple[Flat, ...]:
     return tuple(tensor.detach().reshape(-1).contiguous().numpy() for tensor in tensors)
 
 
-def _slots(tensors: Sequence[Tensor]) -> tuple[Flat, ...]:
-    """The outputs, always MOST_OUTPUTS of them, the last ones empty: for each number numba would compile kernels of its own."""
-    nothing = tensors[0].new_empty(0)
-    return _flat(*tensors, *[nothing] * (MOST_OUTPUTS - len(tensors)))
+def _flat_outputs(tensors: Sequence[Tensor]) -> tuple[Flat, ...]:
+    """Return MAX_OUTPUTS flat arrays, the last ones empty: numba would compile the kernels anew for another number."""
+    empty = tensors[0].new_empty(0)
+    return _flat(*tensors, *[empty] * (MAX_OUTPUTS - len(tensors)))
 
 
-def _joined(weights: list[Tensor]) -> Tensor:
-    """All weights one after another, (n,): torch, and not Python, hands their gradients out."""
-    return torch.cat([weight.reshape(-1) for weight in weights])
-
-
-def _pack(plan: Plan, weights: Tensor) -> Flat:
-    """Put the weights where the program looks for them."""
+def _pack(made: Layout, weights: Tensor) -> Flat:
+    """Return the weights as the program reads them."""
     flat = weights.detach().numpy()
-    packed = np.zeros(plan.packed, flat.dtype)
-    kernels.pack(flat, plan.pieces, packed)
+    packed = np.zeros(made.packed_size, flat.dtype)
+    kernels.pack(flat, made.moves, packed)
     return packed
 
 
-def _unpack(plan: Plan, d_packed: Flat) -> Tensor:
+def _unpack(made: Layout, d_packed: Flat) -> Tensor:
     """Return the weights' gradients, (n,), from those of the packed ones."""
-    flat = np.empty(plan.flat, d_packed.dtype)
-    kernels.unpack(d_packed, plan.pieces, flat)
+    flat = np.empty(made.flat_size, d_packed.dtype)
+    kernels.unpack(d_packed, made.moves, flat)
     return torch.from_numpy(flat)

@@ -1,4 +1,4 @@
-"""Memory that is used again: what is given back to the system comes back page by page in the next step."""
+"""Reused memory: memory returned to the system would be fetched again page by page in the next training step."""
 
 from __future__ import annotations
 
@@ -8,27 +8,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-KEPT = 8  # arrays nobody uses; the longest unused are let go
+KEPT = 8  # unused arrays; the ones unused for longest are freed
 
 _free: deque[NDArray[Any]] = deque(maxlen=KEPT)
 
-# glibc keeps freed memory up to twice the largest block that was ever given back, but blocks of 32 MB and more: with this one,
-# which no page is spent on, all that a step allocates, torch's tensors too. Larger arrays are kept by Scratch.
+# glibc keeps freed memory up to twice the largest freed block below 32 MB. This block, whose pages are never touched, therefore
+# makes it keep whatever a step allocates, torch's tensors included. Larger arrays are kept by Scratch.
 np.empty(31 << 20, np.uint8)
 
 
 class Scratch:
-    """A large flat array of n numbers, whatever they are; once nobody holds this object, others get the array."""
+    """A flat array of n uninitialised numbers, reused by later Scratch objects after this one is deleted.
+
+    Args:
+        n: Number of numbers.
+        dtype: Their type.
+    """
 
     def __init__(self, n: int, dtype: DTypeLike):
         self.array = _take(n, np.dtype(dtype))
 
-    def __del__(self, free: deque[NDArray[Any]] = _free) -> None:  # bound here: at the interpreter's end names are gone
+    def __del__(self, free: deque[NDArray[Any]] = _free) -> None:  # default: at exit, globals are gone
         free.append(self.array)
 
 
 def _take(n: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    for _ in range(len(_free)):  # a turn of the deque; threads may take from it meanwhile
+    for _ in range(len(_free)):  # once around the deque; other threads may take from it
         try:
             array = _free.popleft()
         except IndexError:

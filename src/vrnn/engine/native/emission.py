@@ -1,111 +1,142 @@
-"""How a generated point is drawn from the decoder's raw outputs, and what the networks then see of it: kernels for a row.
+"""How a generated point is drawn from the decoder's raw outputs, and how the networks see it: kernels for one row.
 
-The formulas are those of networks/frame.py and objective/likelihoods.py.
+The formulas are those of vrnn.networks.coordinates and vrnn.objective.likelihoods.
 """
 
 # mypy: allow-untyped-defs, no-check-untyped-defs
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from vrnn.engine.native.gaussian import SIGMOID
 from vrnn.engine.native.jit import inner
-from vrnn.engine.native.program import SIGMOID
 from vrnn.engine.native.vector_math import exp, sigmoid, softplus
 
 NOTHING, LAST_POINT, VELOCITY = range(3)
 
 
-class Manner(NamedTuple):
-    """x_dim; components: of the mixture, 0 for a single Gaussian; squash: of its deviations; origin: of its means.
+class EmissionSpec(NamedTuple):
+    """How points are drawn.
 
-    differences, sample: 0 or 1, whether the networks see differences, and whether a point is drawn or the mean is taken.
+    Attributes:
+        x_dim: Numbers per point.
+        components: Components of the mixture; 0 for a single Gaussian.
+        squash: SOFTPLUS or SIGMOID of `gaussian`, for the standard deviations.
+        offset: NOTHING, LAST_POINT or VELOCITY: what the means are relative to.
+        differences: 1 if the networks see differences of points, too; else 0.
+        sample: 1 if a point is drawn, 0 if its mean is taken.
+        scale: Unit of the means.
+        std_floor: Added to the standard deviations.
+        std_width: Factor of the squashed raw deviations; 0: there are none, all deviations are std_floor.
+        difference_gain: Factor of the differences that the networks see.
     """
 
     x_dim: int
     components: int
     squash: int
-    origin: int
+    offset: int
     differences: int
     sample: int
+    scale: float
+    std_floor: float
+    std_width: float
+    difference_gain: float
+
+    def in_precision(self, dtype: np.dtype[Any]) -> EmissionSpec:
+        """Return the spec with numpy scalars of this precision: Python's floats would widen float32 to float64."""
+        floats = {
+            name: dtype.type(getattr(self, name)) for name in ("scale", "std_floor", "std_width", "difference_gain")
+        }
+        return self._replace(**floats)
 
 
 @inner
-def draw_point(tape, raw, x, last, previous2, noise, uniform, manner, sizes):
-    """Write the point's x_dim coordinates to x, from where the pen was."""
-    x_dim, components, kind, origin, _, sample = manner
-    scale, floor, width, _ = sizes
-    zero = tape.dtype.type(0)
+def sample_point(spec, tape, raw, x, previous, previous2, noise, uniform):
+    """Draw one point, or take its mean. Twin: Likelihood.from_raw, then Likelihood.sample or Likelihood.moments.
+
+    Args:
+        spec: `EmissionSpec`.
+        tape: Flat array.
+        raw: Where the row's raw outputs begin on the tape.
+        x: The result, (x_dim,).
+        previous: x_{t-1}, (x_dim,).
+        previous2: x_{t-2}, (x_dim,).
+        noise: Standard normal, (x_dim,).
+        uniform: Uniform in [0, 1), for the mixture's component.
+    """
+    x_dim, components = spec.x_dim, spec.components
     means = raw + components
     stds = means + max(1, components) * x_dim
-    chosen = x_dim * (choose(tape, raw, components, uniform) if sample else 0)
+    chosen = x_dim * (sample_component(tape, raw, components, uniform) if spec.sample else 0)
     for i in range(x_dim):
-        if origin == LAST_POINT:
-            start = last[i]
-        elif origin == VELOCITY:
-            start = last[i] + last[i] - previous2[i]
+        if spec.offset == LAST_POINT:
+            start = previous[i]
+        elif spec.offset == VELOCITY:
+            start = previous[i] + previous[i] - previous2[i]
         else:
-            start = zero
-        if sample:
-            std = floor
-            if width > 0:  # else there is no raw deviation to read
+            start = tape.dtype.type(0)
+        if spec.sample:
+            std = spec.std_floor
+            if spec.std_width > 0:  # otherwise the decoder has no raw deviations
                 raw_std = tape[stds + chosen + i]
-                std += width * (sigmoid(raw_std) if kind == SIGMOID else softplus(raw_std))
-            x[i] = start + scale * tape[means + chosen + i] + std * noise[i]
+                std += spec.std_width * (sigmoid(raw_std) if spec.squash == SIGMOID else softplus(raw_std))
+            x[i] = start + spec.scale * tape[means + chosen + i] + std * noise[i]
         elif components:
-            x[i] = start + scale * blend(tape, raw, components, means + i, x_dim)
+            x[i] = start + spec.scale * mixture_mean(tape, raw, components, means + i, x_dim)
         else:
-            x[i] = start + scale * tape[means + i]
+            x[i] = start + spec.scale * tape[means + i]
 
 
 @inner
-def weigh(tape, raw, components):
-    """The highest of the mixture's logits, and the sum of exp(logit - highest)."""
-    highest = tape[raw]
+def log_sum_exp_terms(tape, logits, components):
+    """Return the highest logit, and the sum of exp(logit - highest)."""
+    highest = tape[logits]
     for c in range(1, components):
-        highest = max(highest, tape[raw + c])
+        highest = max(highest, tape[logits + c])
     total = tape.dtype.type(0)
     for c in range(components):
-        total += exp(tape[raw + c] - highest)
+        total += exp(tape[logits + c] - highest)
     return highest, total
 
 
 @inner
-def choose(tape, raw, components, uniform):
-    """The component: how many of the weights' cumulative sums, but the last, lie below `uniform`."""
+def sample_component(tape, logits, components, uniform):
+    """Draw a component: the number of cumulative weights, except the last, that are below `uniform`."""
     below, chosen = tape.dtype.type(0), 0
     if components < 2:
         return chosen
-    highest, total = weigh(tape, raw, components)
+    highest, total = log_sum_exp_terms(tape, logits, components)
     for c in range(components - 1):
-        below += exp(tape[raw + c] - highest) / total
+        below += exp(tape[logits + c] - highest) / total
         chosen += below < uniform
     return chosen
 
 
 @inner
-def blend(tape, raw, components, mean, step):
-    """The mixture's mean of the coordinate whose components' means stand at mean, mean + step, …"""
-    highest, total = weigh(tape, raw, components)
-    sum_ = tape.dtype.type(0)
+def mixture_mean(tape, logits, components, mean, stride):
+    """Return the mixture's mean of one coordinate, whose components' means are at mean, mean + stride, …"""
+    highest, total = log_sum_exp_terms(tape, logits, components)
+    weighted_sum = tape.dtype.type(0)
     for c in range(components):
-        sum_ += exp(tape[raw + c] - highest) / total * tape[mean + c * step]
-    return sum_
+        weighted_sum += exp(tape[logits + c] - highest) / total * tape[mean + c * stride]
+    return weighted_sum
 
 
 @inner
-def show_point(tape, features, x, last, manner, gain):
-    """Write what the networks see of the point."""
-    x_dim, differences = manner[0], manner[4]
-    for i in range(x_dim):
+def write_features(spec, tape, features, x, previous):
+    """Write what the networks see of the point. Twin: Coordinates.features."""
+    for i in range(spec.x_dim):
         tape[features + i] = x[i]
-    if differences:
-        for i in range(x_dim):
-            tape[features + x_dim + i] = gain * (x[i] - last[i])
+    if spec.differences:
+        for i in range(spec.x_dim):
+            tape[features + spec.x_dim + i] = spec.difference_gain * (x[i] - previous[i])
 
 
 @inner
-def move_on(x, last, previous2, fresh, x_dim):
-    """Make the point the last one: see interface.State."""
+def shift_history(x, previous, previous2, is_start, x_dim):
+    """Make the point the previous one. Twin: State.after."""
     for i in range(x_dim):
-        previous2[i] = x[i] if fresh else last[i]
-        last[i] = x[i]
+        previous2[i] = x[i] if is_start else previous[i]
+        previous[i] = x[i]

@@ -1,6 +1,6 @@
-"""Can the kernels run this VRNN, and if so, of what structure is it?
+"""Which structure does this VRNN have, and do the kernels support it?
 
-Only modules of exactly the known classes, without hooks, are accepted: anything else may compute something else.
+Only modules of exactly the supported classes and without hooks are accepted: any other may compute something else.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from vrnn.engine.interface import UnsupportedError
-from vrnn.engine.native.emission import LAST_POINT, NOTHING, VELOCITY, Manner
+from vrnn.engine.native.cells import ELMAN_CELL, GRU_CELL, LSTM_CELL, MTRNN_CELL, CellSpec
+from vrnn.engine.native.emission import LAST_POINT, NOTHING, VELOCITY, EmissionSpec
+from vrnn.engine.native.gaussian import SIGMOID, SOFTPLUS
 from vrnn.engine.native.gemm import lanes
-from vrnn.engine.native.layout import Drawn, Latent, Layers, Structure
-from vrnn.engine.native.program import ELU, RELU, SIGMOID, SILU, SOFTPLUS, TANH
+from vrnn.engine.native.layers import ELU, RELU, SILU, TANH
+from vrnn.engine.native.layout import ClassDraw, LatentSpec, Layers, Structure
 from vrnn.networks.coordinates import Coordinates
 from vrnn.networks.mlp import MLP, LatentNetwork, StandardPrior
 from vrnn.networks.recurrence import GRU, LSTM, MTRNN, Elman, NoRecurrence
@@ -29,91 +31,112 @@ from vrnn.objective.likelihoods import (
     SharedGaussianLikelihood,
 )
 
+Weights = dict[str, Tensor]  # by name, in the order in which the layout takes them
+
 ACTIVATIONS = {nn.ReLU: RELU, nn.Tanh: TANH, nn.ELU: ELU, nn.SiLU: SILU}
 SQUASHES = {"softplus": SOFTPLUS, "sigmoid": SIGMOID}
-LIKELIHOODS = (GaussianLikelihood, MSELikelihood, GaussianMixtureLikelihood)
-OF_ONE_SIGMA = (FixedGaussianLikelihood, SharedGaussianLikelihood, MSEMeanLikelihood)
-ORIGINS = {"nothing": NOTHING, "last_point": LAST_POINT, "velocity": VELOCITY}
-RECURRENCES: dict[type[nn.Module], str] = {Elman: "Elman", GRU: "GRU", LSTM: "LSTM", MTRNN: "MTRNN", NoRecurrence: ""}
+WITH_DEVIATIONS = (GaussianLikelihood, MSELikelihood, GaussianMixtureLikelihood)
+WITH_ONE_SIGMA = (FixedGaussianLikelihood, SharedGaussianLikelihood, MSEMeanLikelihood)
+OFFSETS = {"nothing": NOTHING, "last_point": LAST_POINT, "velocity": VELOCITY}
+CELLS: dict[type[nn.Module], CellSpec | None] = {
+    Elman: ELMAN_CELL,
+    GRU: GRU_CELL,
+    LSTM: LSTM_CELL,
+    MTRNN: MTRNN_CELL,
+    NoRecurrence: None,
+}
 LATENTS = (GaussianLatent, CategoricalLatent, NoLatent)
 
 
-def inspect_model(networks: SixNetworks) -> tuple[Structure, list[Tensor]]:
-    """Return a VRNN's structure and its weights in the order the plan takes them.
+def inspect_model(networks: SixNetworks) -> tuple[Structure, Weights]:
+    """Return a VRNN's structure, and its weights by name in the order in which `layout.layout` takes them.
 
     Raises:
-        UnsupportedError: the kernels do not know one of its parts.
+        UnsupportedError: The kernels do not support one of its parts.
     """
     check_networks(networks)
     check_type(networks.decoder, nn.Sequential)
-    hidden, last = networks.decoder
-    weights: list[Tensor] = []
-    latent = kind_of_z(networks.latent)
-    parts: dict[str, Any] = {"latent": latent, "phi_x": layers(networks.phi_x, weights)}
-    if latent.draw != "probable":
-        weights.append(gumbel_constants(networks.latent, like=weights[0]))
+    hidden, outputs = networks.decoder
+    weights: Weights = {}
+    latent = latent_spec(networks.latent)
+    parts: dict[str, Any] = {"latent": latent, "phi_x": layers("phi_x", networks.phi_x, weights)}
+    first = next(iter(weights.values()))
+    if latent.draw != "inverse_cdf":
+        weights["latent.gumbel"] = gumbel_constants(networks.latent, like=first)
     parts |= {
-        "phi_z": layers(networks.phi_z, weights) if latent.z_dim else (),
-        "encoder": about_z(networks.encoder, networks.latent, weights),
-        "prior": about_z(networks.prior, networks.latent, weights),
-        "decoder": layers(hidden, weights),
-        "outputs": linear(last, weights),
-        "recurrence": recurrence(networks.recurrence, weights),
+        "phi_z": layers("phi_z", networks.phi_z, weights) if latent.z_dim else (),
+        "encoder": latent_network("encoder", networks.encoder, networks.latent, weights),
+        "prior": latent_network("prior", networks.prior, networks.latent, weights),
+        "decoder": layers("decoder.0", hidden, weights),
     }
-    require_supported(parts["encoder"] or not latent.z_dim, "they need an encoder that learns")
-    first = weights[0]
-    kinds = {(weight.dtype, weight.device) for weight in weights}
-    require_supported(first.device.type == "cpu", f"they run on the CPU, but the weights are on {first.device}")
-    require_supported(len(kinds) == 1, "they need all weights in one place and precision")
+    linear("decoder.1", outputs, weights)
+    parts["cell"] = recurrence(networks.recurrence, weights)
+    require_supported(parts["encoder"] or not latent.z_dim, "the encoder has no parameters")
+    kinds = {(weight.dtype, weight.device) for weight in weights.values()}
+    require_supported(first.device.type == "cpu", f"the weights must be on the CPU, but are on {first.device}")
+    require_supported(len(kinds) == 1, "all weights must be on one device and of one precision")
     require_supported(
-        first.dtype in (torch.float32, torch.float64), f"they know float32 and float64, not {first.dtype}"
+        first.dtype in (torch.float32, torch.float64), f"the weights must be float32 or float64, but are {first.dtype}"
     )
-    return Structure(lane=lanes(first.itemsize), features=first.shape[1], h_dim=networks.h_dim, **parts), weights
+    structure = Structure(
+        lane=lanes(first.itemsize),
+        n_features=networks.coordinates.n_features(networks.x_dim),
+        h_dim=networks.h_dim,
+        n_outputs=networks.likelihood.n_outputs(networks.x_dim),
+        **parts,
+    )
+    return structure, weights
 
 
-def emission_spec(networks: SixNetworks, sample: bool) -> tuple[Manner, tuple[float, ...]]:
-    """Return how the VRNN draws its points, and: the frame's scale, the deviations' floor and width, the frame's gain.
+def emission_spec(networks: SixNetworks, sample: bool) -> EmissionSpec:
+    """Return how the VRNN draws its points.
 
-    A width of 0 means that there are no raw deviations: all are the floor.
+    Args:
+        networks: The six networks.
+        sample: Whether a point is drawn from the decoder, or its mean is taken.
 
     Raises:
-        UnsupportedError: the kernels do not know its likelihood or its frame.
+        UnsupportedError: The kernels do not support its likelihood or its coordinates.
     """
-    frame, likelihood = networks.coordinates, cast(Any, networks.likelihood)
-    check_type(frame, Coordinates)
+    coordinates, likelihood = networks.coordinates, cast(Any, networks.likelihood)
+    check_type(coordinates, Coordinates)
+    kind = type(likelihood)
     require_supported(
-        type(likelihood) in LIKELIHOODS + OF_ONE_SIGMA, f"they know no likelihood {name(type(likelihood))}"
+        kind in WITH_DEVIATIONS + WITH_ONE_SIGMA, f"the likelihood {class_name(kind)} is not among the supported ones"
     )
-    if type(likelihood) in OF_ONE_SIGMA:
+    if kind in WITH_ONE_SIGMA:
         squash, floor, width = SOFTPLUS, float(likelihood.sigma().detach()), 0.0
     elif likelihood.ceiling is None:
-        squash, floor, width = SOFTPLUS, likelihood.floor, frame.scale
+        squash, floor, width = SOFTPLUS, likelihood.floor, coordinates.scale
     else:
         squash, floor, width = SIGMOID, likelihood.floor, likelihood.ceiling - likelihood.floor
-    kinds = Manner(
+    return EmissionSpec(
         x_dim=networks.x_dim,
         components=getattr(likelihood, "components", 0),
         squash=squash,
-        origin=ORIGINS[frame.relative_to],
-        differences=int(frame.inputs == "position_difference"),
+        offset=OFFSETS[coordinates.relative_to],
+        differences=int(coordinates.inputs == "position_difference"),
         sample=int(sample),
+        scale=coordinates.scale,
+        std_floor=floor,
+        std_width=width,
+        difference_gain=coordinates.difference_gain,
     )
-    return kinds, (frame.scale, floor, width, frame.difference_gain)
 
 
-def require_supported(condition: object, what: str) -> None:
-    """Raise UnsupportedError unless the condition holds."""
+def require_supported(condition: object, reason: str) -> None:
+    """Raise UnsupportedError with the reason unless the condition holds."""
     if not condition:
-        raise UnsupportedError(what)
+        raise UnsupportedError(reason)
 
 
-def name(kind: type) -> str:
-    """Where a class is defined: this room lies below the networks and cannot import their classes."""
+def class_name(kind: type) -> str:
+    """Return a class's full name."""
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def check_networks(networks: SixNetworks) -> None:
-    """Accept the six networks, also a subclass of them, unless it computes something else with them."""
+    """Refuse a subclass that overrides a method of SixNetworks, and hooks."""
     own = {name: method for name, method in vars(SixNetworks).items() if not name.startswith("__")}
     overridden = [name for name, method in own.items() if getattr(type(networks), name) is not method]
     require_supported(not overridden, f"{type(networks).__name__} overrides {', '.join(overridden)}")
@@ -123,85 +146,89 @@ def check_networks(networks: SixNetworks) -> None:
 def check_hooks(module: nn.Module) -> None:
     """Refuse a module with hooks, which the kernels would not call."""
     hooks = module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
-    require_supported(not hooks, f"the {type(module).__name__} has hooks, which they would not call")
+    require_supported(not hooks, f"a {type(module).__name__} has hooks, which the kernels would not call")
 
 
 def check_type(module: nn.Module, *expected: type[nn.Module]) -> type[nn.Module]:
-    """Return the module's class if it is exactly one of the expected ones, and without hooks."""
-    require_supported(type(module) in expected, f"they know no {name(type(module))}")
+    """Return the module's class if it is exactly one of the expected ones, and the module has no hooks."""
+    kind = type(module)
+    require_supported(kind in expected, f"the class {class_name(kind)} is not among the supported ones")
     check_hooks(module)
-    return type(module)
+    return kind
 
 
-def linear(module: nn.Module, weights: list[Tensor]) -> int:
+def linear(name: str, module: nn.Module, weights: Weights) -> int:
     """Collect a linear layer's weights and return its width."""
     check_type(module, nn.Linear)
-    weights += module._parameters.values()  # type: ignore[arg-type]
-    require_supported(weights[-1] is not None, "they know no layer without a bias")
-    return len(weights[-1])
+    weight, bias = module._parameters["weight"], module._parameters["bias"]
+    if weight is None or bias is None:
+        raise UnsupportedError(f"{name} has no bias")
+    weights[f"{name}.weight"], weights[f"{name}.bias"] = weight, bias
+    return len(bias)
 
 
-def layers(mlp: Any, weights: list[Tensor]) -> Layers:
+def layers(name: str, mlp: Any, weights: Weights) -> Layers:
     """Collect an MLP's weights and return the width and activation of each layer."""
     check_type(mlp, MLP)
     modules, found = list(mlp), []
-    for dense, activation in zip(modules[::2], modules[1::2], strict=True):
-        require_supported(type(activation) in ACTIVATIONS, f"they know no activation {name(type(activation))}")
-        kind = ACTIVATIONS[type(activation)]
-        check_type(activation, type(activation))
-        require_supported(kind != ELU or activation.alpha == 1.0, "they know no ELU but that of alpha = 1")
-        found.append((linear(dense, weights), kind))
+    for i, (dense, activation) in enumerate(zip(modules[::2], modules[1::2], strict=True)):
+        kind = ACTIVATIONS[check_type(activation, *ACTIVATIONS)]
+        require_supported(kind != ELU or activation.alpha == 1.0, "an ELU has another alpha than 1")
+        found.append((linear(f"{name}.{2 * i}", dense, weights), kind))
     return tuple(found)
 
 
-def kind_of_z(latent: Any) -> Latent:
-    """Return of what z is made."""
-    parts = [latent.gaussian, latent.categorical] if type(latent) is GaussianCategoricalLatent else [latent]
-    z = Latent()
+def latent_spec(latent: Any) -> LatentSpec:
+    """Return what z consists of."""
+    parts: list[Any] = [latent.gaussian, latent.categorical] if type(latent) is GaussianCategoricalLatent else [latent]
+    spec = LatentSpec()
     for part in parts:
-        require_supported(type(part) in LATENTS, f"they know no latent {name(type(part))}")
-        if type(part) is GaussianLatent:
-            z = z._replace(gaussian=part.z_dim, squash=SQUASHES[part.std])
-        if type(part) is CategoricalLatent:
-            with_gumbel: Drawn = "soft" if part.training else "highest"
-            drawn = with_gumbel if part.estimator == "gumbel_softmax" else "probable"
-            z = z._replace(variables=part.variables, classes=part.classes, draw=drawn)
-    return z
+        kind = check_type(part, *LATENTS)
+        if kind is GaussianLatent:
+            spec = spec._replace(gaussian=part.z_dim, squash=SQUASHES[part.std])
+        if kind is CategoricalLatent:
+            gumbel: ClassDraw = "gumbel_softmax" if part.training else "gumbel_max"
+            draw = gumbel if part.estimator == "gumbel_softmax" else "inverse_cdf"
+            spec = spec._replace(variables=part.variables, classes=part.classes, draw=draw)
+    return spec
 
 
 def gumbel_constants(latent: Any, like: Tensor) -> Tensor:
-    """Return what makes a class of Gumbel noise: 1 / temperature, the smallest number with a logarithm, 0."""
+    """Return the constants of Gumbel scores: 1 / temperature, the smallest normal number, and 0 (see `layout`)."""
     temperature = getattr(latent, "categorical", latent).temperature
     return like.new_tensor([1 / temperature, torch.finfo(like.dtype).tiny, 0.0])
 
 
-def about_z(network: Any, latent: Any, weights: list[Tensor]) -> Layers:
+def latent_network(name: str, network: Any, latent: Any, weights: Weights) -> Layers:
     """Collect the weights of a network that ends in a distribution over z, and that distribution's constants."""
     kind = check_type(network, LatentNetwork, StandardPrior)
-    require_supported(network.latent is latent, "they know no networks about another z than the VRNN's")
+    require_supported(network.latent is latent, f"{name} has another latent than the VRNN's")
+    like = next(iter(weights.values()))
     if kind is StandardPrior:
-        dist = latent.standard(weights[0].new_zeros(1, 0))
+        dist = latent.standard(like.new_zeros(1, 0))
         probs = [part.exp() for part in dist[-1:] if part.dim() > 2]
-        weights += [*dist, *probs] if latent.z_dim else []
+        if latent.z_dim:
+            weights |= {f"{name}.standard.{i}": part.reshape(-1) for i, part in enumerate([*dist, *probs])}
         return ()
-    found = layers(network.hidden, weights)
-    linear(network.head, weights)
+    found = layers(f"{name}.hidden", network.hidden, weights)
+    linear(f"{name}.head", network.head, weights)
     gaussian, categorical = getattr(latent, "gaussian", latent), getattr(latent, "categorical", latent)
     if type(gaussian) is GaussianLatent:
-        weights.append(weights[0].new_tensor([gaussian.floor]))
+        weights[f"{name}.std_floor"] = like.new_tensor([gaussian.floor])
     if type(categorical) is CategoricalLatent:
-        weights.append(weights[0].new_tensor([categorical.uniform / categorical.classes]))
+        weights[f"{name}.least_probability"] = like.new_tensor([categorical.uniform / categorical.classes])
     return found
 
 
-def recurrence(module: Any, weights: list[Tensor]) -> str:
-    """Collect a recurrence's weights and return its name, "" for none."""
-    kind = RECURRENCES[check_type(module, *RECURRENCES)]
-    if not kind:
-        return kind
+def recurrence(module: Any, weights: Weights) -> CellSpec | None:
+    """Collect a recurrence's weights and return its cell, None without a recurrence."""
+    spec = CELLS[check_type(module, *CELLS)]
+    if spec is None:
+        return None
     cell = module.cell
     check_type(cell, nn.RNNCell, nn.GRUCell, nn.LSTMCell)
-    require_supported(getattr(cell, "nonlinearity", "tanh") == "tanh", "they know no RNNCell but that of tanh")
-    weights += [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
-    weights.append(module.keep if kind == "MTRNN" else cell.bias_hh.new_zeros(cell.hidden_size))
-    return kind
+    require_supported(getattr(cell, "nonlinearity", "tanh") == "tanh", "an RNNCell has another activation than tanh")
+    for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+        weights[f"recurrence.cell.{name}"] = getattr(cell, name)
+    weights["recurrence.keep"] = module.keep if spec is MTRNN_CELL else cell.bias_hh.new_zeros(cell.hidden_size)
+    return spec

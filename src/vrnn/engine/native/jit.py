@@ -1,4 +1,4 @@
-"""How this room's kernels are compiled: numba, with a disk cache that notices every edit."""
+"""How this package's kernels are compiled: by numba, with a disk cache that every edit of this package invalidates."""
 
 from __future__ import annotations
 
@@ -12,66 +12,72 @@ import numpy as np
 from numba import njit, types
 from numba.core import event
 from numba.extending import overload
+from typing_extensions import override
 
 logger = logging.getLogger(__name__)
 
-# contract lets a product and a sum become one instruction; NaN and infinity keep their meaning, and sums their order.
+# contract: a product and a sum may become one instruction. NaN, infinity and the order of sums are kept.
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 PRECISIONS = {types.float32: np.float32, types.float64: np.float64}
 
-# As arguments a literal 0 or 1 has a type of its own: numba would compile the called kernel once more for it.
+# numba gives a literal 0 or 1 a type of its own as an argument, and would compile the called kernel once more for it.
 ZERO, ONE = np.int64(0), np.int64(1)
 
-INNER: dict[str, Any] = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # not called by Python
+INNER: dict[str, Any] = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # not called from Python
 inner: Any = njit(**INNER)
 
 
 def entry(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a function that Python calls, once for all processes.
+    """Compile a function that Python calls, and cache the result on disk for all processes.
 
-    numba's cache looks only at the file the function stands in; with a digest of all the room's sources in its name, an edit
-    to a file it imports counts too.
+    numba's cache checks only the file that defines the function. The function's name therefore contains a digest of all sources
+    of this package, so that an edit of an imported file invalidates the cache, too.
     """
     sources = sorted(Path(__file__).parent.glob("*.py"))
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
     function.__qualname__ += f"_{digest}"
     try:
         return njit(cache=True, **OPTIONS)(function)
-    except RuntimeError:  # there is no directory it may write a cache to
+    except RuntimeError:  # no directory for the cache is writable
         return njit(**OPTIONS)(function)
 
 
-class Announcement(event.Listener):
-    """Says once that kernels are being compiled, which numba reports only where its cache does not have them."""
+class CompilationLogger(event.Listener):
+    """Logs once that kernels are being compiled; numba sends no event for kernels that are in its cache."""
 
-    said = False
+    logged = False
 
+    @override
     def on_start(self, event: event.Event) -> None:
-        """A compilation begins."""
-        if not self.said:
-            self.said = True
-            logger.info("The kernels are being compiled, which takes up to a minute; later runs find them in a cache.")
+        if not self.logged:
+            self.logged = True
+            logger.info(
+                "The kernels are being compiled, which takes up to a minute. Later runs load them from a cache."
+            )
 
+    @override
     def on_end(self, event: event.Event) -> None:
-        """One has ended: there is nothing to say."""
+        pass
 
 
-event.register("numba:compile", Announcement())
+event.register("numba:compile", CompilationLogger())
 
 
 def by_precision(make: Callable[[type], Callable[..., Any]]) -> Callable[..., Any]:
-    """Turn make(np.float32 or np.float64) -> function of x into one function that kernels call with either.
+    """Return one function for kernels that works in the precision of its argument.
 
-    The made function's constants have x's own type: a plain 0.5 is a float64 and would widen all that it meets.
+    Args:
+        make: Given np.float32 or np.float64, returns a function of x whose constants have that type. A plain 0.5 is a float64
+            and would widen a float32 result.
     """
 
-    def chosen(x: Any) -> Any:
-        raise NotImplementedError("for use inside kernels")
+    def dispatched(x: Any) -> Any:
+        raise NotImplementedError("This function can be called only inside kernels.")
 
     made = {numba_type: make(real) for numba_type, real in PRECISIONS.items()}
 
-    @overload(chosen, jit_options=OPTIONS, strict=False)  # type: ignore[arg-type]
-    def choose(x: Any) -> Any:
+    @overload(dispatched, jit_options=OPTIONS, strict=False)  # type: ignore[arg-type]
+    def implementation(x: Any) -> Any:
         return made.get(x)
 
-    return chosen
+    return dispatched

@@ -1,182 +1,303 @@
-"""What Python calls: the loops over time, forward, backward and generating, and the packing of the weights.
+"""The kernels that Python calls: the loops over time, forward, backward and generating, and the packing of the weights.
 
-All arrays are flat and of one precision. A call works on traces first, …, first + batch - 1 of `total`, so that several calls
-can share the work. Steps are taken in blocks, so that what needs no earlier step's result is computed for many rows at once,
-while they are in the cache.
+All arrays are flat and of one precision. Arguments are NamedTuples of arrays and integers; their types are the same in every
+call, so that numba compiles each kernel once per precision.
+
+A call works on a chunk of the batch, so that several threads can share it. Steps are computed in blocks: what needs no earlier
+step's result is computed for many rows at once, while they are in the processor's cache.
 """
 
 # mypy: allow-untyped-defs, no-check-untyped-defs
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
-from vrnn.engine.native.emission import draw_point, move_on, show_point
-from vrnn.engine.native.gemm import VECTOR_BYTES, panel, panel_around
+from vrnn.engine.native.emission import sample_point, shift_history, write_features
+from vrnn.engine.native.gemm import VECTOR_BYTES, panel_around, panel_width
+from vrnn.engine.native.instructions import Table
 from vrnn.engine.native.jit import ZERO, entry
-from vrnn.engine.native.program import (
-    FEATURES,
-    NOISE,
-    RAW,
-    STATE,
-    backward,
-    forward,
-    load,
-    load_state,
-    move_state,
-    store,
-    store_state,
-    weight_gradients,
-)
+from vrnn.engine.native.program import backward, forward, weight_gradients
+from vrnn.engine.native.tape import Rows, Slot, StateSlot, load, load_state, move_state, store, store_state
 
-OUTPUTS = STATE  # from this port on they are given out: h, raw, z, …; their tuple may have more slots than that
+Flat = NDArray[Any]
+
+
+class Program(NamedTuple):
+    """The instructions in their parts, and where on the tape the inputs, the state and the results are.
+
+    Attributes:
+        before: Instructions that need no earlier step's result, executed for a block of steps at once.
+        step: Instructions of one step, executed in the loop over time.
+        after: Instructions whose results no later step needs, executed for a block of steps at once.
+        generate_z: First half of a generated step: prior, z, phi_z, decoder.
+        advance: Second half of a generated step, after the point is drawn: phi_x, recurrence.
+        width: Numbers per row of the tape.
+        features: Input of phi_x.
+        noise: The latent's noise.
+        raw: The decoder's raw outputs.
+        state: The recurrence's state.
+        outputs: (column, dim) of each result: h, raw, z, the parts of q and, if it is learned, those of p.
+    """
+
+    before: Table
+    step: Table
+    after: Table
+    generate_z: Table
+    advance: Table
+    width: int
+    features: Slot
+    noise: Slot
+    raw: Slot
+    state: StateSlot
+    outputs: Table
+
+
+class Chunk(NamedTuple):
+    """What one call works on: traces first, …, first + batch - 1 of `total`, over `steps` steps in blocks of `block`."""
+
+    first: int
+    batch: int
+    total: int
+    steps: int
+    block: int
+
+
+class Inputs(NamedTuple):
+    """Flat inputs of `run_forward`, or their gradients: features and noise (steps, total, …), memory (total, state_dim)."""
+
+    features: Flat
+    noise: Flat
+    memory: Flat
+
+
+class FlatNoise(NamedTuple):
+    """vrnn.engine.interface.Noise as flat arrays."""
+
+    z: Flat
+    x: Flat
+    uniform: Flat
+
+
+class FlatState(NamedTuple):
+    """vrnn.networks.state.State as flat arrays."""
+
+    memory: Flat
+    previous: Flat
+    previous2: Flat
+    is_start: Flat
+
+
+class Move(NamedTuple):
+    """How a part of torch's flat weights moves to the packed weights: `blocks` blocks of `rows` rows of `depth` numbers.
+
+    Attributes:
+        flat: Where the matrix begins in the flat weights.
+        row_length: Numbers per row of torch's matrix.
+        start: First column of torch's matrix to move.
+        depth: Number of its columns to move.
+        blocks: Number of blocks, such as gates.
+        rows: Rows per block.
+        padded: Rows per block after padding to whole vectors.
+        rotation: Block i is read from torch's block (i + rotation) modulo blocks.
+        forward: Place of the transposed matrix, in panels, for the forward pass.
+        width: Its columns, blocks * padded.
+        backward: Place of the matrix as torch has it, in panels, for the backward pass; -1: not needed.
+        padded_depth: Its columns, depth padded to whole vectors.
+    """
+
+    flat: int
+    row_length: int
+    start: int
+    depth: int
+    blocks: int
+    rows: int
+    padded: int
+    rotation: int
+    forward: int
+    width: int
+    backward: int
+    padded_depth: int
 
 
 @entry
-def run_forward(
-    before, step, after, ports, states, n, width, weights, tape, steps, block, first, batch, total,
-    inputs, outputs, memory_after, keep,
-):  # fmt: skip
-    """Fill the outputs from the inputs: features, noise and memory.
+def run_forward(program, weights, chunk, tape, inputs, outputs, memory_after, keep):
+    """Run the six networks over time. Twin: vrnn.engine.reference.unroll.
 
-    tape: ((steps + 1) * batch, width) with `keep`, for the way back; without, one block is enough: (block + 1) * batch rows.
+    Args:
+        program: `Program`.
+        weights: The packed weights.
+        chunk: `Chunk`.
+        tape: Flat; ((steps + 1) * batch, width) with `keep`, ((block + 1) * batch, width) without.
+        inputs: `Inputs`.
+        outputs: A flat array per entry of program.outputs, to be filled; the tuple may be longer.
+        memory_after: The state after the last step, (total, state_dim), to be filled.
+        keep: Whether all steps stay on the tape, for `run_backward`.
     """
-    features, noise, memory = inputs
-    state = ports[STATE, 0]
-    load_state(memory, first, ports, states, n, batch, tape, ZERO, width)
+    first, batch, total, steps, block = chunk
+    before, step, after, results = program.before, program.step, program.after, program.outputs
+    width, state = program.width, program.state
+    ahead = batch * width
+    load_state(inputs.memory, first, state, batch, tape, ZERO, width)
     end = 0
     for start in range(0, steps, block):
         here = start * batch if keep else 0
         if not keep and start:
-            move_state(tape, end * width, ZERO, width, state, states * n, batch)
+            move_state(tape, end * width, ZERO, state, batch, width)
         taken = min(block, steps - start)
         end = here + taken * batch
-        runs, rows = (1, taken * batch) if batch == total else (taken, batch)  # rows that lie together outside, too
+        # A chunk that is the whole batch is contiguous in the inputs and outputs, too: one copy instead of one per step.
+        runs, rows = (1, taken * batch) if batch == total else (taken, batch)
         for i in range(runs):
             row, outside = (here + i * batch) * width, (start + i) * total + first
-            for port, source in ((FEATURES, features), (NOISE, noise)):
-                column, dim = ports[port]
-                load(source, outside * dim, dim, rows, tape, row + column, width)
-        forward(before, tape, width, here, taken * batch, batch, weights)
+            for slot, source in ((program.features, inputs.features), (program.noise, inputs.noise)):
+                load(source, outside * slot.dim, slot.dim, rows, tape, row + slot.column, width)
+        block_rows = Rows(here * width, taken * batch, width, ahead)
+        forward(before, tape, weights, block_rows)
         for t in range(taken):
-            forward(step, tape, width, here + t * batch, batch, batch, weights)
-        forward(after, tape, width, here, taken * batch, batch, weights)
+            forward(step, tape, weights, Rows((here + t * batch) * width, batch, width, ahead))
+        forward(after, tape, weights, block_rows)
         for i in range(runs):
             row, outside = (here + i * batch) * width, (start + i) * total + first
-            for j in range(len(ports) - OUTPUTS):
-                column, dim = ports[OUTPUTS + j]
+            for j in range(len(results)):
+                column, dim = results[j]
                 store(tape, row + column, width, dim, rows, outputs[j], outside * dim)
-    store_state(tape, end * width, ports, states, n, batch, memory_after, first, width)
+    store_state(tape, end * width, state, batch, memory_after, first, width)
 
 
 @entry
-def run_backward(
-    before, step, after, ports, states, n, width, weights, tape, steps, block, first, batch, total,
-    d_outputs, d_inputs, d_weights, grads,
-):  # fmt: skip
-    """Go back along the tape, adding to the gradients of the packed weights and writing those of the inputs.
+def run_backward(program, weights, chunk, tape, grads, d_outputs, d_inputs, d_weights):
+    """Go back along the tape and compute all gradients. Twin: autograd through vrnn.engine.reference.unroll.
 
-    d_outputs: gradients from outside; empty where there are none. d_inputs: to be written; features and noise empty where
-    nobody asks, memory holds the last state's gradient at first. grads: ((block + 1) * batch, width) for the gradients of
-    a block's rows; the last `batch` of them carry the state's from block to block.
+    Args:
+        program: `Program`.
+        weights: The packed weights.
+        chunk: `Chunk`, as in `run_forward`.
+        tape: As `run_forward` left it with `keep`.
+        grads: Scratch memory for a block's gradients, flat ((block + 1) * batch, width). Its last `batch` rows carry the
+            state's gradient from block to block.
+        d_outputs: Gradients of the outputs; empty where there are none.
+        d_inputs: `Inputs` to be filled; features and noise may be empty. memory holds the gradient of the last state at first.
+        d_weights: Gradients of the packed weights, added to; matrices are not in panels.
     """
-    d_features, d_noise, d_memory = d_inputs
-    state = ports[OUTPUTS, 0]
+    first, batch, total, steps, block = chunk
+    before, step, after, results = program.before, program.step, program.after, program.outputs
+    width, state = program.width, program.state
+    ahead = batch * width
     carried = block * batch * width
     panels = np.empty_like(grads)
-    load_state(d_memory, first, ports, states, n, batch, grads, carried, width)
+    load_state(d_inputs.memory, first, state, batch, grads, carried, width)
     last = (steps + block - 1) // block * block - block
     for start in range(last, -1, -block):
         stop = min(start + block, steps)
         here, count = start * batch, (stop - start) * batch
         if stop - start < block:
-            move_state(grads, carried, count * width, width, state, states * n, batch)
+            move_state(grads, carried, count * width, state, batch, width)
         grads[: count * width] = grads.dtype.type(0)
         runs, rows = (1, count) if batch == total else (stop - start, batch)
         for i in range(runs):
             row, outside = i * batch * width, (start + i) * total + first
-            for j in range(len(ports) - OUTPUTS):
-                column, dim = ports[OUTPUTS + j]
+            for j in range(len(results)):
+                column, dim = results[j]
                 if len(d_outputs[j]):
                     load(d_outputs[j], outside * dim, dim, rows, grads, row + column, width)
-        backward(after, tape, grads, width, here, ZERO, count, batch, weights)
+        block_rows, d_block_rows = Rows(here * width, count, width, ahead), Rows(ZERO, count, width, ahead)
+        backward(after, tape, grads, weights, block_rows, d_block_rows)
         for t in range(stop - 1, start - 1, -1):
-            backward(step, tape, grads, width, t * batch, (t - start) * batch, batch, batch, weights)
-        backward(before, tape, grads, width, here, ZERO, count, batch, weights)
-        for program in (before, step, after):
-            weight_gradients(program, tape, grads, width, here, ZERO, count, d_weights, panels)
+            step_rows = Rows(t * batch * width, batch, width, ahead)
+            d_step_rows = Rows((t - start) * batch * width, batch, width, ahead)
+            backward(step, tape, grads, weights, step_rows, d_step_rows)
+        backward(before, tape, grads, weights, block_rows, d_block_rows)
+        for part in (before, step, after):
+            weight_gradients(part, tape, grads, d_weights, block_rows, d_block_rows, panels)
         for i in range(runs):
             row, outside = i * batch * width, (start + i) * total + first
-            for port, target in ((FEATURES, d_features), (NOISE, d_noise)):
-                column, dim = ports[port]
+            for slot, target in ((program.features, d_inputs.features), (program.noise, d_inputs.noise)):
                 if len(target):
-                    store(grads, row + column, width, dim, rows, target, outside * dim)
-        move_state(grads, ZERO, carried, width, state, states * n, batch)
-    store_state(grads, carried, ports, states, n, batch, d_memory, first, width)
+                    store(grads, row + slot.column, width, slot.dim, rows, target, outside * slot.dim)
+        move_state(grads, ZERO, carried, state, batch, width)
+    store_state(grads, carried, state, batch, d_inputs.memory, first, width)
 
 
 @entry
-def run_generate(
-    think, act, ports, states, n, width, weights, tape, steps, first, batch, total,
-    noise, state, fresh, points, manner, sizes,
-):  # fmt: skip
-    """Draw `steps` points of each trace. tape: (2 * batch, width).
+def run_generate(program, weights, chunk, tape, noise, state, points, spec):
+    """Draw points from the prior. Twin: vrnn.engine.reference.generate.
 
-    noise: z, x and uniform; state: memory, last and previous2, moved on to where the traces end; fresh: (total,);
-    points: (steps, total, x_dim); manner: drawing.Manner; sizes: see structure.manner.
+    Args:
+        program: `Program`.
+        weights: The packed weights.
+        chunk: `Chunk`; its blocks are not used.
+        tape: Flat (2 * batch, width).
+        noise: `FlatNoise`.
+        state: `FlatState`, replaced by the state after the last step.
+        points: (steps, total, x_dim), to be filled.
+        spec: `emission.EmissionSpec`.
     """
-    noise_z, noise_x, uniform = noise
-    memory, last, previous2 = state
-    x_dim = manner[0]
-    load_state(memory, first, ports, states, n, batch, tape, ZERO, width)
+    first, batch, total, steps, _ = chunk
+    generate_z, advance = program.generate_z, program.advance
+    width, x_dim, z_noise = program.width, spec.x_dim, program.noise
+    rows = Rows(ZERO, batch, width, batch * width)
+    load_state(state.memory, first, program.state, batch, tape, ZERO, width)
     for t in range(steps):
-        column, dim = ports[NOISE]
-        load(noise_z, (t * total + first) * dim, dim, batch, tape, column, width)
-        forward(think, tape, width, ZERO, batch, batch, weights)
+        load(noise.z, (t * total + first) * z_noise.dim, z_noise.dim, batch, tape, z_noise.column, width)
+        forward(generate_z, tape, weights, rows)
         for b in range(batch):
             row, trace = b * width, first + b
             here, there = trace * x_dim, (t * total + trace) * x_dim
-            x, eps = points[there : there + x_dim], noise_x[there : there + x_dim]
-            chance = uniform[t * total + trace]
-            draw_point(tape, row + ports[RAW, 0], x, last[here:], previous2[here:], eps, chance, manner, sizes)
-            show_point(tape, row + ports[FEATURES, 0], x, last[here:], manner, sizes[3])
-            move_on(x, last[here:], previous2[here:], fresh[trace] and t == 0, x_dim)
-        forward(act, tape, width, ZERO, batch, batch, weights)
-        move_state(tape, batch * width, ZERO, width, ports[STATE, 0], states * n, batch)
-    store_state(tape, ZERO, ports, states, n, batch, memory, first, width)
+            x, x_noise = points[there : there + x_dim], noise.x[there : there + x_dim]
+            previous, previous2 = state.previous[here:], state.previous2[here:]
+            uniform = noise.uniform[t * total + trace]
+            sample_point(spec, tape, row + program.raw.column, x, previous, previous2, x_noise, uniform)
+            write_features(spec, tape, row + program.features.column, x, previous)
+            shift_history(x, previous, previous2, state.is_start[trace] and t == 0, x_dim)
+        forward(advance, tape, weights, rows)
+        move_state(tape, batch * width, ZERO, program.state, batch, width)
+    store_state(tape, ZERO, program.state, batch, state.memory, first, width)
 
 
 @entry
-def pack(flat, pieces, packed):
-    """Add the flat weights to the packed ones: transposed for the way forward, as they are for the way back.
+def pack(flat, moves, packed):
+    """Add the flat weights to the packed ones: transposed for the forward pass, as they are for the backward pass.
 
-    Both in panels (see tiles), padded.
+    Args:
+        flat: All weights one after another, as torch has them.
+        moves: A row per `Move`.
+        packed: Zeros, to be filled: matrices in panels (see `gemm`), padded.
     """
     lane = VECTOR_BYTES // packed.itemsize
-    for i in range(len(pieces)):
-        place, total, start, depth, blocks, n, padded, turn, ahead, width, back, deep = pieces[i]
+    for i in range(len(moves)):
+        place, row_length, start, depth, blocks, rows, padded, rotation, ahead, width, back, padded_depth = moves[i]
         for block in range(blocks):
-            for r in range(n):
-                row = flat[place + ((block + turn) % blocks * n + r) * total + start :]
+            for r in range(rows):
+                row = flat[place + ((block + rotation) % blocks * rows + r) * row_length + start :]
                 out = block * padded + r
                 c, size = panel_around(out, width, lane)
                 for k in range(depth):
                     packed[ahead + c * depth + k * size + out - c] += row[k]
                 c = 0
-                while back >= 0 and c < deep:
-                    size = panel(c, deep, lane)
+                while back >= 0 and c < padded_depth:
+                    size = panel_width(c, padded_depth, lane)
                     for k in range(c, min(c + size, depth)):
                         packed[back + c * width + out * size + k - c] = row[k]
                     c += size
 
 
 @entry
-def unpack(d_packed, pieces, d_flat):
-    """Read the flat weights' gradients from those of the packed ones, which are not in panels."""
-    for i in range(len(pieces)):
-        place, total, start, depth, blocks, n, padded, turn, ahead, width, _, _ = pieces[i]
+def unpack(d_packed, moves, d_flat):
+    """Read the flat weights' gradients from those of the packed ones, whose matrices are not in panels.
+
+    Args:
+        d_packed: Gradients of the packed weights, as `run_backward` left them.
+        moves: A row per `Move`.
+        d_flat: To be filled.
+    """
+    for i in range(len(moves)):
+        place, row_length, start, depth, blocks, rows, padded, rotation, ahead, width, _, _ = moves[i]
         for block in range(blocks):
-            for r in range(n):
-                row = d_flat[place + ((block + turn) % blocks * n + r) * total + start :]
+            for r in range(rows):
+                row = d_flat[place + ((block + rotation) % blocks * rows + r) * row_length + start :]
                 out = block * padded + r
                 for k in range(depth):
                     row[k] = d_packed[ahead + k * width + out]

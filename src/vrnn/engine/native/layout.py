@@ -1,80 +1,103 @@
-"""From a VRNN's structure to its program: which column of the tape and which place of the packed weights everything has."""
+"""From a VRNN's structure to its program: the columns of the tape and the places of the packed weights.
+
+`layout` takes the weights in the order in which `inspect.inspect_model` lists them. `check_weights` compares their shapes
+before any kernel runs, since kernels index without bounds checks.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from math import prod
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from torch import Tensor
 
-from vrnn.engine.native.cells import WIRINGS
+from vrnn.engine.native.cells import CellSpec
 from vrnn.engine.native.gemm import ROWS
-from vrnn.engine.native.program import (
-    ACTIVATE,
-    BIAS,
-    CELL,
-    DRAW,
-    GUMBEL,
-    HIGHEST,
-    LENGTH,
-    LOG_SOFTMAX,
-    PRODUCT,
-    SAMPLE,
-    SILU,
-    STD,
-    instruction,
+from vrnn.engine.native.instructions import (
+    Activate,
+    Argmax,
+    Bias,
+    Cell,
+    GumbelScore,
+    Instruction,
+    LogSoftmax,
+    Product,
+    SampleClass,
+    SampleGaussian,
+    Std,
+    Table,
+    encode,
 )
+from vrnn.engine.native.kernels import Move, Program
+from vrnn.engine.native.layers import SILU
+from vrnn.engine.native.tape import Slot, StateSlot
 
-Table = NDArray[np.int64]
-Layers = tuple[tuple[int, int], ...]  # of an MLP: width and activation of each
+Layers = tuple[tuple[int, int], ...]  # width and activation of each layer of an MLP
+ClassDraw = Literal["inverse_cdf", "gumbel_softmax", "gumbel_max"]
+
+EMPTY = Slot(0, 0)
 
 
-Drawn = Literal["probable", "soft", "highest"]
+class LatentSpec(NamedTuple):
+    """What z consists of: Gaussian dimensions, then one-hot variables. Either may be 0.
 
-
-class Latent(NamedTuple):
-    """Of what z is made: `gaussian` dimensions, then `variables` one-hot variables of `classes` classes; any may be 0.
-
-    squash: of the deviations. draw: how a class is drawn. "probable": by inverting the probabilities' cumulative sum; with
-    Gumbel noise added to them, "soft": the scores' softmax, "highest": the highest score.
+    Attributes:
+        gaussian: Number of Gaussian dimensions.
+        squash: SOFTPLUS or SIGMOID of `gaussian`, for the standard deviations.
+        variables: Number of one-hot variables.
+        classes: Classes per variable.
+        draw: How a class is drawn: by the inverse cumulative distribution, as the softmax of Gumbel scores (training with
+            estimator gumbel_softmax), or as the highest Gumbel score (evaluation with it).
     """
 
     gaussian: int = 0
     squash: int = 0
     variables: int = 0
     classes: int = 0
-    draw: Drawn = "probable"
+    draw: ClassDraw = "inverse_cdf"
 
     @property
-    def one_hot(self) -> int:
-        """How many of z's numbers are those of the one-hot variables."""
+    def one_hot_dim(self) -> int:
+        """Width of the one-hot variables together."""
         return self.variables * self.classes
 
     @property
     def z_dim(self) -> int:
-        """The width of z."""
-        return self.gaussian + self.one_hot
+        """Width of z."""
+        return self.gaussian + self.one_hot_dim
 
     @property
     def n_noise(self) -> int:
-        """How many numbers of chance a z takes."""
-        return self.gaussian + (self.variables if self.draw == "probable" else self.one_hot)
+        """Random numbers per z."""
+        return self.gaussian + (self.variables if self.draw == "inverse_cdf" else self.one_hot_dim)
 
 
 class Structure(NamedTuple):
-    """All that shapes a program. lane: numbers in a vector.
+    """All that determines a program.
 
-    recurrence: its name, "" without one. phi_z, encoder: () without z; prior: () without z or if it is the standard one.
+    Attributes:
+        lane: Numbers per vector.
+        n_features: Width of phi_x's input.
+        h_dim: Width of h.
+        n_outputs: Width of the decoder's raw outputs.
+        latent: What z consists of.
+        cell: The recurrence's cell; None without a recurrence.
+        phi_x: Layers of phi_x.
+        phi_z: Layers of phi_z; () without z.
+        encoder: Hidden layers of the encoder; () without z.
+        prior: Hidden layers of the prior; () without z or with the standard prior.
+        decoder: Hidden layers of the decoder.
     """
 
     lane: int
-    features: int
+    n_features: int
     h_dim: int
-    outputs: int
-    latent: Latent
-    recurrence: str
+    n_outputs: int
+    latent: LatentSpec
+    cell: CellSpec | None
     phi_x: Layers
     phi_z: Layers
     encoder: Layers
@@ -82,237 +105,319 @@ class Structure(NamedTuple):
     decoder: Layers
 
 
-class Port(NamedTuple):
-    """A part of the tape that comes from outside or goes there: its column and true width."""
+class Layout(NamedTuple):
+    """A program and how the weights are packed for it.
 
-    column: int
-    dim: int
-
-
-class Plan(NamedTuple):
-    """A program in its parts, and the sizes and tables around it.
-
-    width: of a tape row. flat, packed: how many weights there are, as torch has them and as the program wants them (transposed,
-    padded); pieces: a row for each move from here to there (see kernels.pack).
-    before, after: what needs no earlier step's result and feeds none, for many steps at once; step: one step. think, act: the
-    halves of a generated step, before and after the point is drawn. ports: features, noise, state, raw, z, then the parts of q
-    and, if it is learned, of p. states, state_width: parts of the state, and the width of each on the tape.
+    Attributes:
+        program: What the kernels run.
+        shapes: The expected shape of each weight, in the order of inspection.
+        flat_size: Number of weights, as torch has them.
+        packed_size: Number of weights, as the program reads them: transposed, padded, in panels.
+        moves: A row per `kernels.Move` from the flat weights to the packed ones.
     """
 
-    width: int
-    flat: int
-    packed: int
-    pieces: Table
-    before: Table
-    step: Table
-    after: Table
-    think: Table
-    act: Table
-    ports: Table
-    states: int
-    state_width: int
+    program: Program
+    shapes: tuple[tuple[int, ...], ...]
+    flat_size: int
+    packed_size: int
+    moves: Table
 
 
-Instruction = NDArray[np.int64]
-Program = list[Instruction]
+class DistributionSlots(NamedTuple):
+    """Where a distribution over z is on the tape; probs: exp(log_probs). Parts that z does not have are empty."""
+
+    mean: Slot = EMPTY
+    std: Slot = EMPTY
+    log_probs: Slot = EMPTY
+    probs: Slot = EMPTY
+
+    def results(self) -> list[Slot]:
+        """Return the parts that the latent's own distribution has."""
+        return [slot for slot in (self.mean, self.std, self.log_probs) if slot.dim]
 
 
-class Dist(NamedTuple):
-    """Where a distribution over z stands on the tape; probs: those of log_probs. Parts that z does not have are empty."""
+Instructions = list[Instruction]
 
-    mean: Port = Port(0, 0)
-    std: Port = Port(0, 0)
-    log_probs: Port = Port(0, 0)
-    probs: Port = Port(0, 0)
 
-    def given_out(self) -> list[Port]:
-        """The parts that the latent's own distribution has."""
-        return [port for port in self[:3] if port.dim]
+@lru_cache(maxsize=64)
+def layout(structure: Structure) -> Layout:
+    """Lay out the tape and write the program of every VRNN of this structure."""
+    s, build = structure, _Builder(structure.lane)
+    states = s.cell.states if s.cell else 0
+    features, noise = (Slot(build.columns(n), n) for n in (s.n_features, s.latent.n_noise))
+    h = Slot(build.columns(s.h_dim, states), s.h_dim)
+
+    # The weights are taken in the order of inspect.inspect_model. An MLP of no layers takes none and returns its input.
+    phi_x, run_phi_x = build.mlp(s.phi_x, [features])
+    z, sample_z = build.sample(s.latent, noise)
+    phi_z, run_phi_z = build.mlp(s.phi_z, [z])
+    q, run_encoder = build.distribution(s.encoder, [phi_x, h], s.latent) if s.encoder else build.standard(s.latent)
+    p, run_prior = build.distribution(s.prior, [h], s.latent) if s.prior else build.standard(s.latent)
+    hidden, run_decoder = build.mlp(s.decoder, [phi_z, h])
+    (raw,), run_outputs = build.linear([hidden], (s.n_outputs, 1))
+    run_decoder += run_outputs
+    cell_inputs, run_cell = build.recurrence(s.cell, h, [phi_x, phi_z]) if s.cell else ([], [])
+
+    # The encoder's first instruction, the product with phi_x, needs no earlier step. Without a recurrence, nothing does.
+    encoder_ahead = 1 if s.cell else len(run_encoder)
+    before: Instructions = [*run_phi_x, *run_encoder[:encoder_ahead], *cell_inputs]
+    step: Instructions = [*run_encoder[encoder_ahead:], *sample_z(q), *run_phi_z, *run_cell]
+    if not s.cell:
+        before, step = before + step, []
+    program = Program(
+        before=encode(before),
+        step=encode(step),
+        after=encode([*(run_prior if s.prior else []), *run_decoder]),
+        generate_z=encode([*run_prior, *sample_z(p), *run_phi_z, *run_decoder]),
+        advance=encode([*run_phi_x, *cell_inputs, *run_cell]),
+        width=build.width,
+        features=features,
+        noise=noise,
+        raw=raw,
+        state=StateSlot(h.column, h.dim, states, build.padded(h.dim)),
+        outputs=np.array([h, raw, z, *q.results(), *(p.results() if s.prior else [])], dtype=np.int64),
+    )
+    moves = np.array(build.moves, dtype=np.int64)
+    return Layout(program, tuple(build.shapes), build.flat_size, build.packed_size, moves)
+
+
+def check_weights(expected: Layout, weights: dict[str, Tensor]) -> None:
+    """Compare the weights' shapes with those that the layout was made for.
+
+    Args:
+        expected: The layout of the weights' model.
+        weights: The weights by name, in the order of inspection.
+
+    Raises:
+        RuntimeError: A weight has another shape, or there are more or fewer weights.
+    """
+    if len(weights) != len(expected.shapes):
+        raise RuntimeError(
+            f"The native engine's layout expects {len(expected.shapes)} weights, but the model has {len(weights)}: "
+            f"{', '.join(weights)}. Choose engine='reference', and report this as an error of the engine."
+        )
+    for (name, weight), shape in zip(weights.items(), expected.shapes, strict=True):
+        if weight.shape != shape:
+            raise RuntimeError(
+                f"{name} must have shape {shape} to fit the sizes of the other weights, but has {tuple(weight.shape)}: "
+                "undo the change of this weight. If nothing changed it, choose engine='reference', and report this as an "
+                "error of the native engine."
+            )
 
 
 class _Builder:
-    """Hands out columns of the tape and places of the packed weights; takes the flat weights in the order of the calls."""
+    """Assigns columns of the tape and places of the packed weights; takes the weights in the order of the calls."""
 
     def __init__(self, lane: int):
-        self.lane, self.width, self.packed, self.flat = lane, 0, 0, 0
-        self.pieces: list[list[int]] = []
+        self.lane, self.width, self.packed_size, self.flat_size = lane, 0, 0, 0
+        self.moves: list[Move] = []
+        self.shapes: list[tuple[int, ...]] = []
 
     def padded(self, n: int) -> int:
-        """A width rounded up to whole vectors."""
+        """Return a width rounded up to whole vectors."""
         return -(-n // self.lane) * self.lane
 
-    def column(self, n: int, parts: int = 1) -> int:
-        """Room on the tape for `parts` parts, each n wide."""
+    def columns(self, n: int, parts: int = 1) -> int:
+        """Reserve columns of the tape for `parts` parts, each n wide and padded; return the first."""
         self.width += parts * self.padded(n)
         return self.width - parts * self.padded(n)
 
     def place(self, size: int) -> int:
-        """Room among the packed weights."""
-        self.packed += self.padded(size)
-        return self.packed - self.padded(size)
+        """Reserve a place of the packed weights and return it."""
+        self.packed_size += self.padded(size)
+        return self.packed_size - self.padded(size)
 
-    def take(self, size: int) -> int:
-        """The next flat weights."""
-        self.flat += size
-        return self.flat - size
+    def take(self, *shape: int) -> int:
+        """Take the next weight, which must have this shape; return where it begins in the flat weights."""
+        self.shapes.append(shape)
+        self.flat_size += prod(shape)
+        return self.flat_size - prod(shape)
 
-    def vector(self, place: int, n: int, blocks: int = 1, turn: int = 0) -> None:
-        """Add the next blocks * n flat weights to the packed ones there, each block padded."""
-        width = self.padded(n)
-        self.pieces.append([self.take(blocks * n), 1, 0, 1, blocks, n, width, turn, place, blocks * width, -1, 0])
+    def move_vector(self, flat: int, place: int, n: int, blocks: int = 1, rotation: int = 0) -> None:
+        """Add blocks * n flat weights to the packed ones at `place`, each block padded."""
+        padded = self.padded(n)
+        move = Move(
+            flat=flat,
+            row_length=1,
+            start=0,
+            depth=1,
+            blocks=blocks,
+            rows=n,
+            padded=padded,
+            rotation=rotation,
+            forward=place,
+            width=blocks * padded,
+            backward=-1,
+            padded_depth=0,
+        )
+        self.moves.append(move)
 
     def constant(self, n: int) -> int:
-        """The next n flat weights as they are."""
+        """Take a weight of n numbers and return its place."""
         place = self.place(n)
-        self.vector(place, n)
+        self.move_vector(self.take(n), place, n)
         return place
 
     def products(
-        self, column: int, n: int, inputs: list[Port], blocks: int = 1, turn: int = 0, bias: int = -1
-    ) -> Program:
-        """One instruction an input that is not empty, with its share of the next flat matrix (blocks * n, widths of all).
+        self, out: int, n: int, inputs: list[Slot], flat: int, blocks: int = 1, rotation: int = 0, bias_place: int = -1
+    ) -> Instructions:
+        """Return one Product per input that is not empty; together they multiply by one matrix.
 
-        bias: the place of what the first of them starts from; -1: from what is there.
+        Args:
+            out: First column of the result.
+            n: Width of a block of the result.
+            inputs: The parts of the matrix's input, side by side.
+            flat: Where the matrix, (blocks * n, widths of all inputs), begins in the flat weights.
+            blocks: Blocks of the result, such as gates.
+            rotation: See `kernels.Move`.
+            bias_place: The bias that the first product starts from; -1: it adds to `out`.
         """
-        total, width, start, program = sum(port.dim for port in inputs), blocks * self.padded(n), 0, []
-        flat = self.take(blocks * n * total)
-        for port in filter(lambda port: port.dim, inputs):
-            deep = self.padded(port.dim)
-            forward, backward = self.place(-(-port.dim // ROWS) * ROWS * width), self.place(width * deep)
-            shape = [blocks, n, self.padded(n), turn]
-            self.pieces.append([flat, total, start, port.dim, *shape, forward, width, backward, deep])
-            program.append(instruction(PRODUCT, column, width, forward, port.column, port.dim, backward, deep, bias))
-            start, bias = start + port.dim, -1
-        return program
+        row_length, padded, start = sum(slot.dim for slot in inputs), self.padded(n), 0
+        width, program = blocks * padded, []
+        for slot in (slot for slot in inputs if slot.dim):
+            x_width = self.padded(slot.dim)
+            move = Move(
+                flat=flat,
+                row_length=row_length,
+                start=start,
+                depth=slot.dim,
+                blocks=blocks,
+                rows=n,
+                padded=padded,
+                rotation=rotation,
+                # Whole tiles of rows: `layers.product_gradient` writes as many.
+                forward=self.place(-(-slot.dim // ROWS) * ROWS * width),
+                width=width,
+                backward=self.place(width * x_width),
+                padded_depth=x_width,
+            )
+            self.moves.append(move)
+            product = Product(
+                out=out,
+                width=width,
+                x=slot.column,
+                x_dim=slot.dim,
+                x_width=x_width,
+                w_place=move.forward,
+                w_back_place=move.backward,
+                bias_place=bias_place,
+            )
+            program.append(product)
+            start, bias_place = start + slot.dim, -1
+        return list[Instruction](program)
 
-    def linear(self, inputs: list[Port], *widths: tuple[int, int]) -> tuple[list[Port], Program]:
-        """A linear layer whose outputs are `parts` times n numbers for each (n, parts): [a product for each input]."""
-        outs = [Port(self.column(n, parts), n) for n, parts in widths]
-        biases = [self.place(parts * self.padded(n)) for n, parts in widths]
-        program: Program = []
-        for out, bias, (n, parts) in zip(outs, biases, widths, strict=True):
-            program += self.products(out.column, n, inputs, parts, bias=bias)
-        for bias, (n, parts) in zip(biases, widths, strict=True):
-            self.vector(bias, n, parts)
+    def linear(self, inputs: list[Slot], *heads: tuple[int, int]) -> tuple[list[Slot], Instructions]:
+        """Return the outputs and the products of one linear layer, whose heads have `parts` times n numbers each.
+
+        Args:
+            inputs: The parts of the layer's input.
+            heads: (n, parts) of each head.
+        """
+        rows = sum(n * parts for n, parts in heads)
+        flat = self.take(rows, sum(slot.dim for slot in inputs))
+        flat_bias = self.take(rows)
+        outs = [Slot(self.columns(n, parts), n) for n, parts in heads]
+        biases = [self.place(parts * self.padded(n)) for n, parts in heads]
+        program: Instructions = []
+        for out, bias, (n, parts) in zip(outs, biases, heads, strict=True):
+            program += self.products(out.column, n, inputs, flat, parts, bias_place=bias)
+            self.move_vector(flat_bias, bias, n, parts)
+            flat += n * parts * sum(slot.dim for slot in inputs)
+            flat_bias += n * parts
         return outs, program
 
-    def mlp(self, layers: Layers, inputs: list[Port]) -> tuple[Port, Program]:
-        """Linear layers, each with its activation."""
-        program: Program = []
+    def mlp(self, layers: Layers, inputs: list[Slot]) -> tuple[Slot, Instructions]:
+        """Return the output and the instructions of linear layers, each with its activation."""
+        program: Instructions = []
         for n, activation in layers:
-            (out,), layer = self.linear(inputs, (n, 1))
-            slope = self.column(n) if activation == SILU else out.column
-            program += [*layer, instruction(ACTIVATE, out.column, self.padded(n), activation, slope)]
+            (out,), products = self.linear(inputs, (n, 1))
+            slope = self.columns(n) if activation == SILU else out.column
+            program += [*products, Activate(out.column, self.padded(n), activation, slope)]
             inputs = [out]
         return inputs[0], program
 
-    def distribution(self, layers: Layers, inputs: list[Port], latent: Latent) -> tuple[Dist, Program]:
-        """An MLP with heads: means and deviations, logits."""
-        n, size = latent.gaussian, latent.one_hot
+    def distribution(
+        self, layers: Layers, inputs: list[Slot], latent: LatentSpec
+    ) -> tuple[DistributionSlots, Instructions]:
+        """Return the distribution and the instructions of an MLP with heads for means, deviations and logits."""
+        n, size = latent.gaussian, latent.one_hot_dim
         hidden, program = self.mlp(layers, inputs)
-        heads, products = self.linear([hidden], *(width for width in ((n, 2), (size, 1)) if width[0]))
-        program, dist = [*program, *products], Dist()
+        outs, products = self.linear([hidden], *(head for head in ((n, 2), (size, 1)) if head[0]))
+        program, dist = [*program, *products], DistributionSlots()
         if n:
-            mean, std, width = heads[0], Port(self.column(n), n), self.padded(n)
+            mean, std, width = outs[0], Slot(self.columns(n), n), self.padded(n)
             dist = dist._replace(mean=mean, std=std)
-            squash = (latent.squash, std.column, self.constant(1))
-            program.append(instruction(STD, mean.column + width, width, *squash))
+            program.append(Std(mean.column + width, width, latent.squash, std.column, floor_place=self.constant(1)))
         if size:
-            log_probs, probs = (Port(self.column(size), size) for _ in range(2))
+            log_probs, probs = (Slot(self.columns(size), size) for _ in range(2))
             dist = dist._replace(log_probs=log_probs, probs=probs)
-            columns = (log_probs.column, probs.column, self.constant(1))
-            program.append(normalise(heads[-1], latent, self.padded(size), *columns))
+            least = self.constant(1)
+            program.append(self.log_softmax(outs[-1], latent, log_probs.column, probs.column, least))
         return dist, program
 
-    def standard(self, latent: Latent) -> tuple[Dist, Program]:
-        """The distribution of z before anything is known: constants."""
-        n, size = latent.gaussian, latent.one_hot
-        dist = Dist(*(Port(self.column(dim), dim) for dim in (n, n, size, size)))
-        return dist, [instruction(BIAS, p.column, self.padded(p.dim), self.constant(p.dim)) for p in dist if p.dim]
+    def standard(self, latent: LatentSpec) -> tuple[DistributionSlots, Instructions]:
+        """Return the distribution of the standard prior and the instructions that write it: constants."""
+        n, size = latent.gaussian, latent.one_hot_dim
+        dist = DistributionSlots(*(Slot(self.columns(dim), dim) for dim in (n, n, size, size)))
+        return dist, [
+            Bias(part.column, self.padded(part.dim), bias_place=self.constant(part.dim)) for part in dist if part.dim
+        ]
 
-    def draw(self, latent: Latent, noise: Port) -> tuple[Port, Callable[[Dist], Program]]:
-        """Where z stands, and the program that draws it from a distribution."""
-        n, size = latent.gaussian, latent.one_hot
-        z = Port(self.column(n + self.padded(size)), latent.z_dim)
-        hot, chance, whole = z.column + n, noise.column + n, self.padded(size)
-        scores, scratch, constants = Port(-1, size), -1, -1
-        if latent.draw != "probable":
-            scores, scratch = Port(self.column(size), size), self.column(size)
-            constants = self.constant(3)  # slope, tiny, and the least probability: 0
+    def sample(self, latent: LatentSpec, noise: Slot) -> tuple[Slot, Callable[[DistributionSlots], Instructions]]:
+        """Return where z is, and a function that returns the instructions which draw it from a distribution."""
+        n, size = latent.gaussian, latent.one_hot_dim
+        z = Slot(self.columns(n + self.padded(size)), latent.z_dim)
+        one_hot, uniform, width = z.column + n, noise.column + n, self.padded(size)
+        scores, log_soft, constants = EMPTY, -1, -1
+        if latent.draw != "inverse_cdf":
+            scores, log_soft = Slot(self.columns(size), size), self.columns(size)
+            constants = self.constant(3)
 
-        def classes(dist: Dist) -> Program:
-            one_hot = latent.variables, chance, hot, latent.classes
-            if latent.draw == "probable":
-                return [instruction(DRAW, dist.probs.column, whole, *one_hot)]
-            score = instruction(GUMBEL, dist.log_probs.column, whole, 0, chance, scores.column, constants)
-            if latent.draw == "highest":
-                return [score, instruction(HIGHEST, scores.column, whole, *one_hot)]
-            return [score, normalise(scores, latent, whole, scratch, hot, constants + 2)]
+        def sample_classes(dist: DistributionSlots) -> Instructions:
+            if latent.draw == "inverse_cdf":
+                return [SampleClass(dist.probs.column, width, latent.variables, latent.classes, uniform, one_hot)]
+            score = GumbelScore(dist.log_probs.column, width, uniform, scores.column, constants)
+            if latent.draw == "gumbel_max":
+                return [score, Argmax(scores.column, width, latent.variables, latent.classes, one_hot)]
+            # The third constant is the least probability, 0.
+            return [score, self.log_softmax(scores, latent, log_soft, one_hot, constants + 2)]
 
-        def program(dist: Dist) -> Program:
-            width = n if size else self.padded(n)  # what is one-hot follows without a gap
-            steps = [instruction(SAMPLE, dist.mean.column, width, dist.std.column, noise.column, z.column)] if n else []
-            return [*steps, *classes(dist)] if size else steps
+        def sample_z(dist: DistributionSlots) -> Instructions:
+            gaussian_width = n if size else self.padded(n)  # the one-hot part follows without padding
+            gaussian: Instructions = []
+            if n:
+                parts = (dist.std.column, noise.column, z.column)
+                gaussian = [SampleGaussian(dist.mean.column, gaussian_width, *parts)]
+            return [*gaussian, *sample_classes(dist)] if size else gaussian
 
-        return z, program
+        return z, sample_z
 
-    def recurrence(self, name: str, h: Port, inputs: list[Port]) -> tuple[Program, Program]:
-        """What needs the first input alone: its product, the biases; and the rest: the other products, the cell."""
-        wiring, n, width = WIRINGS[name], h.dim, self.padded(h.dim)
-        gates, bias = self.column(n, wiring.gates), self.place(wiring.gates * width)
-        first, *others = self.products(gates, n, inputs, wiring.blocks, wiring.turn, bias)
-        others += self.products(gates + wiring.skip * width, n, [h], wiring.blocks)
-        self.vector(bias, n, wiring.blocks, wiring.turn)
-        self.vector(bias + wiring.skip * width, n, wiring.blocks)
-        cell = (wiring.kind, h.column, wiring.gates, wiring.states, self.constant(n))
-        fed = wiring.blocks * width  # the gates beyond are fed by h alone: the inputs' product does not set their bias
-        alone = [instruction(BIAS, gates + fed, wiring.skip * width, bias + fed)] if wiring.skip else []
-        return [first, *alone], [*others, instruction(CELL, gates, width, *cell)]
+    def log_softmax(self, raw: Slot, latent: LatentSpec, log_probs: int, probs: int, least_place: int) -> LogSoftmax:
+        """Return the instruction that normalises logits into the columns log_probs and probs."""
+        return LogSoftmax(
+            raw=raw.column,
+            width=self.padded(raw.dim),
+            variables=latent.variables,
+            classes=latent.classes,
+            log_probs=log_probs,
+            probs=probs,
+            least_place=least_place,
+        )
 
-
-def normalise(raw: Port, latent: Latent, width: int, log_probs: int, probs: int, even: int) -> Instruction:
-    """Raw's log_softmax in the columns log_probs and probs. even: place of the least probability."""
-    return instruction(LOG_SOFTMAX, raw.column, width, latent.variables, log_probs, probs, latent.classes, even)
-
-
-@lru_cache(maxsize=64)
-def plan(structure: Structure) -> Plan:
-    """Lay out the tape and write the program of every VRNN of this structure."""
-    s, build = structure, _Builder(structure.lane)
-    states = WIRINGS[s.recurrence].states if s.recurrence else 0
-    features, noise = (Port(build.column(n), n) for n in (s.features, s.latent.n_noise))
-    h = Port(build.column(s.h_dim, states), s.h_dim)
-
-    # The weights are taken in this order: see structure.inspect_model. A network of no layers takes none and gives its input.
-    phi_x, see = build.mlp(s.phi_x, [features])
-    z, draw = build.draw(s.latent, noise)
-    phi_z, read_z = build.mlp(s.phi_z, [z])
-    q, encode = build.distribution(s.encoder, [phi_x, h], s.latent)
-    p, expect = build.distribution(s.prior, [h], s.latent) if s.prior else build.standard(s.latent)
-    hidden, decode = build.mlp(s.decoder, [phi_z, h])
-    (raw,), last = build.linear([hidden], (s.outputs, 1))
-    recur_ahead, recur = build.recurrence(s.recurrence, h, [phi_x, phi_z]) if s.recurrence else ([], [])
-    decode += last
-
-    # The encoder's first instruction, the product with phi_x, needs no earlier step either; without a memory nothing does.
-    ahead = 1 if s.recurrence else len(encode)
-    parts = {
-        "before": [*see, *encode[:ahead], *recur_ahead],
-        "step": [*encode[ahead:], *draw(q), *read_z, *recur],
-        "after": [*(expect if s.prior else []), *decode],
-        "think": [*expect, *draw(p), *read_z, *decode],
-        "act": [*see, *recur_ahead, *recur],
-    }
-    if not s.recurrence:
-        parts["before"], parts["step"] = parts["before"] + parts["step"], []
-    ports = [features, noise, h, raw, z, *q.given_out(), *(p.given_out() if s.prior else [])]
-    return Plan(
-        width=build.width,
-        flat=build.flat,
-        packed=build.packed,
-        pieces=np.array(build.pieces, dtype=np.int64),
-        **{name: np.array(part, dtype=np.int64).reshape(-1, LENGTH) for name, part in parts.items()},
-        ports=np.array(ports, dtype=np.int64),
-        states=states,
-        state_width=build.padded(s.h_dim),
-    )
+    def recurrence(self, cell: CellSpec, h: Slot, inputs: list[Slot]) -> tuple[Instructions, Instructions]:
+        """Return what needs only the first input, its product and the biases; and the rest, with the cell itself."""
+        n, width = h.dim, self.padded(h.dim)
+        rows = cell.torch_gates * n
+        flat, flat_h = self.take(rows, sum(slot.dim for slot in inputs)), self.take(rows, n)
+        flat_bias, flat_h_bias = self.take(rows), self.take(rows)
+        gates, bias = self.columns(n, cell.gates), self.place(cell.gates * width)
+        first_h = cell.first_h_gate * width
+        first, *others = self.products(gates, n, inputs, flat, cell.torch_gates, cell.rotation, bias)
+        others += self.products(gates + first_h, n, [h], flat_h, cell.torch_gates)
+        self.move_vector(flat_bias, bias, n, cell.torch_gates, cell.rotation)
+        self.move_vector(flat_h_bias, bias + first_h, n, cell.torch_gates)
+        # Gates that only h feeds: the product with the inputs does not set them to their bias.
+        inputs_width = cell.torch_gates * width
+        only_h: Instructions = [Bias(gates + inputs_width, first_h, bias + inputs_width)] if first_h else []
+        run_cell = Cell(gates, width, cell.kind, h.column, keep_place=self.constant(n))
+        return [first, *only_h], [*others, run_cell]
