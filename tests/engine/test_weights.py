@@ -69,7 +69,7 @@ def test_the_layout_takes_as_many_weights_as_inspection_lists():
     structure, weights = inspect_model(model())
     check_weights(layout(structure), weights)
     weights.popitem()
-    with pytest.raises(RuntimeError, match="expects 29 weights, but the model has 28"):
+    with pytest.raises(RuntimeError, match="expects 33 weights, but inspection found 32"):
         check_weights(layout(structure), weights)
 
 

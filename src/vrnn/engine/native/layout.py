@@ -193,8 +193,8 @@ def check_weights(expected: Layout, weights: dict[str, Tensor]) -> None:
     """
     if len(weights) != len(expected.shapes):
         raise RuntimeError(
-            f"The native engine's layout expects {len(expected.shapes)} weights, but the model has {len(weights)}: "
-            f"{', '.join(weights)}. Choose engine='reference', and report this as an error of the engine."
+            f"The native engine's layout expects {len(expected.shapes)} weights, but inspection found {len(weights)}. "
+            "Choose engine='reference', and report this as an error of the engine."
         )
     for (name, weight), shape in zip(weights.items(), expected.shapes, strict=True):
         if weight.shape != shape:
