@@ -11,7 +11,7 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $@
 
-.PHONY: help setup train quick results pictures benchmark test test-sweeps test-slurm shows lint format tensorboard lock clean
+.PHONY: help setup train quick results pictures benchmark test test-sweeps test-slurm shows lint format tensorboard docs lock clean
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
 
@@ -53,6 +53,10 @@ format: $(STAMP)  ## let ruff rewrite what it can
 
 tensorboard: $(STAMP)  ## TensorBoard over every run in outputs/
 	$(BIN)/tensorboard --logdir outputs $(ARGS)
+
+docs: $(STAMP)  ## build the documentation's site in docs/_build (a warning is an error)
+	$(BIN)/pip install --quiet --disable-pip-version-check -e .[docs]
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build $(ARGS)
 
 lock: $(STAMP)  ## write requirements.lock from what is installed (no local build suffixes)
 	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
