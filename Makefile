@@ -54,9 +54,9 @@ format: $(STAMP)  ## let ruff rewrite what it can
 tensorboard: $(STAMP)  ## TensorBoard over every run in outputs/
 	$(BIN)/tensorboard --logdir outputs $(ARGS)
 
-docs: $(STAMP)  ## build the documentation's site in docs/_build (a warning is an error)
+docs: $(STAMP)  ## build the documentation's site in docs/_build/html (a warning is an error)
 	$(BIN)/pip install --quiet --disable-pip-version-check -e .[docs]
-	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build $(ARGS)
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html $(ARGS)
 
 lock: $(STAMP)  ## write requirements.lock from what is installed (no local build suffixes)
 	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock

@@ -1,5 +1,6 @@
 """How Sphinx builds the site of these pages: `make docs`."""
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ ROOT = DOCS.parent
 
 project = "VRNN Lab"
 author = "The VRNN Lab authors"
-copyright = "2026, the VRNN Lab authors"  # noqa: A001
+copyright = "2026, the VRNN Lab authors"
 
 extensions = ["myst_nb", "autoapi.extension", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build", "conf.py"]
@@ -34,18 +35,53 @@ jupytext.write(jupytext.read(ROOT / "examples" / "by_hand.py"), notebooks / "by_
 autoapi_dirs = [str(ROOT / "src" / "vrnn")]
 autoapi_root = "api"
 autoapi_ignore = ["*/engine/native/*", "*/conf/*"]
-autoapi_options = ["members", "show-inheritance", "show-module-summary"]
+autoapi_options = ["members", "undoc-members", "show-inheritance", "show-module-summary"]
 autoapi_add_toctree_entry = False
 autoapi_python_class_content = "both"
-suppress_warnings = ["autoapi.python_import_resolution"]  # constants without a docstring have no entry
+suppress_warnings = [
+    "autoapi.python_import_resolution",  # the kernels are left out
+    "ref.python",  # a short name such as `laps` may be an attribute of several classes
+]
 
 
-def link_to_reference(app: Any, page: str, source: list[str]) -> None:
-    """Turn links to our source files, which GitHub shows, into links to their pages in the reference."""
-    source[0] = re.sub(r"\]\(\.\./src/vrnn/(?!engine/native)([\w/]+)\.py\)", r"](/api/vrnn/\1/index.rst)", source[0])
-    source[0] = source[0].replace("](../examples/by_hand.py)", "](/notebooks/by_hand.ipynb)")
+# --- links: written for GitHub, where they lead to files; here they lead to pages ---
+INCLUDED = {  # pages that are files elsewhere in the repository
+    "contributing": ROOT / "CONTRIBUTING.md",
+    "changelog": ROOT / "CHANGELOG.md",
+    "security": ROOT / "SECURITY.md",
+    "engine_map": ROOT / "src" / "vrnn" / "engine" / "README.md",
+}
+PAGES = {
+    **{file: f"/{page}.md" for page, file in INCLUDED.items()},
+    ROOT / "README.md": "/index.md",
+    ROOT / "examples" / "by_hand.py": "/notebooks/by_hand.ipynb",
+}
+LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?!\w+:|#)([^)#\s]+)(#[^)\s]*)?\)")
+
+
+def rewrite(source: str, directory: Path) -> str:
+    """Return a page's text with its relative links, seen from a directory, turned into links of this site."""
+
+    def link(found: re.Match[str]) -> str:
+        text, target, anchor = found[1], (directory / found[2]).resolve(), found[3] or ""
+        reference = target.relative_to(ROOT / "src").with_suffix("") if target.is_relative_to(ROOT / "src") else None
+        if target in PAGES:
+            return f"[{text}]({PAGES[target]}{anchor})"
+        if target.suffix == ".py" and reference and "native" not in reference.parts:
+            return f"[{text}](/api/{reference}/index.rst)"
+        return text if target.is_dir() else f"[{text}]({os.path.relpath(target, DOCS)}{anchor})"
+
+    return LINK.sub(link, source)
+
+
+def read_source(app: Any, page: str, source: list[str]) -> None:
+    """Read the included pages, and rewrite the links of all that are written by hand."""
+    if page in INCLUDED:
+        source[0] = rewrite(INCLUDED[page].read_text(), INCLUDED[page].parent)
+    elif (DOCS / f"{page}.md").exists():
+        source[0] = rewrite(source[0], DOCS)
 
 
 def setup(app: Any) -> None:
     """Connect to Sphinx."""
-    app.connect("source-read", link_to_reference)
+    app.connect("source-read", read_source)

@@ -45,7 +45,8 @@ def test_relative_links_resolve(page):
 
 def test_every_page_is_reached_from_the_readme():
     linked = {(README.parent / target).resolve() for target in links(README)}
-    assert set(DOCS) - {ROOT / "docs" / "index.md"} <= linked
+    of_the_site = {"index", "contributing", "changelog", "security", "engine_map"}
+    assert {page for page in DOCS if page.stem not in of_the_site} <= linked
 
 
 def test_groups_and_choices_are_those_of_conf():
