@@ -1,41 +1,66 @@
-"""Reads drawings from files: .npy, .npz, .csv and .svg become arrays of points, or one clear error."""
+"""Reads drawings from files of all kinds: arrays of points, or one clear error."""
 
 from __future__ import annotations
 
-import csv
-import zipfile
-import zlib
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vrnn.patterns.files.drawing import Drawing, Part, check_points
+from vrnn.patterns.files.ink_json import read_json, read_ndjson
+from vrnn.patterns.files.ink_xml import read_inkml, read_xopp
+from vrnn.patterns.files.numpy_files import read_arrays
 from vrnn.patterns.files.svg import read_svg
+from vrnn.patterns.files.table import Table
+
+logger = logging.getLogger(__name__)
 
 Points = NDArray[np.float64]
 
 FEWEST_POINTS = 8
+TIME_COLUMNS = ("t", "time", "timestamp")
+PARTS: dict[str, Part] = {"train": "train", "valid": "val", "val": "val", "validation": "val", "test": "test"}
 
 
 def read_drawings(path: str | Path) -> dict[str, Points]:
-    """Return every drawing in a file by name, each (T, 2) float64 with T >= 8, in the file's own units, y upwards.
+    """Return every drawing in a file by name, each (T, 2) float64 with T >= 8; see `load_drawings`.
 
-    .npy    one array (T, 2), or (n, T, 2) for n drawings; never unpickled
-    .npz    every array in it, each as in .npy
-    .csv    columns x and y: two columns without a header, or a header that names them (other columns are ignored);
-            where a column `trace` is named, each of its values is a drawing of its own
-    .svg    all strokes of the file, joined in drawing order to one drawing (see `vrnn.patterns.files.svg`)
+    The strokes of a drawing follow each other. A row of NaN is a lost point.
+    """
+    return {name: drawing.points for name, drawing in load_drawings(path).items()}
+
+
+def load_drawings(path: str | Path, fewest: int = FEWEST_POINTS) -> dict[str, Drawing]:
+    """Return every drawing in a file by name, in the file's own units, y upwards.
+
+    .npy            one array (T, 2), or (n, T, 2) for n drawings; never unpickled
+    .npz            every array in it, each as in .npy; moves with a pen (T, 3) as sketch-rnn (dx, dy, pen) or this project
+                    (pen, dx, dy) writes them, also lists of them under the keys train, valid and test
+    .csv .tsv .txt  columns x and y: two columns without a header, or a header that names them, and time (t) if it is known;
+                    where a column `trace` is named, each of its values is a drawing of its own. Columns pen, dx, dy: moves.
+                    Delimiter and decimal mark are recognised; a row of empty cells is a lost point
+    .svg .svgz      all strokes of the file (see `vrnn.patterns.files.svg`)
+    .xopp .xoj      Xournal++, a drawing per page
+    .inkml          all traces of the file, with their times
+    .ndjson         QuickDraw, simplified or raw, a drawing per line
+    .json           lists of strokes, with time if it is known (see `vrnn.patterns.files.ink_json`)
+
+    Args:
+        path: The file.
+        fewest: Drawings of fewer points are left out with a warning, unless none is left.
 
     Raises:
-        ValueError: the file is missing, unreadable, of another kind, holds no drawing, or one of its drawings has the
-            wrong shape, fewer than 8 points, a number that is not finite (the message names the row), or no extent.
+        ValueError: The file is missing, unreadable, too large, of another kind, holds no drawing, or one of its drawings has
+            the wrong shape, a number that is not finite (the message names the row), or no extent.
     """
     path = Path(path)
-    reader = _READERS.get(path.suffix.lower())
+    reader = READERS.get(path.suffix.lower())
     if reader is None:
-        raise ValueError(f"{path}: expected a drawing in one of {', '.join(_READERS)}, got the suffix {path.suffix!r}")
+        raise ValueError(f"{path}: expected a drawing in one of {', '.join(READERS)}, got the suffix {path.suffix!r}")
     if not path.is_file():
         raise ValueError(f"{path}: no such file (the working directory is {Path.cwd()})")
     try:
@@ -44,104 +69,152 @@ def read_drawings(path: str | Path) -> dict[str, Points]:
         raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from error
     if not drawings:
         raise ValueError(f"{path}: holds no drawing")
-    return {name: _checked(name, points) for name, points in drawings.items()}
+    check_points(path, sum(len(drawing.points) for drawing in drawings.values()))
+    faults = {name: fault for name, drawing in drawings.items() if (fault := _fault(name, drawing, fewest))}
+    if len(faults) == len(drawings):
+        raise ValueError(next(iter(faults.values())))
+    if faults:
+        first = next(iter(faults.values()))
+        logger.warning("Left out %d of %d drawings: %s%s", len(faults), len(drawings), first, " …" * (len(faults) > 1))
+    return {name: drawing for name, drawing in drawings.items() if name not in faults}
 
 
-def _checked(name: str, points: Points) -> Points:
-    """Refuse what cannot be a pen trace: too short, not finite, or without extent."""
-    bad = np.flatnonzero(~np.isfinite(points).all(axis=1))
+def _fault(name: str, drawing: Drawing, fewest: int) -> str | None:
+    """Return why a drawing cannot be used though its file is sound: too short or without extent.
+
+    Raises:
+        ValueError: Numbers that are not finite or too large.
+    """
+    points = drawing.points
+    known = np.isfinite(points)
+    bad = np.flatnonzero(~known.all(axis=1) & ~np.isnan(points).all(axis=1))
     if bad.size:
         row = int(bad[0])
         raise ValueError(
             f"{name}: every coordinate must be a finite number, but row {row} (counted from 0) is "
-            f"{points[row].tolist()} ({bad.size} such rows): remove or repair them"
+            f"{points[row].tolist()} ({bad.size} such rows): remove or repair them, or make both NaN for a lost point"
         )
-    if len(points) < FEWEST_POINTS:
-        raise ValueError(f"{name}: a drawing needs at least {FEWEST_POINTS} points, got {len(points)}")
+    points = points[known.all(axis=1)]
+    if len(points) < fewest:
+        return f"{name}: a drawing needs at least {fewest} points, got {len(points)}"
     # Beyond 1e100 squares overflow; within rounding of a single spot there is nothing to scale to size one.
     largest = np.abs(points).max()
     if largest > 1e100:
         raise ValueError(f"{name}: coordinates up to {largest:.3g} are too large to be a drawing (limit 1e100)")
     if np.ptp(points, axis=0).max() <= 1e-12 * largest:
-        raise ValueError(f"{name}: all {len(points)} points are equal, {points[0].tolist()}: there is nothing to scale")
-    return points
+        return f"{name}: all {len(points)} points are equal, {points[0].tolist()}: there is nothing to scale"
+    return None
 
 
-def _read_numpy(path: Path) -> dict[str, Points]:
-    """Read .npy and .npz, which numpy tells apart by content."""
-    try:
-        with path.open("rb") as file:  # opened here, because numpy leaves a torn .npz open
-            loaded = np.load(file, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                arrays = {str(path): loaded}
-            else:
-                arrays = {f"{path}[{key}]": loaded[key] for key in loaded.files}
-    except (ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
-        cure = "save plain numbers with numpy.save or numpy.savez"
-        raise ValueError(f"{path}: not a readable array file, or a pickled one ({error}): {cure}") from error
-    return {key: points for name, array in arrays.items() for key, points in _drawings_of(name, array)}
+def _read_numpy(path: Path) -> dict[str, Drawing]:
+    drawings: dict[str, Drawing] = {}
+    for key, held in read_arrays(path).items():
+        name = f"{path}[{key}]" if key else str(path)
+        arrays = held if isinstance(held, list) or held.ndim == 3 else None
+        names = [name] if arrays is None else [f"{name}[{i}]" for i in range(len(arrays))]
+        for own, array in zip(names, [held] if arrays is None else arrays, strict=True):
+            drawings[own] = _of_array(own, array, PARTS.get(key))
+    return drawings
 
 
-def _drawings_of(name: str, array: NDArray[Any]) -> Iterator[tuple[str, Points]]:
-    """Yield the drawings in an array (T, 2) or (n, T, 2) with their names."""
+def _of_array(name: str, array: NDArray[Any], part: Part | None) -> Drawing:
+    """Return an array (T, 2) of points or (T, 3) of moves as a drawing."""
     if array.dtype.kind not in "fiu":
         raise ValueError(f"{name}: expected real numbers, got an array of {array.dtype}")
-    if array.ndim not in (2, 3) or array.shape[-1] != 2:
-        hint = f"; transposed? save array.T, of shape {array.T.shape}" if array.ndim == 2 and len(array) == 2 else ""
+    if array.ndim == 2 and array.shape[1] == 2:
+        return Drawing(array.astype(np.float64), _lifted_at_the_end(len(array)), part=part)
+    if array.ndim == 2 and array.shape[1] == 3:
+        return _of_moves(name, array.astype(np.float64), part)
+    hint = f"; transposed? save array.T, of shape {array.T.shape}" if array.ndim == 2 and len(array) == 2 else ""
+    raise ValueError(f"{name}: expected an array of shape (T, 2), or (n, T, 2) for n drawings, got {array.shape}{hint}")
+
+
+def _of_moves(name: str, moves: Points, part: Part | None = None) -> Drawing:
+    """Return moves with a pen (T, 3) as a drawing: (dx, dy, pen) with y downwards, or (pen, dx, dy) with y upwards.
+
+    In sketch-rnn's files the first row leads from the origin to the first point; in this project's from the first point,
+    the origin, to the second one.
+    """
+    first, last = (np.isin(moves[:, column], (0.0, 1.0)).all() for column in (0, 2))
+    if first == last:
         raise ValueError(
-            f"{name}: expected an array of shape (T, 2), or (n, T, 2) for n drawings, got {array.shape}{hint}"
+            f"{name}: expected an array of shape (T, 2), or moves (dx, dy, pen) whose pen is 0 or 1, got {moves.shape}"
+            + (" of which both the first and the last column may be the pen" if first else "")
         )
-    if array.ndim == 2:
-        yield name, array.astype(np.float64)
-        return
-    for i, points in enumerate(array):
-        yield f"{name}[{i}]", points.astype(np.float64)
+    if last:
+        points, lifted = moves[:, :2].cumsum(axis=0) * [1.0, -1.0], moves[:, 2] == 1.0
+    else:
+        points = np.concatenate([np.zeros((1, 2)), moves[:, 1:].cumsum(axis=0)])
+        lifted = np.concatenate([[False], moves[:, 0] == 1.0])
+    lifted[-1:] = True
+    return Drawing(points, lifted, part=part)
 
 
-def _read_csv(path: Path) -> dict[str, Points]:
-    """Read .csv; see `read_drawings` for its columns."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            # Spreadsheets leave blank lines; they carry nothing, but the row numbers of the messages count them.
-            rows = [(number, row) for number, row in enumerate(csv.reader(file), start=1) if any(map(str.strip, row))]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path}: not readable as comma-separated UTF-8 text: {error}") from error
-    if not rows:
-        raise ValueError(f"{path}: the file is empty")
-
-    width, x, y, trace = 2, 0, 1, None
-    if any(_number(cell) is None for cell in rows[0][1]):
-        (number, header), *rows = rows
-        names = [cell.strip().lower() for cell in header]
-        if "x" not in names or "y" not in names:
-            raise ValueError(
-                f"{path}, row {number}: expected two numbers, or a header that names the columns x and y, got {header}"
-            )
-        width, x, y = len(names), names.index("x"), names.index("y")
-        trace = names.index("trace") if "trace" in names else None
-
-    drawings: dict[str, list[tuple[float, float]]] = {}
-    for number, row in rows:
-        if len(row) != width:
-            cure = "; name x and y in a header to have other columns too" if width == 2 else ""
-            raise ValueError(f"{path}, row {number}: expected {width} columns, got {len(row)}: {row}{cure}")
-        px, py = _number(row[x]), _number(row[y])
-        if px is None or py is None or not (np.isfinite(px) and np.isfinite(py)):
-            raise ValueError(f"{path}, row {number}: x and y must be finite numbers, got {row[x]!r}, {row[y]!r}")
-        name = str(path) if trace is None else f"{path}[trace {row[trace].strip()}]"
-        drawings.setdefault(name, []).append((px, py))
-    return {name: np.array(points, dtype=np.float64) for name, points in drawings.items()}
+def _lifted_at_the_end(count: int) -> NDArray[np.bool_]:
+    return np.arange(count) == count - 1
 
 
-def _number(cell: str) -> float | None:
-    try:
-        return float(cell)
-    except ValueError:
-        return None
+def _read_table(path: Path) -> dict[str, Drawing]:
+    table = Table(path)
+    names = [name.lower() for name in table.names] if table.names is not None else None
+    moves = names is not None and {"pen", "dx", "dy"} <= set(names) and not {"x", "y"} <= set(names)
+    wanted = ("pen", "dx", "dy") if moves else ("x", "y")
+    if names is None:
+        names = ["x", "y"]
+    elif not set(wanted) <= set(names):
+        raise ValueError(
+            f"{path}, row {table.first}: expected two numbers, or a header that names the columns x and y, got {table.names}"
+        )
+    if table.names is None and table.width != 2:
+        cure = "name x and y in a header to have other columns too"
+        raise ValueError(f"{path}, row {table.first}: expected 2 columns, got {table.width}: {cure}")
+    time = next((name for name in TIME_COLUMNS if name in names), None)
+    numbers = [names.index(name) for name in (*wanted, *([time] if time else []))]
+    columns = table.columns(numbers, names.index("trace") if "trace" in names else None)
+    values = columns.values
+    bad = np.flatnonzero(
+        ~np.isfinite(values[:, : len(wanted)]).all(axis=1) & ~np.isnan(values[:, : len(wanted)]).all(axis=1)
+    )
+    if bad.size:
+        x, y = values[bad[0], :2].tolist()
+        raise ValueError(
+            f"{path}, row {columns.rows[bad[0]]}: x and y must be finite numbers, got {x!r}, {y!r}; leave both cells empty "
+            "for a lost point"
+        )
+    return dict(_of_columns(path, values, columns.texts, moves, time is not None))
 
 
-def _read_svg(path: Path) -> dict[str, Points]:
+def _of_columns(
+    path: Path, values: Points, texts: list[str], moves: bool, timed: bool
+) -> Iterator[tuple[str, Drawing]]:
+    """Yield the drawings in a table's rows: x, y or pen, dx, dy, and time if it is known."""
+    groups: dict[str, list[int]] = {}
+    for row, text in enumerate(texts):
+        groups.setdefault(text, []).append(row)
+    for text, rows in groups.items() if texts else [("", list(range(len(values))))]:
+        name, own = f"{path}[trace {text}]" if texts else str(path), values[rows]
+        if moves:
+            yield name, _of_moves(name, own[:, :3])
+        elif len(own):
+            time = own[:, 2] if timed and np.isfinite(own[:, 2]).all() else None
+            yield name, Drawing(own[:, :2].copy(), _lifted_at_the_end(len(own)), time)
+
+
+def _read_svg(path: Path) -> dict[str, Drawing]:
     return {str(path): read_svg(path)}
 
 
-_READERS = {".npy": _read_numpy, ".npz": _read_numpy, ".csv": _read_csv, ".svg": _read_svg}
+READERS: dict[str, Callable[[Path], dict[str, Drawing]]] = {
+    ".npy": _read_numpy,
+    ".npz": _read_numpy,
+    ".csv": _read_table,
+    ".tsv": _read_table,
+    ".txt": _read_table,
+    ".svg": _read_svg,
+    ".svgz": _read_svg,
+    ".xopp": read_xopp,
+    ".xoj": read_xopp,
+    ".inkml": read_inkml,
+    ".ndjson": read_ndjson,
+    ".json": read_json,
+}

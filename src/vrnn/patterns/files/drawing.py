@@ -1,0 +1,101 @@
+"""One drawing as it lies in a file, and the limits that a file of drawings must keep."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from defusedxml import DefusedXmlException
+from defusedxml import ElementTree as SafeTree
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Part = Literal["train", "val", "test"]
+
+MOST_BYTES = 100 * 10**6  # of one file, decompressed
+MOST_POINTS = 10**7  # of one file
+GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A pen's points, y upwards, in the file's own units.
+
+    Attributes:
+        points: (T, 2); a row of NaN is a lost point.
+        lifted: (T,), True where no line leads from the point to the next one. The last one is True.
+        time: (T,), when the points were drawn, in the file's own unit, or None where the file does not say.
+        part: What the file says it is for, or None where it does not say.
+    """
+
+    points: Array
+    lifted: NDArray[np.bool_]
+    time: Array | None = None
+    part: Part | None = None
+
+    @classmethod
+    def of_strokes(cls, strokes: Sequence[Array], times: Sequence[Array] | None = None) -> Drawing:
+        """Return strokes (n, 2), each drawn without a lift, as one drawing."""
+        lifted = np.zeros(sum(map(len, strokes)), dtype=bool)
+        lifted[np.cumsum([len(stroke) for stroke in strokes]) - 1] = True
+        return cls(np.concatenate(strokes), lifted, None if times is None else np.concatenate(times))
+
+    @property
+    def strokes(self) -> list[Array]:
+        """The strokes, each (n, 2)."""
+        return np.split(self.points, np.flatnonzero(self.lifted[:-1]) + 1)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return what a file holds, decompressed if it is compressed by gzip.
+
+    Raises:
+        ValueError: It is larger than `MOST_BYTES`, or the compressed data are damaged.
+    """
+    with path.open("rb") as file:
+        compressed = file.read(2) == GZIP
+        file.seek(0)
+        try:
+            content = (gzip.GzipFile(fileobj=file) if compressed else file).read(MOST_BYTES + 1)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise ValueError(f"{path}: its compressed data are damaged ({error}): copy or export it again") from error
+    check_size(path, len(content))
+    return content
+
+
+def check_size(path: Path, size: int) -> None:
+    """Refuse a file of more bytes than `MOST_BYTES`, counted as they are when decompressed."""
+    if size > MOST_BYTES:
+        raise ValueError(
+            f"{path}: expected at most {MOST_BYTES // 10**6} MB (decompressed), but it holds more: split it into several files"
+        )
+
+
+def check_points(path: Path, count: int) -> None:
+    """Refuse a file of more points than `MOST_POINTS`."""
+    if count > MOST_POINTS:
+        raise ValueError(
+            f"{path}: expected at most {MOST_POINTS:,} points, but it holds more: split it into several files"
+        )
+
+
+def read_xml(path: Path, kind: str) -> Any:
+    """Return the root element of an XML file, plain or compressed by gzip.
+
+    Raises:
+        ValueError: Not well-formed (the message names the line), or it defines entities: a file of a few lines could fill
+            the memory with them.
+    """
+    content = read_bytes(path)
+    try:
+        return SafeTree.fromstring(content)
+    except DefusedXmlException as error:
+        cure = "export the drawing as plain " + kind
+        raise ValueError(f"{path}: refused, because it defines or references XML entities ({error}): {cure}") from error
+    except (SafeTree.ParseError, ValueError, LookupError) as error:
+        raise ValueError(f"{path}: not a well-formed {kind} file: {error}") from error
