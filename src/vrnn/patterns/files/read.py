@@ -159,8 +159,8 @@ def _read_table(path: Path) -> dict[str, Drawing]:
     names = [name.lower() for name in table.names] if table.names is not None else None
     moves = names is not None and {"pen", "dx", "dy"} <= set(names) and not {"x", "y"} <= set(names)
     wanted = ("pen", "dx", "dy") if moves else ("x", "y")
-    if names is None:
-        names = ["x", "y"]
+    if names is None or names in (["0", "1"], ["", "0", "1"]):  # a header of pandas without names
+        names = ["x", "y"] if names is None else [*names[:-2], "x", "y"]
     elif not set(wanted) <= set(names):
         raise ValueError(
             f"{path}, row {table.first}: expected two numbers, or a header that names the columns x and y, got {table.names}"
