@@ -1,4 +1,4 @@
-"""Figures show what they were given, within limits that one bad trace cannot break."""
+"""Figures: their contents, and limits that one diverging trace does not change."""
 
 import io
 import math
@@ -34,7 +34,7 @@ def diverging(steps=200, start=150):
 
 
 def pixels(figure):
-    """Render to PNG as TensorBoard and the run directory would; warnings are errors here."""
+    """Return the size of the figure as PNG; a warning of the renderer fails the test."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     assert buffer.getvalue().startswith(b"\x89PNG")
@@ -58,7 +58,7 @@ def test_traces_share_the_limits_of_the_first():
     shown, generated, short, colourbar = figure.axes
     assert [ax.get_title() for ax in (shown, generated, short)] == ["shown", "generated", "short"]
     for ax in (shown, generated, short):
-        # the box is 4 x 2 (sampled: a little less), the margin a fifth of the longer side
+        # The box is 4 x 2 (a little less, by sampling), the margin a fifth of the longer side.
         assert ax.get_xlim() == pytest.approx((-2.8, 2.8), abs=0.01)
         assert ax.get_ylim() == pytest.approx((-1.8, 1.8), abs=0.01)
         assert ax.get_aspect() == 1.0
@@ -66,17 +66,17 @@ def test_traces_share_the_limits_of_the_first():
     assert pixels(figure) > 10_000
 
 
-def test_every_segment_is_drawn_where_it_is_and_coloured_by_its_time():
+def test_segments_have_their_place_and_the_colour_of_their_time():
     figure = plots.plot_traces({"long": oval(), "short": oval(50)})
     for ax, steps in zip(figure.axes, (200, 50), strict=False):
         lines = lines_of(ax)
         segments = np.array(lines.get_segments())
         np.testing.assert_allclose(segments, np.stack([oval(steps)[:-1], oval(steps)[1:]], axis=1))
         np.testing.assert_array_equal(lines.get_array(), np.arange(steps - 1))
-        assert (lines.norm.vmin, lines.norm.vmax) == (0, 199)  # one clock for all panels
+        assert (lines.norm.vmin, lines.norm.vmax) == (0, 199)  # the same colours for all panels
 
 
-def test_a_diverging_trace_is_cut_off_and_the_panel_says_so():
+def test_a_diverging_trace_is_cut_off_with_a_note():
     figure = plots.plot_traces({"shown": oval(), "generated": diverging()})
     shown, generated, _ = figure.axes
     assert generated.get_xlim() == shown.get_xlim() == pytest.approx((-2.8, 2.8), abs=0.01)
@@ -84,8 +84,8 @@ def test_a_diverging_trace_is_cut_off_and_the_panel_says_so():
     assert len(segments) == 169  # 170 finite points
     assert np.abs(segments).max() < 100
     assert texts(shown) == [""]
-    (said,) = texts(generated)
-    match = re.fullmatch(r"(\d+\.\d) % outside, not finite from step 170", said)
+    (note,) = texts(generated)
+    match = re.fullmatch(r"(\d+\.\d) % outside, not finite from step 170", note)
     assert 9.0 <= float(match[1]) <= 10.0
     assert pixels(figure) > 10_000
 
@@ -93,7 +93,7 @@ def test_a_diverging_trace_is_cut_off_and_the_panel_says_so():
 @pytest.mark.parametrize(
     "points", [np.full((9, 2), np.nan), np.zeros((9, 2)), oval()[:1], np.full((9, 2), np.inf), oval() * [1, 0]]
 )
-def test_traces_without_extent_still_get_a_picture(points):
+def test_traces_without_extent_get_a_panel(points):
     figure = plots.plot_traces({"shown": points, "generated": oval()})
     width, height = np.ptp(figure.axes[0].get_xlim()), np.ptp(figure.axes[0].get_ylim())
     assert width >= 2.0
@@ -103,17 +103,17 @@ def test_traces_without_extent_still_get_a_picture(points):
 
 def test_one_panel_and_bad_panels():
     assert len(plots.plot_traces({"shown": oval()}).axes) == 2  # with the colour bar
-    with pytest.raises(ValueError, match="expected at least one trace"):
+    with pytest.raises(ValueError, match="panels must be at least one"):
         plots.plot_traces({})
-    with pytest.raises(ValueError, match=r"generated: expected points of shape \(T, 2\) with T >= 1, got \(2, 200\)"):
+    with pytest.raises(ValueError, match=r"generated must have the shape \(T, 2\) with T >= 1, but has \(2, 200\)"):
         plots.plot_traces({"shown": oval(), "generated": oval().T})
 
 
-# ---- sheet -----------------------------------------------------------------------------------------------------------
+# ---- grids -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("n", "grid"), [(1, (1, 1)), (2, (1, 2)), (5, (2, 3)), (9, (3, 3))])
-def test_a_sheet_is_a_grid_of_all_traces(n, grid):
+def test_a_grid_has_all_traces(n, grid):
     figure = plots.plot_trace_grid(
         np.stack([oval() * (1 + 0.1 * i) for i in range(n)]), [f"trace {i}" for i in range(n)]
     )
@@ -127,28 +127,36 @@ def test_a_sheet_is_a_grid_of_all_traces(n, grid):
     pixels(figure)
 
 
-def test_the_many_set_a_sheets_limits_not_the_one_that_diverges():
+def test_a_diverging_trace_does_not_set_the_limits_of_a_grid():
     figure = plots.plot_trace_grid(np.stack([oval(), diverging(), 1.5 * oval(), oval(), np.full((200, 2), np.nan)]))
     assert figure.axes[0].get_xlim() == pytest.approx((-3.48, 3.48), abs=0.02)
     pixels(figure)
 
 
-def test_flat_traces_get_panels_one_can_look_at():
+def test_flat_traces_get_panels_with_height():
     ax = plots.plot_trace_grid(np.stack([oval(), oval()]) * [1, 0]).axes[0]
     assert np.ptp(ax.get_ylim()) >= np.ptp(ax.get_xlim()) / 4
 
 
-def test_bad_sheets():
-    with pytest.raises(ValueError, match=r"expected traces of shape \(n, T, 2\)"):
+def test_a_grid_of_traces_of_unequal_length():
+    figure = plots.plot_trace_grid([oval(), oval(50)])
+    for ax, steps in zip(figure.axes, (200, 50), strict=True):
+        assert len(lines_of(ax).get_segments()) == steps - 1
+        assert lines_of(ax).norm.vmax == 199  # the same colours for all panels
+    pixels(figure)
+
+
+def test_errors_of_grids():
+    with pytest.raises(ValueError, match=r"trace 0 must have the shape \(T, 2\) with T >= 1, but has \(2,\)"):
         plots.plot_trace_grid(oval())
-    with pytest.raises(ValueError, match="expected one title for each of 2 traces, got 1"):
+    with pytest.raises(ValueError, match="titles must be one for each of 2 traces, but are 1"):
         plots.plot_trace_grid(np.stack([oval(), oval()]), ["only one"])
 
 
 # ---- transitions -----------------------------------------------------------------------------------------------------
 
 
-def test_transitions_are_printed_in_their_places():
+def test_transitions_are_in_their_places():
     truth = np.array([[0.0, 1.0], [0.25, 0.75]])
     model = np.array([[0.031, 0.969], [np.nan, np.nan]])
     figure = plots.plot_transitions(["circle", "eight"], truth, model, np.array([[0.01, 0.02], [0.03, 0.04]]))
@@ -163,15 +171,15 @@ def test_transitions_are_printed_in_their_places():
     pixels(figure)
 
 
-def test_bad_transitions():
-    with pytest.raises(ValueError, match=r"model: expected a matrix of shape \(2, 2\) for 2 names, got \(3, 3\)"):
+def test_errors_of_transitions():
+    with pytest.raises(ValueError, match=r"model must have the shape \(2, 2\) for 2 names, but has \(3, 3\)"):
         plots.plot_transitions(["a", "b"], np.eye(2), np.eye(3), np.eye(2))
 
 
 # ---- laps ------------------------------------------------------------------------------------------------------------
 
 
-def test_laps_lie_in_their_labels_panel_with_count_and_share():
+def test_laps_are_in_the_panel_of_their_label():
     points = np.concatenate([oval(60), oval(60) * [0.3, 1.0], oval(60) * 9.0])
     laps = [Lap("wide", 0, 19), Lap("wide", 20, 59), Lap("thin", 60, 119), Lap("invalid", 120, 179)]
     figure = plots.plot_laps(points, laps)
@@ -180,11 +188,11 @@ def test_laps_lie_in_their_labels_panel_with_count_and_share():
     np.testing.assert_allclose(thin.get_segments()[0], points[60:120])
     np.testing.assert_allclose(wide.get_segments()[1], points[20:60])
     assert {to_hex(colour) for colour in invalid.get_colors()} == {style.WRONG.lower()}
-    assert figure.axes[0].get_xlim() == pytest.approx((-2.48, 2.48), abs=0.03)  # the valid laps' box and 12 %
+    assert figure.axes[0].get_xlim() == pytest.approx((-2.48, 2.48), abs=0.03)  # the box of the valid laps and 12 %
     pixels(figure)
 
 
-def test_a_panel_of_very_many_laps_counts_all_and_draws_some():
+def test_a_panel_counts_all_laps_and_plots_at_most_300():
     laps = [Lap("wide", i, i + 20) for i in range(150)] * 5
     figure = plots.plot_laps(oval(), laps)
     assert figure.axes[0].get_title() == "wide: 100.0 % (750)"
@@ -192,7 +200,7 @@ def test_a_panel_of_very_many_laps_counts_all_and_draws_some():
     assert figure.axes[1].get_title() == "invalid: 0.0 % (0)"
 
 
-def test_no_laps_broken_laps_and_a_diverging_trace():
+def test_no_laps_and_laps_of_a_diverging_trace():
     nothing = plots.plot_laps(oval(), [])
     assert [ax.get_title() for ax in nothing.axes] == ["invalid: - (0)"]
     pixels(nothing)
@@ -212,7 +220,7 @@ SPREADS = [
 ]
 
 
-def test_kl_above_the_prior_s_spread_with_the_laps_named():
+def test_kl_and_spreads_of_the_prior_with_laps_marked():
     kl = np.linspace(0.0, 0.3, 30)
     figure = plots.plot_latent(kl, [(5, "wide"), (12, "thin")], SPREADS, [(7.5, "thin"), (9.0, style.INVALID)])
     top, deviations, probabilities = figure.axes
@@ -232,18 +240,18 @@ def test_kl_above_the_prior_s_spread_with_the_laps_named():
     pixels(figure)
 
 
-def test_marks_beyond_what_is_shown_are_left_out_and_bad_kl_is_an_error():
+def test_marks_outside_are_left_out_and_errors_of_latents():
     figure = plots.plot_latent(np.ones(10), [(3, "wide"), (40, "wide")], SPREADS[:1], [])
     assert texts(figure.axes[0]) == ["wide"]
     pixels(figure)
-    with pytest.raises(
-        ValueError, match=r"expected kl of shape \(T,\) with T >= 1 and a spread or more, got \(5, 2\), 1"
-    ):
+    with pytest.raises(ValueError, match=r"kl must have the shape \(T,\) with T >= 1, but has \(5, 2\)"):
         plots.plot_latent(np.zeros((5, 2)), [], SPREADS[:1], [])
+    with pytest.raises(ValueError, match="spreads must be one or more"):
+        plots.plot_latent(np.ones(5), [], [], [])
 
 
-def test_figures_leave_pyplot_alone():
-    """Nothing here may open a window or fill pyplot's list of figures, which is never emptied."""
+def test_figures_do_not_use_pyplot():
+    """Pyplot keeps every figure of its own in memory and may open windows."""
     import matplotlib.pyplot as plt
 
     before = plt.get_fignums()
@@ -252,7 +260,7 @@ def test_figures_leave_pyplot_alone():
     assert plt.get_fignums() == before
 
 
-def test_intervals_one_panel_a_score_one_row_a_setting():
+def test_intervals_have_a_panel_per_score_and_a_row_per_setting():
     rows = {"a": (0.1, 0.05, 0.2), "b": (0.4, math.nan, math.nan), "c": (math.nan,) * 3}
     figure = plots.plot_intervals({"invalid_fraction": rows, "transition_tv": rows})
     left, right = figure.axes
@@ -260,5 +268,38 @@ def test_intervals_one_panel_a_score_one_row_a_setting():
     assert [label.get_text() for label in left.get_yticklabels()] == ["a", "b", "c"]
     assert left.get_ylim() == right.get_ylim() == (2.5, -0.5)
     np.testing.assert_allclose(left.lines[0].get_xdata(), [0.1, 0.4, math.nan])
-    with pytest.raises(ValueError, match="at least one score"):
+    with pytest.raises(ValueError, match="scores must have at least one score"):
         plots.plot_intervals({"invalid_fraction": {}})
+
+
+# ---- files -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "begin"), [("a.png", b"\x89PNG"), ("a.pdf", b"%PDF"), ("a.svg", b"<?xml"), ("a", b"\x89PNG")]
+)
+def test_the_suffix_of_a_file_is_its_format(tmp_path, name, begin):
+    plots.save(plots.plot_traces({"shown": oval()}), tmp_path / "new" / name)
+    assert (tmp_path / "new" / name).read_bytes().startswith(begin)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == [name]
+
+
+def test_saving_replaces_a_symbolic_link(tmp_path):
+    target, path = tmp_path / "kept.txt", tmp_path / "figure.png"
+    target.write_text("kept")
+    path.symlink_to(target)
+    plots.save(plots.plot_traces({"shown": oval()}), path)
+    assert target.read_text() == "kept"
+    assert not path.is_symlink()
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_figure_that_cannot_be_rendered_leaves_the_old_file(tmp_path):
+    path = tmp_path / "figure.png"
+    plots.save(plots.plot_traces({"shown": oval()}), path)
+    before = path.read_bytes()
+    figure = plots.plot_traces({"shown": oval()})
+    figure.axes[0].set_title("$\\unknown$")
+    with pytest.raises(ValueError, match="unknown"):
+        plots.save(figure, path)
+    assert path.read_bytes() == before

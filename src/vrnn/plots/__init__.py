@@ -1,13 +1,14 @@
-"""Every figure: what was drawn, how it was judged, and what the latent variables carry.
+"""Every figure: sequences, laps, transitions, latent variables, and many runs side by side.
 
-Each function returns a matplotlib `Figure` that belongs to nobody else: no pyplot, no global state, no display. The
-caller saves or logs it. Colours are safe for colour-blind eyes; time runs from dark to light along a trace.
+Each function `plot_…` returns a new matplotlib `Figure`, without pyplot, global state or a display. The caller saves or logs
+it. The colours are safe for colour-blind readers. Along a trace, time runs from dark to light.
 """
 
+from vrnn.plots.images import plot_images
 from vrnn.plots.latent import Marks, Spread, plot_latent, spreads
 from vrnn.plots.runs import plot_curves, plot_intervals, plot_sweep
 from vrnn.plots.style import save
-from vrnn.plots.traces import plot_images, plot_laps, plot_trace_grid, plot_traces
+from vrnn.plots.traces import plot_laps, plot_trace_grid, plot_traces
 from vrnn.plots.transitions import plot_transitions
 
 __all__ = [

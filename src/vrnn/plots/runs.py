@@ -14,17 +14,20 @@ from vrnn.plots.style import HUES, INK, QUIET, Array, plain_axes, roomy
 
 
 def plot_sweep(scores: Array, parameters: Mapping[str, Sequence[object]], name: str) -> Figure:
-    """Draw a score against each swept parameter, one panel each: every run as a dot, and the mean of each value.
+    """Plot a score against each parameter of a sweep, a panel each: every run as a dot, and the mean for each value.
 
-    scores: (n,). parameters: {its name: its value in each of the n runs}; numbers are placed by size, on a logarithmic axis
-    where they span more than a factor of 30, anything else side by side. name: the score's.
+    Args:
+        scores: (n,), of n runs.
+        parameters: name -> its value in each of the n runs. Numbers are on a linear axis, or on a logarithmic one if they span
+            more than a factor of 30. Other values are side by side.
+        name: The score's name.
 
     Raises:
-        ValueError: no parameters, or a parameter without a value for each run.
+        ValueError: There are no parameters, or a parameter does not have a value for each run.
     """
     if not parameters or any(len(values) != len(scores) for values in parameters.values()):
         counts = {key: len(values) for key, values in parameters.items()}
-        raise ValueError(f"expected a value of each parameter for each of {len(scores)} runs, got {counts}")
+        raise ValueError(f"parameters must have a value for each of {len(scores)} runs, but have {counts}.")
     columns = min(4, len(parameters))
     height = int(np.ceil(len(parameters) / columns))
     figure = Figure(figsize=(3.2 * columns + 0.6, 2.8 * height + 0.3), dpi=110, layout=roomy())
@@ -34,7 +37,7 @@ def plot_sweep(scores: Array, parameters: Mapping[str, Sequence[object]], name: 
         ax.plot(places, scores, "o", markersize=4, alpha=0.5, color=HUES[0], markeredgewidth=0)
         at = np.unique(places)
         means = [np.nanmean(scores[places == x]) for x in at]
-        line = "-" if _numbers(values) else "none"  # between names there is nothing
+        line = "-" if _numbers(values) else "none"  # no line between names
         ax.plot(at, means, "_", linestyle=line, markersize=14, linewidth=0.8, color=INK)
         ax.set_title(key, fontsize=10, color=INK)
         plain_axes(ax)
@@ -45,13 +48,13 @@ def plot_sweep(scores: Array, parameters: Mapping[str, Sequence[object]], name: 
 
 
 def _numbers(values: Sequence[object]) -> list[float]:
-    """The values, if all are numbers; else none."""
+    """Return the values if all are numbers; otherwise none."""
     numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
     return numbers if len(numbers) == len(values) else []
 
 
 def _places(ax: Axes, values: Sequence[object]) -> Array:
-    """Say where a parameter's values lie on the x axis, and set it up."""
+    """Return the positions of a parameter's values on the x axis, and set the axis up for them."""
     if numbers := _numbers(values):
         if min(numbers) > 0 and max(numbers) > 30 * min(numbers):
             ax.set_xscale("log")
@@ -63,15 +66,16 @@ def _places(ax: Axes, values: Sequence[object]) -> Array:
 
 
 def plot_intervals(scores: Mapping[str, Mapping[str, tuple[float, float, float]]]) -> Figure:
-    """Draw scores with their intervals, a panel a score, a row a setting; the first row stands on top.
+    """Plot scores with their intervals: a panel per score, a row per setting, from top to bottom.
 
-    scores: {score: {setting: (mean, low, high)}}, the same settings in each; NaN where there is none.
+    Args:
+        scores: score -> {setting: (mean, low, high)}, with the same settings for each score; NaN where there is no value.
 
     Raises:
-        ValueError: no scores, or none has a setting.
+        ValueError: There are no scores, or no settings.
     """
     if not scores or not (labels := list(next(iter(scores.values())))):
-        raise ValueError("expected at least one score of one setting to draw, got none")
+        raise ValueError("scores must have at least one score of one setting, but have none.")
     figure = Figure(figsize=(2.0 + 2.3 * len(scores), 0.9 + 0.26 * len(labels)), dpi=110, layout=roomy())
     axes = figure.subplots(1, len(scores), sharey=True, squeeze=False)[0]
     places = np.arange(len(labels))
@@ -89,16 +93,19 @@ def plot_intervals(scores: Mapping[str, Mapping[str, tuple[float, float, float]]
 
 
 def plot_curves(curves: Mapping[str, tuple[NDArray[np.int64], Array]], name: str) -> Figure:
-    """Draw learning curves: the first six in colour as mean and range over runs, the others' means in grey.
+    """Plot learning curves: the first six in colour, as mean and range over runs; the means of the others in grey.
 
-    curves: {label: (steps (T,), values (n, T))}, NaN where a run has no value. name: of the values. The axis is cut at
-    the lowest tenth of all values, since a start from chance would flatten everything that matters.
+    The lowest tenth of all values is outside the figure: the first values of a training would flatten the rest.
+
+    Args:
+        curves: label -> (steps (T,), values (n, T) of n runs), NaN where a run has no value.
+        name: What the values are.
 
     Raises:
-        ValueError: no curves.
+        ValueError: There are no curves.
     """
     if not curves:
-        raise ValueError("expected at least one curve to draw, got none")
+        raise ValueError("curves must be at least one, but there are none.")
     figure = Figure(figsize=(8.4, 4.4), dpi=110, layout=roomy())
     ax = figure.subplots()
     for i, (label, (steps, values)) in enumerate(curves.items()):
@@ -108,12 +115,12 @@ def plot_curves(curves: Mapping[str, tuple[NDArray[np.int64], Array]], name: str
             ax.plot(steps, mean, color=QUIET, linewidth=0.7, zorder=1)
             continue
         ax.plot(steps, mean, color=HUES[i], linewidth=1.4, label=label, marker="o" if len(steps) == 1 else None)
-        there = counts > 0
-        low, high = np.nanmin(values[:, there], axis=0), np.nanmax(values[:, there], axis=0)
-        ax.fill_between(steps[there], low, high, color=HUES[i], alpha=0.18, linewidth=0)
-    known = np.concatenate([values[np.isfinite(values)] for _, values in curves.values()])
-    if len(known):
-        low, high = np.quantile(known, [0.1, 1.0])
+        has_values = counts > 0
+        low, high = np.nanmin(values[:, has_values], axis=0), np.nanmax(values[:, has_values], axis=0)
+        ax.fill_between(steps[has_values], low, high, color=HUES[i], alpha=0.18, linewidth=0)
+    finite = np.concatenate([values[np.isfinite(values)] for _, values in curves.values()])
+    if len(finite):
+        low, high = np.quantile(finite, [0.1, 1.0])
         margin = 0.05 * (high - low) or 1.0
         ax.set_ylim(low - margin, high + margin)
     ax.set_xlabel("step", fontsize=9, color=INK)

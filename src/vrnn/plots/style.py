@@ -1,7 +1,8 @@
-"""What all figures share: colours safe for colour-blind eyes, quiet axes, how a figure becomes a file."""
+"""What all figures share: colours that are safe for colour-blind readers, plain axes, and `save`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,28 +16,35 @@ from numpy.typing import NDArray
 from vrnn.files import write_atomically
 
 Array = NDArray[np.float64]
+Sequences = Array | Sequence[Array]  # n sequences, each (T, x_dim); T may differ between them
 
-# viridis without its last, palest tenth, which fades on white
+# viridis without its last, palest tenth, which is hard to see on white
 TIME = LinearSegmentedColormap.from_list("time", colormaps["viridis"](np.linspace(0.0, 0.9, 256)))
-# Okabe and Ito's palette, vermilion kept for what is wrong
+# Okabe and Ito's palette; vermilion is reserved for what is wrong
 HUES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#8C6D00")
 WRONG, QUIET, INK = "#D55E00", "#B8BEC4", "#333A40"
 
-INVALID = "invalid"  # the label of laps that are no pattern's
+INVALID = "invalid"  # the label of invalid laps
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as a file whose suffix names the format; its folder is made where it is missing."""
-    write_atomically(path, lambda file: figure.savefig(file, format=path.suffix.removeprefix(".") or "png"))
+    """Write a figure to a file, atomically.
+
+    Args:
+        figure: The figure.
+        path: The file. Its suffix is the format, without one it is PNG. Its directory is made if it is missing. A symbolic
+            link at this path is replaced, not followed.
+    """
+    write_atomically(path, lambda file: figure.savefig(file, format=path.suffix[1:] or "png"))
 
 
 def roomy() -> ConstrainedLayoutEngine:
-    """Return a layout that leaves a margin around titles, which TensorBoard's thumbnails would cut close."""
+    """Return a layout with a margin around titles, which TensorBoard's thumbnails would cut off."""
     return ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)
 
 
 def plain_axes(ax: Axes) -> None:
-    """Quiet ticks, frame and grid for charts."""
+    """Give a chart pale ticks, frame and grid."""
     ax.tick_params(labelsize=8, length=0, colors=INK)
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[:].set_color(QUIET)

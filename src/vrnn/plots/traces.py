@@ -1,4 +1,4 @@
-"""Figures of sequences: traces coloured by time, from dark to light, images, and laps on top of each other."""
+"""Figures of traces: lines coloured by time, from dark to light, and laps on top of each other."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
@@ -15,38 +14,41 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from vrnn.plots.style import HUES, INK, INVALID, QUIET, TIME, WRONG, Array, roomy
+from vrnn.plots.style import HUES, INK, INVALID, QUIET, TIME, WRONG, Array, Sequences
 
-LAPS_DRAWN = 300  # more lines than this in one panel only make a blot
+LAPS_DRAWN = 300  # per panel: more lines would cover the whole panel
 
 
-class Lap(Protocol):
-    """What `plot_laps` needs to know of a lap: it lasts from `start` to `end`, in steps, fractions allowed."""
+class LabelledSpan(Protocol):
+    """A labelled stretch of a trace, such as a lap of `vrnn.evaluation`: what `plot_laps` needs of it."""
 
     @property
     def label(self) -> str:
-        """The pattern's name, or "invalid"."""
+        """A pattern's name, or "invalid"."""
 
     @property
     def start(self) -> float:
-        """When it begins."""
+        """Time of its beginning, in steps with fractions."""
 
     @property
     def end(self) -> float:
-        """When it ends: the next one's start."""
+        """Time of its end."""
 
 
 def plot_traces(panels: Mapping[str, Array]) -> Figure:
-    """Draw traces side by side, coloured by time, all within the limits of the first.
+    """Plot traces side by side, coloured by time, all with the limits of the first.
 
-    panels: title -> points (T, 2); T may differ. The axes show the first trace's box and a margin, so that a diverging
-    one cannot squash the picture: a panel says which share of its points lies outside, and from where they are NaN.
+    The limits are the box around the first trace and a margin, so that a diverging trace cannot make the others too small to
+    see. A panel says which share of its points is outside or missing, and from which step on they are not finite.
+
+    Args:
+        panels: title -> points (T, 2); T may differ between panels.
 
     Raises:
-        ValueError: no panels, or points that are not (T, 2).
+        ValueError: There are no panels, or points do not have the shape (T, 2).
     """
     if not panels:
-        raise ValueError("expected at least one trace to draw, got none")
+        raise ValueError("panels must be at least one, but there are none.")
     traces = {title: _plane(title, points) for title, points in panels.items()}
     limits = _grown(_box(next(iter(traces.values()))), 0.2)
     width, height = _panel_size(limits, 3.2)
@@ -57,7 +59,7 @@ def plot_traces(panels: Mapping[str, Array]) -> Figure:
         lines = _draw_trace(ax, points, limits, steps)
         _frame(ax, limits, title)
         ax.label_outer()
-        ax.text(0.02, 0.02, _strays(points, limits), transform=ax.transAxes, fontsize=8, color=WRONG)
+        ax.text(0.02, 0.02, _hidden_points(points, limits), transform=ax.transAxes, fontsize=8, color=WRONG)
     bar = figure.colorbar(lines, ax=list(axes), fraction=0.03, pad=0.02, aspect=30)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8, length=0, colors=INK)
@@ -67,22 +69,25 @@ def plot_traces(panels: Mapping[str, Array]) -> Figure:
 
 
 def plot_trace_grid(
-    traces: Array, titles: Sequence[str] | None = None, lifted: NDArray[np.bool_] | None = None
+    traces: Sequences, titles: Sequence[str] | None = None, lifted: Sequence[NDArray[np.bool_]] | None = None
 ) -> Figure:
-    """Draw n traces (n, T, 2) in a grid with common limits, coloured by time.
+    """Plot traces in a grid with common limits, coloured by time.
 
-    lifted: (n, T), True where no line leads from a point to the next one.
+    The limits contain every trace of a usual size. A trace more than three times as large as the median is cut off.
 
-    The limits hold every trace of a normal size; one more than three times as large as the median is cut off.
+    Args:
+        traces: n traces, each (T, 2); T may differ between them.
+        titles: One for each trace. None: no titles.
+        lifted: For each trace (T,), True where no line leads from a point to the next one. None: nowhere.
 
     Raises:
-        ValueError: traces of another shape, none of them, or a number of titles other than n.
+        ValueError: There are no traces, one does not have the shape (T, 2), or the number of titles is not n.
     """
-    traces = np.asarray(traces, dtype=np.float64)
-    if traces.ndim != 3 or traces.shape[-1] != 2 or traces.size == 0:
-        raise ValueError(f"expected traces of shape (n, T, 2) with n, T >= 1, got {traces.shape}")
+    traces = [_plane(f"trace {i}", points) for i, points in enumerate(traces)]
+    if not traces:
+        raise ValueError("traces must be at least one, but there are none.")
     if titles is not None and len(titles) != len(traces):
-        raise ValueError(f"expected one title for each of {len(traces)} traces, got {len(titles)}")
+        raise ValueError(f"titles must be one for each of {len(traces)} traces, but are {len(titles)}.")
     limits = _grown(_common_box([_box(points) for points in traces]), 0.08)
     columns = int(np.ceil(np.sqrt(len(traces))))
     rows = int(np.ceil(len(traces) / columns))
@@ -93,64 +98,27 @@ def plot_trace_grid(
     gap = 0.0 if titles is None else 0.08 + 0.17 * max(title.count("\n") + 1 for title in titles)
     figure = Figure(figsize=(width * columns + 0.4, (height + gap) * rows + 0.4), dpi=110, layout="compressed")
     axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    steps = Normalize(0, max(1, *(len(points) - 1 for points in traces)))
     for i, ax in enumerate(axes):
         if i >= len(traces):
             ax.set_visible(False)
             continue
-        steps = Normalize(0, max(1, traces.shape[1] - 1))
         _draw_trace(ax, traces[i], limits, steps, None if lifted is None else lifted[i])
         _frame(ax, limits, "" if titles is None else titles[i], ticks=False, size=size)
     return figure
 
 
-def plot_images(panels: Mapping[str, Array]) -> Figure:
-    """Draw blocks of images side by side, pixels from 0 (white) to 1 (black); NaN, a pixel nobody saw, is coloured.
+def plot_laps(points: Array, laps: Sequence[LabelledSpan]) -> Figure:
+    """Plot a trace's laps on top of each other: a panel per label, with its share and number, the invalid ones last.
 
-    panels: title -> images (n, height, width), the first row at the top.
+    The limits are those of the valid laps.
 
-    Raises:
-        ValueError: no panels, or images of another shape, or none.
-    """
-    if not panels:
-        raise ValueError("expected at least one panel of images to draw, got none")
-    blocks = {title: _block(title, images) for title, images in panels.items()}
-    columns = min(len(blocks), 4)
-    rows = int(np.ceil(len(blocks) / columns))
-    side = 5.0 if len(blocks) == 1 else 3.2
-    figure = Figure(figsize=(side * columns + 0.2, (side + 0.3) * rows + 0.2), dpi=110, layout=roomy())
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    ink = colormaps["Greys"].with_extremes(bad=HUES[1], under=QUIET)
-    for ax, (title, block) in zip(axes, blocks.items(), strict=False):
-        ax.imshow(block, cmap=ink, vmin=0.0, vmax=1.0, interpolation="nearest")
-        ax.set_title(title, fontsize=10, color=INK)
-    for ax in axes:
-        ax.set_axis_off()
-    return figure
-
-
-def _block(what: str, images: Array) -> Array:
-    """Return images (n, height, width) in a grid of few columns more than rows, with lines of -1 between and around them."""
-    images = np.asarray(images, dtype=np.float64)
-    if images.ndim != 3 or images.size == 0:
-        raise ValueError(f"{what or 'images'}: expected shape (n, height, width), each >= 1, got {images.shape}")
-    n, height, width = images.shape
-    columns = int(np.ceil(np.sqrt(n)))
-    rows = int(np.ceil(n / columns))
-    block = np.full((rows * (height + 1) + 1, columns * (width + 1) + 1), -1.0)
-    for i, image in enumerate(images):
-        top, left = 1 + i // columns * (height + 1), 1 + i % columns * (width + 1)
-        block[top : top + height, left : left + width] = np.clip(image, 0.0, 1.0)
-    return block
-
-
-def plot_laps(points: Array, laps: Sequence[Lap]) -> Figure:
-    """Draw a trace's laps on top of each other, one panel a label with its count and share, invalid ones last.
-
-    points: (T, 2). laps: anything with `label`, `start` and `end`. At most 300 laps a panel are drawn, evenly chosen;
-    the counts are of all. The limits are those of the valid laps.
+    Args:
+        points: (T, 2), the trace.
+        laps: Its laps. Of each label at most 300 are plotted, evenly chosen; the numbers are of all.
 
     Raises:
-        ValueError: points that are not (T, 2).
+        ValueError: The points do not have the shape (T, 2).
     """
     points = _plane("points", points)
     labels = [*sorted({lap.label for lap in laps} - {INVALID}), INVALID]
@@ -162,7 +130,7 @@ def plot_laps(points: Array, laps: Sequence[Lap]) -> Figure:
     for i, (ax, label) in enumerate(zip(axes, labels, strict=True)):
         members = [lap for lap in laps if lap.label == label]
         chosen = members[:: int(np.ceil(len(members) / LAPS_DRAWN)) or 1]
-        lines = [_tamed(_stretch(points, lap), limits) for lap in chosen]
+        lines = [_near(_stretch(points, lap), limits) for lap in chosen]
         colour = WRONG if label == INVALID else HUES[i % len(HUES)]
         alpha = float(np.clip(12.0 / max(1, len(lines)), 0.12, 0.9))
         ax.add_collection(LineCollection(lines, colors=colour, linewidths=0.8, alpha=alpha))
@@ -172,15 +140,16 @@ def plot_laps(points: Array, laps: Sequence[Lap]) -> Figure:
     return figure
 
 
-def _stretch(points: Array, lap: Lap) -> Array:
-    """The points (n, 2) nearest to a lap's beginning, its end, and all between."""
+def _stretch(points: Array, lap: LabelledSpan) -> Array:
+    """Return the points (n, 2) of a lap, from the one nearest to its beginning to the one nearest to its end."""
     return points[round(lap.start) : round(lap.end) + 1]
 
 
 def _plane(what: str, points: Array) -> Array:
+    """Return the points of a trace as an array, after a check of its shape."""
     points = np.asarray(points, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 2 or len(points) == 0:
-        raise ValueError(f"{what}: expected points of shape (T, 2) with T >= 1, got {points.shape}")
+        raise ValueError(f"{what} must have the shape (T, 2) with T >= 1, but has {points.shape}.")
     return points
 
 
@@ -191,7 +160,7 @@ def _box(points: Array) -> Array:
 
 
 def _common_box(boxes: Sequence[Array]) -> Array:
-    """Return the box around all boxes, but for those more than three times as large as the median."""
+    """Return the box around all boxes, except those more than three times as large as the median."""
     stacked = np.array([box for box in boxes if np.isfinite(box).all()])
     if not len(stacked):
         return np.full((2, 2), np.nan)
@@ -201,35 +170,35 @@ def _common_box(boxes: Sequence[Array]) -> Array:
 
 
 def _grown(box: Array, margin: float) -> Array:
-    """Return the box with a margin, a share of its longer side; a box without extent or NaN becomes one of size 2."""
+    """Return the box with a margin, a share of its longer side. A box without extent, or of NaN, becomes one of size 2."""
     if not np.isfinite(box).all():
         return np.array([[-1.0, -1.0], [1.0, 1.0]])
     side = (box[1] - box[0]).max() or 2.0 / (2 * margin)
-    # A flat trace still gets a panel one can look at: at least a third as high as wide.
+    # A flat trace gets a panel that is at least a third as high as wide.
     half = np.maximum((box[1] - box[0]) / 2 + margin * side, side / 6)
     return np.stack([box.mean(axis=0) - half, box.mean(axis=0) + half])
 
 
 def _panel_size(limits: Array, longer: float) -> tuple[float, float]:
-    """Return a panel's width and height in inches: the limits' shape, with the longer side given."""
+    """Return the width and height of a panel in inches: the aspect of its limits, with the given longer side."""
     extent = limits[1] - limits[0]
     width, height = longer * extent / extent.max()
     return float(width), float(height)
 
 
-def _tamed(points: Array, limits: Array) -> Array:
-    """Return the points, those far outside moved to where they are still out of sight: no renderer likes 1e30."""
+def _near(points: Array, limits: Array) -> Array:
+    """Return the points with those far outside moved nearer, but still outside: renderers fail at coordinates such as 1e30."""
     reach = 10.0 * (limits[1] - limits[0])
-    tamed: Array = np.clip(points, limits[0] - reach, limits[1] + reach)
-    return tamed
+    near: Array = np.clip(points, limits[0] - reach, limits[1] + reach)
+    return near
 
 
 def _draw_trace(
     ax: Axes, points: Array, limits: Array, steps: Normalize, lifted: NDArray[np.bool_] | None = None
 ) -> LineCollection:
-    """Draw one trace coloured by time, its start marked; stretches that are lifted or not finite are left out."""
-    tamed = _tamed(points, limits)
-    segments = np.stack([tamed[:-1], tamed[1:]], axis=1)
+    """Draw one trace coloured by time, with a mark at its start; stretches that are lifted or not finite are left out."""
+    near = _near(points, limits)
+    segments = np.stack([near[:-1], near[1:]], axis=1)
     finite = np.isfinite(segments).all(axis=(1, 2))
     if lifted is not None:
         finite &= ~lifted[:-1]
@@ -237,27 +206,27 @@ def _draw_trace(
     lines = LineCollection(list(segments[finite]), cmap=TIME, norm=steps, linewidths=width, capstyle="round")
     lines.set_array(np.flatnonzero(finite))
     ax.add_collection(lines)
-    ax.plot(*tamed[0], "o", markersize=4.5, markerfacecolor="white", markeredgecolor=TIME(0.0), zorder=3)
+    ax.plot(*near[0], "o", markersize=4.5, markerfacecolor="white", markeredgecolor=TIME(0.0), zorder=3)
     return lines
 
 
-def _strays(points: Array, limits: Array) -> str:
-    """Say what the panel does not show: the shares of points outside and missing, and where they stop being finite."""
+def _hidden_points(points: Array, limits: Array) -> str:
+    """Return the text for what a panel does not show: the shares of points outside and missing, and a non-finite end."""
     finite = np.asarray(np.isfinite(points).all(axis=1))
     end = len(points) - int(np.argmax(finite[::-1])) if finite.any() else 0
     outside = finite & ((points < limits[0]) | (points > limits[1])).any(axis=1)
-    said = []
+    parts = []
     if outside.any():
-        said.append(f"{100 * outside.mean():.1f} % outside")
+        parts.append(f"{100 * outside.mean():.1f} % outside")
     if not finite[:end].all():
-        said.append(f"{100 * (~finite[:end]).mean():.1f} % missing")
+        parts.append(f"{100 * (~finite[:end]).mean():.1f} % missing")
     if end < len(points):
-        said.append(f"not finite from step {end}")
-    return ", ".join(said)
+        parts.append(f"not finite from step {end}")
+    return ", ".join(parts)
 
 
 def _frame(ax: Axes, limits: Array, title: str, ticks: bool = True, size: int = 10) -> None:
-    """Set limits, equal aspect, a title, few ticks and a quiet frame."""
+    """Set limits, equal aspect, a title, few ticks and a pale frame."""
     ax.set_xlim(limits[0, 0], limits[1, 0])
     ax.set_ylim(limits[0, 1], limits[1, 1])
     ax.set_aspect("equal")

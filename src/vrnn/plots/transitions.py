@@ -1,4 +1,4 @@
-"""The transition matrix of the truth beside the model's."""
+"""The figure of transition probabilities: the truth beside the model."""
 
 from __future__ import annotations
 
@@ -11,17 +11,21 @@ from vrnn.plots.style import INK, Array, roomy
 
 
 def plot_transitions(names: Sequence[str], truth: Array, model: Array, se: Array) -> Figure:
-    """Draw the transition matrix of the truth beside the model's, as heat maps with numbers.
+    """Plot the transition matrices of the truth and of a model as heat maps with numbers.
 
-    names: n states. truth, model, se: (n, n), rows = from, columns = to; NaN (a state never left) is drawn as a dash.
+    Args:
+        names: The n states' names.
+        truth: (n, n), probabilities from rows to columns.
+        model: (n, n), the model's. NaN, for a state that never occurs, is shown as a dash.
+        se: (n, n), the standard errors of the model's.
 
     Raises:
-        ValueError: a matrix that is not (n, n).
+        ValueError: A matrix does not have the shape (n, n).
     """
     n = len(names)
     for what, matrix in (("truth", truth), ("model", model), ("se", se)):
         if np.shape(matrix) != (n, n):
-            raise ValueError(f"{what}: expected a matrix of shape {(n, n)} for {n} names, got {np.shape(matrix)}")
+            raise ValueError(f"{what} must have the shape {(n, n)} for {n} names, but has {np.shape(matrix)}.")
     cell = 0.9
     figure = Figure(figsize=(2 * n * cell + 2.2, n * cell + 1.2), dpi=110, layout=roomy())
     axes = figure.subplots(1, 2, sharey=True)

@@ -95,8 +95,8 @@ def sample_figures(pattern: Pattern, test: list[Trace], drawn: Array) -> Figures
     """Plot true beside generated sequences, and a grid of generated ones, drawn (n, T, x_dim)."""
     sequence_plots = SEQUENCE_PLOTS[pattern.form]
     shown = min(sequence_plots.per_panel, len(test), len(drawn))
-    true_points = np.stack([trace.points for trace in test[:shown]])
-    panels = {"true": true_points, "generated from the prior": drawn[:shown]}
+    true_points = [trace.points for trace in test[:shown]]
+    panels = {"true": true_points, "generated from the prior": list(drawn[:shown])}
     return {
         "true_and_generated": sequence_plots.plot_panels(panels),
         "samples": sequence_plots.plot_grid(drawn[: sequence_plots.per_grid, :GRID_STEPS]),
