@@ -52,7 +52,7 @@ class Pattern(Protocol):
     """A source of sequences: an automaton drawn by a pen, drawings, handwriting, images.
 
     Derive a pattern of your own from it, or give it the same attributes. They must be attributes of the class, since they
-    are also read where no data are at hand.
+    are also read without an instance, where no data are needed.
 
     Attributes:
         x_dim: How many numbers a step has.
