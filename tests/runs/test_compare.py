@@ -152,9 +152,9 @@ def test_figures_of_odd_comparisons():
     curves = {f"run {i}": (np.array([10, 20]), np.array([[i, np.nan], [i + 1.0, np.nan]])) for i in range(8)}
     assert len(plots.plot_curves(curves, "score").axes[0].get_legend().get_texts()) == len(style.HUES)
     plots.plot_curves({"one": (np.array([10]), np.array([[1.0]]))}, "score")
-    with pytest.raises(ValueError, match=r"a value of each parameter for each of 2 runs, got \{'rate': 1\}"):
+    with pytest.raises(ValueError, match=r"must have a value for each of 2 runs, but have \{'rate': 1\}"):
         plots.plot_sweep(scores[:2], {"rate": [1]}, "score")
-    with pytest.raises(ValueError, match="at least one curve"):
+    with pytest.raises(ValueError, match="curves must be at least one"):
         plots.plot_curves({}, "score")
 
 
