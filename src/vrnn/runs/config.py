@@ -1,11 +1,15 @@
-"""What a configuration is: its typed schema, its ranges, and the one `build` that makes objects of it."""
+"""What a configuration is: its typed schema, and the ranges of its values. Nothing here needs torch."""
 
 from __future__ import annotations
 
 import math
+import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +129,7 @@ class TrainConfig:
 
 @dataclass
 class EvaluateConfig:
-    """scripts/evaluate.py: a run's directory, and what to change about its evaluation."""
+    """`vrnn evaluate`: a run's directory, and what to change about its evaluation."""
 
     run: str = MISSING
     traces: int | None = None
@@ -139,7 +143,7 @@ class EvaluateConfig:
 
 @dataclass
 class GenerateConfig:
-    """scripts/generate.py: a run's directory, how many traces of how many steps, after what, and in which form."""
+    """`vrnn generate`: a run's directory, how many traces of how many steps, after what, and in which form."""
 
     run: str = MISSING
     n: int = 8
@@ -155,7 +159,7 @@ class GenerateConfig:
 
 @dataclass
 class ImputeConfig:
-    """scripts/impute.py: a run's directory, a drawing, which of its points to fill, how often and how well, in which form."""
+    """`vrnn impute`: a run's directory, a drawing, which of its points to fill, how often and how well, in which form."""
 
     run: str = MISSING
     drawing: str = MISSING
@@ -171,7 +175,7 @@ class ImputeConfig:
 
 @dataclass
 class CompareConfig:
-    """scripts/compare.py: a directory of runs, the score to sort by, where to write, how many traces to show."""
+    """`vrnn compare`: a directory of runs, the score to sort by, where to write, how many traces to show."""
 
     runs: str = MISSING
     sort: str = "elbo_nats_per_step"
@@ -181,7 +185,7 @@ class CompareConfig:
 
 @dataclass
 class SearchConfig:
-    """scripts/search.py: a study, its space, and how many trials; see vrnn.runs.search."""
+    """`vrnn search`: a study, its space, and how many trials; see vrnn.runs.search."""
 
     sweep: str = MISSING
     trials: int = 20
@@ -194,8 +198,25 @@ class SearchConfig:
     space: dict[str, Any] = field(default_factory=dict)
 
 
+SCHEMAS: dict[str, type] = {
+    "train": TrainConfig,
+    "evaluate": EvaluateConfig,
+    "generate": GenerateConfig,
+    "impute": ImputeConfig,
+    "compare": CompareConfig,
+    "search": SearchConfig,
+}
+TYPES = {
+    int: "an integer",
+    float: "a number",
+    bool: "true or false",
+    str: "a text",
+    dict: "settings, as in {key: value}",
+}
+
 MINIMA = {
     "threads": 1,
+    "model.z_dim": 1,
     "data.traces": 1,
     "data.steps": 2,
     "data.min_steps": 1,
@@ -226,6 +247,22 @@ GROUPS = (
     "bound",
     "dataset",
 )  # each names a class
+# Recipes with two threads run everywhere: the number of threads is part of what a run computes, by rounding.
+MOST_THREADS = max(2, os.cpu_count() or 1)
+# Options of Lightning's Trainer that say where and how exactly to compute; not what a step is, nor how long to train.
+TRAINER_OPTIONS = (
+    "accelerator",
+    "benchmark",
+    "detect_anomaly",
+    "deterministic",
+    "devices",
+    "num_nodes",
+    "precision",
+    "profiler",
+    "strategy",
+    "use_distributed_sampler",
+)
+PRECISIONS = ("32-true", "64-true", "32", "64")
 WIDTHS = ("phi_x", "phi_z", "prior", "encoder", "decoder")
 MOST_SEED = 2**32 - 1  # numpy's
 
@@ -238,62 +275,159 @@ def conf_directory() -> Path:
 
 
 def register() -> None:
-    """Make the schema and the resolvers known to Hydra; call it before `hydra.main` or `compose`."""
+    """Register the schemas and the resolvers with Hydra; call it before `hydra.main` or `compose`."""
     store = ConfigStore.instance()
-    store.store(name="schema", node=TrainConfig)
-    store.store(name="evaluate_schema", node=EvaluateConfig)
-    store.store(name="generate_schema", node=GenerateConfig)
-    store.store(name="impute_schema", node=ImputeConfig)
-    store.store(name="compare_schema", node=CompareConfig)
-    store.store(name="search_schema", node=SearchConfig)
+    for command, schema in SCHEMAS.items():
+        store.store(name="schema" if command == "train" else f"{command}_schema", node=schema)
     OmegaConf.register_new_resolver("run_name", run_name, replace=True)
     OmegaConf.register_new_resolver("percent", lambda share, of: round(share * of / 100), replace=True)
 
 
+def expected_type(schema: type, key: str) -> str:
+    """Return in words which type a schema expects of a dotted key."""
+    expected: Any = schema
+    for part in key.split("."):
+        expected = typing.get_type_hints(expected).get(part, Any) if is_dataclass(expected) else Any
+    options = typing.get_args(expected) if isinstance(expected, types.UnionType) else (expected,)
+    words = []
+    for option in options:
+        if typing.get_origin(option) is list:
+            (item,) = typing.get_args(option)
+            words.append("a list of integers, as in [64, 64]" if item is int else "a list of texts")
+        else:
+            words.append("null" if option is type(None) else TYPES.get(typing.get_origin(option) or option, "settings"))
+    return " or ".join(words)
+
+
+def check_keys(settings: Mapping[str, Any], schema: type, prefix: str = "") -> None:
+    """Raise ConfigError for a key that the schema does not have, and for one that is missing."""
+    hints = typing.get_type_hints(schema)
+    names = [entry.name for entry in fields(schema)]
+    for key in settings:
+        if key not in names:
+            raise ConfigError(f"{prefix}{key} is not a setting: {_nearest(str(key), names, prefix)}")
+    for name in names:
+        if name not in settings:
+            raise ConfigError(f"{prefix}{name} must be given, as in {prefix}{name}=….")
+        if is_dataclass(hints[name]):
+            check_keys(settings[name], hints[name], f"{prefix}{name}.")
+
+
+def _nearest(key: str, names: list[str], prefix: str) -> str:
+    if found := get_close_matches(key, names, n=2, cutoff=0.6):
+        return f"did you mean {' or '.join(prefix + name for name in found)}?"
+    return f"{prefix.rstrip('.') or 'a configuration'} has {', '.join(names)}."
+
+
 def check(config: DictConfig) -> dict[str, Any]:
-    """Resolve a run's configuration to plain containers, its ranges checked.
+    """Resolve a run's configuration to plain containers, its keys and ranges checked.
 
     Raises:
-        ConfigError: something missing, or a number out of its range; the message names the key, what was expected and came.
+        ConfigError: A key is missing or unknown, or a value is out of its range.
     """
-    if missing := sorted(OmegaConf.missing_keys(config)):
-        raise ConfigError(f"{' and '.join(missing)} must be given, as in {missing[0]}=…")
-    for key, least in MINIMA.items():
-        value = OmegaConf.select(config, key)
-        if value is not None and value < least:
-            raise ConfigError(f"{key} must be at least {least}, but is {value}.")
-    if config.seed > MOST_SEED:
-        raise ConfigError(f"seed must be at most {MOST_SEED}, but is {config.seed}.")
-    for name in WIDTHS:
-        widths = config.model[name]
-        if not widths or min(widths) < 1:
-            raise ConfigError(f"model.{name} must be the widths of one layer or more, as in [64], but is {widths}.")
-    for key, positive in (("optim.learning_rate", config.optim.learning_rate), ("optim.clip", config.optim.clip)):
-        if positive is not None and positive <= 0:
-            raise ConfigError(f"{key} must be positive, but is {positive}.")
-    if not 0 <= config.optim.final_fraction <= 1:
-        raise ConfigError(f"optim.final_fraction must be in [0, 1], but is {config.optim.final_fraction}.")
-    check_sweep(config.sweep)
-    if config.data.min_steps is not None and config.data.min_steps > config.data.steps:
-        most = f"data.steps = {config.data.steps}"
-        raise ConfigError(f"data.min_steps must be at most {most}, but is {config.data.min_steps}.")
-    if not 0 <= config.data.gaps.share < 1:
-        raise ConfigError(
-            f"data.gaps.share must be in [0, 1), so that some points are left, but is {config.data.gaps.share}."
-        )
-    check_choice("evaluation.checkpoint", config.evaluation.checkpoint, ("last", "best"))
-    for group in GROUPS:
-        if "_target_" not in (config[group] if isinstance(config[group], DictConfig) else ()):
-            raise ConfigError(f"{group} must name a class by _target_, but is {config[group]}.")
-    resolved = OmegaConf.to_container(config, resolve=True)
+    try:
+        if missing := sorted(OmegaConf.missing_keys(config)):
+            raise ConfigError(f"{' and '.join(missing)} must be given, as in {missing[0]}=…")
+        for group in GROUPS:
+            if "_target_" not in (config[group] if isinstance(config[group], DictConfig) else ()):
+                raise ConfigError(f"{group} must name a class by _target_, but is {config[group]}.")
+        resolved = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{error.full_key or 'a setting'}: {str(error).splitlines()[0]}.") from error
     assert isinstance(resolved, dict)
     settings = {str(key): value for key, value in resolved.items()}
-    for key, value in flat(settings).items():
+    check_keys(settings, TrainConfig)
+    leaves = flat(settings)
+    for key, value in leaves.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"{key} must be a finite number, but is {value}.")
+    for key, least in MINIMA.items():
+        _check_least(key, leaves[key], least)
+    _check_model(settings)
+    _check_data(settings["data"])
+    _check_optim(settings["optim"])
+    _check_trainer_options(settings["trainer"])
+    if settings["seed"] > MOST_SEED:
+        raise ConfigError(f"seed must be at most {MOST_SEED}, but is {settings['seed']}.")
+    check_sweep(settings["sweep"])
+    check_choice("engine", settings["engine"], ("auto", "native", "reference"))
+    check_choice("evaluation.checkpoint", settings["evaluation"]["checkpoint"], ("last", "best"))
     check_plain(settings)
     check_limits(settings)
     return settings
+
+
+def check_effects(settings: Mapping[str, Any]) -> None:
+    """Refuse settings of a new run that would have no effect. Runs on disk that have such settings still load.
+
+    Args:
+        settings: As `check` returns them.
+
+    Raises:
+        ConfigError: A setting without effect; the message says what to set instead.
+    """
+    data, trainer = settings["data"], settings["trainer"]
+    for key, most in (("window", "steps"), ("batch_size", "traces")):
+        if data[key] is not None and data[key] > data[most]:
+            raise ConfigError(f"data.{key} must be at most data.{most} = {data[most]}, but is {data[key]}.")
+    if settings["threads"] > MOST_THREADS:
+        raise ConfigError(
+            f"threads must be at most {MOST_THREADS} on this machine, but is {settings['threads']}: use threads=1."
+        )
+    if str(trainer.get("precision", "32-true")) not in PRECISIONS:
+        raise ConfigError(
+            f"trainer.precision must be 32-true or 64-true, but is {trainer['precision']}: the engines compute in no other."
+        )
+    if _target(settings["latent"]).endswith(".NoLatent") and not _target(settings["bound"]).endswith(".ELBO"):
+        raise ConfigError("bound must be elbo where there is no latent variable to sample: use bound=elbo.")
+
+
+def _check_least(key: str, value: float | None, least: float) -> None:
+    if value is not None and value < least:
+        raise ConfigError(f"{key} must be at least {least}, but is {value}.")
+
+
+def _check_model(settings: Mapping[str, Any]) -> None:
+    model, recurrence = settings["model"], settings["recurrence"]
+    for name in WIDTHS:
+        if not model[name] or min(model[name]) < 1:
+            raise ConfigError(
+                f"model.{name} must be the widths of one layer or more, as in [64], but is {model[name]}."
+            )
+    _check_least("model.h_dim", model["h_dim"], 0 if _target(recurrence).endswith(".NoRecurrence") else 1)
+    if model["std"] not in ("softplus", "sigmoid"):
+        raise ConfigError(f"model.std must be softplus or sigmoid, but is {model['std']!r}.")
+    if model["std_floor"] <= 0:
+        raise ConfigError(f"model.std_floor must be positive, but is {model['std_floor']}.")
+
+
+def _check_data(data: Mapping[str, Any]) -> None:
+    if data["min_steps"] is not None and data["min_steps"] > data["steps"]:
+        raise ConfigError(f"data.min_steps must be at most data.steps = {data['steps']}, but is {data['min_steps']}.")
+    if not 0 <= data["gaps"]["share"] < 1:
+        raise ConfigError(
+            f"data.gaps.share must be in [0, 1), so that some points are left, but is {data['gaps']['share']}."
+        )
+
+
+def _check_optim(optim: Mapping[str, Any]) -> None:
+    for key in ("learning_rate", "clip"):
+        if optim[key] is not None and optim[key] <= 0:
+            raise ConfigError(f"optim.{key} must be positive, but is {optim[key]}.")
+    if not 0 <= optim["final_fraction"] <= 1:
+        raise ConfigError(f"optim.final_fraction must be in [0, 1], but is {optim['final_fraction']}.")
+
+
+def _check_trainer_options(trainer: Mapping[str, Any]) -> None:
+    if unknown := sorted(trainer.keys() - set(TRAINER_OPTIONS)):
+        raise ConfigError(
+            f"trainer.{unknown[0]} is not a setting: trainer has {', '.join(TRAINER_OPTIONS)}; how long a run trains, when "
+            "it validates and what it keeps is set by training, data and optim."
+        )
+
+
+def _target(node: Any) -> str:
+    return str(node.get("_target_", "")) if isinstance(node, Mapping) else ""
 
 
 NOT_STORED = ("fresh", "sweep", "allow")  # settings of a request, not of a run
@@ -357,8 +491,9 @@ def check_allow(config: DictConfig, overrides: Sequence[str]) -> None:
 
 def check_sweep(name: str | None) -> None:
     """Raise ConfigError if a sweep's name is none for a directory under outputs/."""
-    if name is not None and not re.fullmatch(r"\w[\w.-]*", name):
-        raise ConfigError(f"sweep must be a name for a directory, of letters, digits and _.-, but is {name!r}.")
+    if name is not None and not re.fullmatch(r"\w[\w.-]{0,99}", name):
+        shown = name if len(name) < 40 else f"{name[:30]}… of {len(name)} characters"
+        raise ConfigError(f"sweep must be a directory's name of at most 100 letters, digits and _.-, but is {shown!r}.")
 
 
 def run_settings(config: DictConfig, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], bool]:
@@ -370,6 +505,7 @@ def run_settings(config: DictConfig, overrides: Sequence[str] = ()) -> tuple[dic
     """
     check_allow(config, overrides)
     settings = upgrade_settings(check(config))
+    check_effects(settings)
     del settings["sweep"]  # where the run lies, not what it is
     if found := digest(settings["dataset"]):
         settings["dataset"]["digest"] = found

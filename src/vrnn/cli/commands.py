@@ -1,4 +1,4 @@
-"""The command `vrnn` and the scripts of the same names: what they do, and how errors are told."""
+"""The commands: what each does, and how errors are shown. torch and Lightning are imported inside the commands."""
 
 from __future__ import annotations
 
@@ -11,15 +11,23 @@ from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
-from vrnn.errors import exit_with_message
+import vrnn
+from vrnn.cli.arguments import read_arguments
+from vrnn.cli.completion import complete, completion_script
+from vrnn.cli.console import use_any_encoding
+from vrnn.cli.help import COMMANDS, command_help, general_help
+from vrnn.cli.nearest import did_you_mean
+from vrnn.cli.overrides import check_overrides, one_line
+from vrnn.cli.preflight import check_configs, remove_unused
+from vrnn.errors import ConfigError, exit_with_message
 from vrnn.runs.config import conf_directory, register, run_settings
 from vrnn.runs.config_files import check_command_line
 from vrnn.runs.directory import finished_scores
-
-# torch and Lightning are imported inside the commands: --help, errors and finished runs must not wait for them.
 
 
 def train(config: DictConfig) -> None:
@@ -38,7 +46,11 @@ def train(config: DictConfig) -> None:
         with exit_with_message():
             from vrnn.runs.run import run
 
-            scores = run(config, directory, overrides)
+            try:
+                scores = run(config, directory, overrides)
+            except ConfigError:
+                remove_unused(directory)
+                raise
     if scores:
         print_scores(scores, directory)
 
@@ -86,9 +98,7 @@ def search(config: DictConfig) -> None:
     """Search for good settings. Any number of processes may work on the same study."""
     from vrnn.runs.search import Search
 
-    sources = HydraConfig.get().runtime.config_sources
-    more = [source.path for source in sources if source.provider == "command-line"]  # --config-dir
-    study = Search(config, str(conf_directory()), more)
+    study = Search(config, str(conf_directory()))
     if not study.work():
         sys.exit("error: no trial has completed; the messages above say why the last ones failed.")
     print(f"vrnn compare runs={study.directory} sort={config.score}")
@@ -110,26 +120,68 @@ def run_command(name: str) -> None:
     Args:
         name: One of train, evaluate, generate, impute, compare, search, benchmark.
     """
-    if name == "benchmark":
-        from vrnn.runs.benchmark import main as benchmark
-
-        benchmark()
-        return
-    register()
-    with exit_with_message():
-        check_command_line(sys.argv[1:])
+    use_any_encoding()
     if name == "train":
         # Ctrl-C ends the process at once until the run has something to save.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    entry: Any = hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name=name)
-    entry(CONFIGURED[name])()
+    if name == "benchmark":
+        _benchmark()
+    else:
+        _run_configured(name)
+
+
+def _benchmark() -> None:
+    if {"-h", "--help"} & {*sys.argv[1:]}:
+        print(command_help("benchmark"))
+        return
+    from vrnn.runs.benchmark import main as benchmark
+
+    benchmark()
+
+
+def _run_configured(name: str) -> None:
+    """Check the command line, then let Hydra run the command."""
+    register()
+    with exit_with_message():
+        arguments = read_arguments(sys.argv[1:])
+        if arguments.help:
+            print(command_help(name))
+            return
+        check_command_line(sys.argv[1:])
+        path, config_name = str(arguments.config_path), arguments.config_name or name
+        overrides, configs = check_overrides(name, path, config_name, arguments.overrides, arguments.multirun)
+        if arguments.runs:
+            check_configs(name, configs, arguments.multirun)
+    sys.argv = [sys.argv[0], *arguments.options, *overrides]
+    entry: Any = hydra.main(version_base="1.3", config_path=path, config_name=name)
+    if os.environ.get("HYDRA_FULL_ERROR") == "1":
+        entry(CONFIGURED[name])()
+        return
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them with a traceback
+    with exit_with_message():
+        try:
+            entry(CONFIGURED[name])()
+        except (HydraException, OmegaConfBaseException) as error:
+            raise ConfigError(one_line(error)) from error
 
 
 def main() -> None:
     """The command `vrnn`."""
-    commands = (*CONFIGURED, "benchmark")
-    if len(sys.argv) < 2 or sys.argv[1] not in commands:
-        sys.exit(f"usage: vrnn {{{','.join(commands)}}} …")
-    name = sys.argv[1]
-    sys.argv = [f"{sys.argv[0]} {name}", *sys.argv[2:]]
-    run_command(name)
+    name, *words = sys.argv[1:] or ["--help"]
+    use_any_encoding()
+    if name in ("-h", "--help", "help"):
+        print(general_help())
+    elif name == "--version":
+        print(f"vrnn {vrnn.__version__}")
+    elif name == "--completion":
+        with exit_with_message():
+            print(completion_script(words[0] if words else ""))
+    elif name == "--complete":
+        print(*complete(words[0]), sep="\n")
+    elif name in COMMANDS:
+        sys.argv = [f"{sys.argv[0]} {name}", *words]
+        run_command(name)
+    else:
+        sys.exit(
+            f"error: {name} is not a command: {did_you_mean(name, COMMANDS) or 'use ' + ', '.join(COMMANDS) + '.'}"
+        )

@@ -1,0 +1,103 @@
+"""The command line of one command, read before Hydra reads it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
+from hydra.core.plugins import Plugins
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+
+from vrnn.cli.groups import user_directories
+from vrnn.cli.nearest import did_you_mean
+from vrnn.errors import ConfigError
+from vrnn.runs.config import conf_directory
+
+FLAGS = {"--help": "-h", "--hydra-help": None, "--multirun": "-m", "--run": "-r", "--resolve": None}
+VALUES = {"--cfg": "-c", "--package": "-p", "--info": "-i", "--config-name": "-cn"}
+OURS = {"--config-dir": "-cd", "--config-path": "-cp"}
+
+
+class Arguments(NamedTuple):
+    """What a command line asks for.
+
+    Args:
+        options: Hydra's options, with their values.
+        overrides: The `key=value` arguments.
+        help: Whether the command's help is asked for.
+        multirun: Whether the overrides describe a sweep.
+        runs: Whether the command itself runs; otherwise Hydra only shows something.
+        config_path: The directory of the primary configuration.
+        config_name: The primary configuration, if it is not the command's own.
+    """
+
+    options: list[str]
+    overrides: list[str]
+    help: bool
+    multirun: bool
+    runs: bool
+    config_path: Path
+    config_name: str | None
+
+
+class UserConfigs(SearchPathPlugin):
+    """Puts the directory of --config-dir before the package's own config groups."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Prepend the directory."""
+        for directory in user_directories:
+            search_path.prepend("command-line", f"file://{directory}", SearchPathQuery(provider="main", path=None))
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message[:1].upper()}{message[1:]}; --help shows examples, --hydra-help Hydra's options.")
+
+
+def read_arguments(words: Sequence[str]) -> Arguments:
+    """Read a command line, and register the directory of its --config-dir.
+
+    Args:
+        words: The arguments after the command's name.
+
+    Raises:
+        ConfigError: An option that does not exist, or a directory that does not exist.
+    """
+    parser = _Parser(add_help=False, allow_abbrev=False)
+    for option, short in FLAGS.items():
+        parser.add_argument(option, *filter(None, [short]), action="store_true")
+    for option, short in (VALUES | OURS).items():
+        choices = ["job", "hydra", "all"] if option == "--cfg" else None
+        parser.add_argument(option, short, choices=choices)
+    parser.add_argument("overrides", nargs="*")
+    parsed, rest = parser.parse_known_args(list(words))
+    if unknown := [word for word in rest if word.startswith("-")]:
+        raise _unknown_option(unknown[0], [*FLAGS, *VALUES, *OURS], parsed.overrides)
+    given = {option: getattr(parsed, option.strip("-").replace("-", "_")) for option in (*FLAGS, *VALUES, *OURS)}
+    if given["--config-dir"] is not None:
+        user_directories[:] = [_existing("--config-dir", given["--config-dir"])]
+        Plugins.instance().register(UserConfigs)
+    path = conf_directory() if parsed.config_path is None else _existing("--config-path", parsed.config_path)
+    options = [option for option in FLAGS if given[option]]
+    options += [f"{option}={given[option]}" for option in VALUES if given[option] is not None]
+    shows = bool(parsed.hydra_help or parsed.cfg or parsed.info)
+    overrides = [*parsed.overrides, *rest]
+    return Arguments(options, overrides, parsed.help, parsed.multirun, not shows, path, parsed.config_name)
+
+
+def _existing(option: str, directory: str) -> Path:
+    if not Path(directory).is_dir():
+        raise ConfigError(
+            f"{option} must be a directory of configurations, but is {directory}, which is not a directory."
+        )
+    return Path(directory).resolve()
+
+
+def _unknown_option(word: str, options: list[str], overrides: list[str]) -> ConfigError:
+    option, _, value = word.partition("=")
+    value = value or (overrides[0] if overrides and "=" not in overrides[0] else "…")
+    setting = f"settings are given without dashes, as {option.lstrip('-')}={value}."
+    return ConfigError(f"{option} is not an option: {did_you_mean(option, options) or setting}")

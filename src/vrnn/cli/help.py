@@ -1,0 +1,260 @@
+"""What `vrnn --help` and `vrnn COMMAND --help` print: one screen, with the groups and defaults read from the YAML files."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any, NamedTuple, get_type_hints
+
+from vrnn.cli import groups
+from vrnn.runs.config import SCHEMAS
+from vrnn.runs.name import flat
+
+WIDTH = 80
+
+
+class Page(NamedTuple):
+    """The help of one command.
+
+    Args:
+        summary: One line.
+        text: A few sentences more.
+        settings: {setting: what it is}, the most used ones.
+        examples: {command line: what it does}.
+    """
+
+    summary: str
+    text: str
+    settings: dict[str, str]
+    examples: dict[str, str]
+
+
+PAGES = {
+    "train": Page(
+        "train one run, or a sweep of them, from configuration to scores",
+        "A run is written to outputs/<task>/<run>. The same command again continues an interrupted run, or says that it has "
+        "finished.",
+        {
+            "seed": "of weights, traces, their order and all noise",
+            "fresh": "true: discard what the run's directory holds",
+            "sweep": "the runs are written to outputs/<sweep>",
+            "threads": "of the native engine",
+            "model.h_dim": "units of the recurrence",
+            "model.z_dim": "dimensions of z",
+            "data.batch_size": "traces per training step",
+            "data.window": "time steps per training step; null: whole traces",
+            "optim.learning_rate": "of Adam",
+            "training.steps": "of the optimizer",
+        },
+        {
+            "vrnn train experiment=quick": "20 seconds, to look around",
+            "vrnn train experiment=eye seed=1": "a recipe, with another seed",
+            "vrnn train dataset=one_side model=tiny": "one choice per group",
+            "vrnn train -m recurrence=gru,lstm seed=0,1": "a sweep of four runs",
+            "vrnn train --config-dir my experiment=mine": "files of your own",
+        },
+    ),
+    "evaluate": Page(
+        "score a trained run again",
+        "Other settings than the run's own give files of their own, scores-….json, in the run's directory.",
+        {
+            "run": "the run's directory",
+            "traces": "traces to generate",
+            "steps": "points per trace",
+            "sample": "true: points drawn from the decoder; false: its means",
+            "checkpoint": "last or best",
+            "seed": "of the evaluation's noise",
+            "particles": "K of the bounds IWAE and FIVO",
+        },
+        {
+            "vrnn evaluate run=RUN": "as the run was evaluated",
+            "vrnn evaluate run=RUN checkpoint=best": "the best weights, not the last",
+            "vrnn evaluate run=RUN traces=256 steps=4096": "smaller standard errors",
+            "vrnn evaluate run=RUN particles=64": "tighter bounds, too",
+            "vrnn evaluate run=RUN sample=false": "generate by the decoder's means",
+        },
+    ),
+    "generate": Page(
+        "draw traces from a trained run",
+        "Writes one picture, or one file of points or curves.",
+        {
+            "run": "the run's directory",
+            "n": "number of traces",
+            "steps": "points per trace; null: as the run was evaluated",
+            "prefix": "a drawing that every trace continues",
+            "format": "png, npz, csv or svg; null: what out ends in, or png",
+            "out": "the file; null: generated.<format> in the run's directory",
+            "sample": "true: points drawn from the decoder; false: its means",
+            "checkpoint": "last or best",
+            "seed": "of the noise",
+        },
+        {
+            "vrnn generate run=RUN": "a picture of eight traces",
+            "vrnn generate run=RUN n=12 steps=600 format=svg": "twelve curves",
+            "vrnn generate run=RUN prefix=drawing.npy": "continue a drawing",
+            "vrnn generate run=RUN out=points.csv": "points, for other programs",
+            "vrnn generate run=RUN sample=false seed=3": "without the decoder's noise",
+        },
+    ),
+    "impute": Page(
+        "fill a gap in a drawing by a trained run",
+        "The gap is [first, end]: points first to end - 1, counted from 0, are hidden and filled n times.",
+        {
+            "run": "the run's directory",
+            "drawing": "a file of points: npy, npz, csv or svg",
+            "gap": "[first, end]",
+            "n": "number of fillings",
+            "particles": "1: given what comes before the gap; more: what follows, too",
+            "format": "png, npz, csv or svg; null: what out ends in, or png",
+            "out": "the file; null: imputed.<format> in the run's directory",
+            "checkpoint": "last or best",
+            "seed": "of the noise",
+        },
+        {
+            "vrnn impute run=RUN drawing=a.npy gap=[60,110]": "a picture",
+            "vrnn impute run=RUN drawing=a.npy gap=[60,110] n=20": "twenty fillings",
+            "vrnn impute run=RUN drawing=a.csv gap=[60,110] particles=256": "more exact",
+            "vrnn impute run=RUN drawing=a.svg gap=[0,40] particles=1": "a beginning",
+            "vrnn impute run=RUN drawing=a.npy gap=[60,110] out=filled.npz": "points",
+        },
+    ),
+    "compare": Page(
+        "compare the runs below a directory: a table, figures and a page",
+        "Seeds of one setting become one row. Running and failed runs are listed, too.",
+        {
+            "runs": "a directory of runs, such as a sweep's",
+            "sort": "the score to sort by",
+            "out": "where compare.md, compare.csv and compare/ go; null: beside the runs",
+            "traces": "runs on the figure of generated traces, the best first",
+        },
+        {
+            "vrnn compare runs=outputs/mine": "a sweep",
+            "vrnn compare runs=outputs": "everything",
+            "vrnn compare runs=outputs/mine sort=transition_tv": "by the odds it learned",
+            "vrnn compare runs=outputs/mine out=comparison": "written elsewhere",
+            "vrnn compare runs=outputs/mine traces=6": "the six best",
+        },
+    ),
+    "search": Page(
+        "search for good settings with Optuna",
+        "Each trial is a run in outputs/<sweep>. The same command again continues; several processes may share the work.",
+        {
+            "sweep": "the study's name",
+            "trials": "in all, over all processes",
+            "score": "what is to be best",
+            "prune": "true: end a run that falls behind the median of the others",
+            "storage": "a storage URL of Optuna's; null: a file beside the runs",
+            "seed": "of the search itself",
+            "base": "overrides that every trial starts from",
+            "space": "{setting: [choices] or {low, high, log}}",
+        },
+        {
+            "vrnn search sweep=found trials=20": "the quick space",
+            "vrnn search search=recipe sweep=recipe trials=50": "the recipe's space",
+            "vrnn search sweep=odds score=transition_tv prune=false": "another score",
+            "vrnn search sweep=wide 'space.model.z_dim=[2,4,8]'": "one more axis",
+            "vrnn search --config-dir my search=mine sweep=mine": "a space of your own",
+        },
+    ),
+    "benchmark": Page(
+        "measure how fast the engines are",
+        "Training steps and generation of the native engine, of plain PyTorch and of torch's nn.GRU, in turn. Leave the "
+        "machine alone meanwhile. Writes outputs/benchmark.json.",
+        {
+            "--only": "beginnings of the workloads' names, as in W1 G1_B64",
+            "--threads": "threads of the native engine, one measurement for each",
+            "--seconds": "per workload",
+            "--curves": "cost and memory over T, B and h, too, with plots",
+        },
+        {
+            "vrnn benchmark": "every workload, five minutes",
+            "vrnn benchmark --only W2 G1": "those whose names begin so",
+            "vrnn benchmark --threads 1 2": "one thread, then two",
+            "vrnn benchmark --seconds 1": "quicker, less exact",
+            "vrnn benchmark --curves": "how the cost grows",
+        },
+    ),
+}
+COMMANDS = tuple(PAGES)
+
+
+def general_help() -> str:
+    """Return the help of `vrnn`."""
+    return "\n".join(
+        [
+            "VRNN Lab: variational recurrent neural networks on sequences.",
+            "",
+            "usage: vrnn COMMAND [group=choice …] [setting=value …]",
+            "       vrnn COMMAND --help | vrnn --version | vrnn --completion bash|zsh|fish",
+            "",
+            *_columns({name: page.summary for name, page in PAGES.items()}),
+            "",
+            *_examples(
+                {
+                    "vrnn train experiment=quick": "20 seconds, to look around",
+                    "vrnn train -m sweep=mine seed=0,1,2": "a sweep of three runs",
+                    "vrnn compare runs=outputs/mine": "its table",
+                    "vrnn generate run=outputs/mine/RUN": "traces of one run",
+                    'eval "$(vrnn --completion bash)"': "tab completion, in this shell",
+                }
+            ),
+        ]
+    )
+
+
+def command_help(command: str) -> str:
+    """Return the help of one command: what it does, its groups, its settings with their defaults, and five examples."""
+    page = PAGES[command]
+    lines = [f"vrnn {command}: {page.summary}", "", *textwrap.wrap(page.text, WIDTH), ""]
+    if command == "benchmark":
+        return "\n".join([*lines, *_columns(page.settings), "", *_examples(page.examples)])
+    dash_m = " [-m]" if command == "train" else ""
+    lines += [f"usage: vrnn {command} [group=choice …] [setting=value …]{dash_m} [--config-dir DIR]", ""]
+    if chosen := groups.defaults(command):
+        lines += ["groups (* is the default)", *_columns({name: _choices(name, chosen[name]) for name in chosen}), ""]
+    values = flat(_default_settings(command))
+    shown = {f"{key}={_value(values.get(key, '???'))}": text for key, text in page.settings.items()}
+    return "\n".join([*lines, "settings (with their defaults)", *_columns(shown), "", *_examples(page.examples), "",
+                      "--cfg job shows the whole configuration, --hydra-help the options of Hydra."])  # fmt: skip
+
+
+def _choices(group: str, default: str | None) -> str:
+    return " ".join(f"{choice}*" if choice == default else choice for choice in groups.choices(group))
+
+
+def _default_settings(command: str) -> dict[str, Any]:
+    """Return the settings of a command without overrides: of its schema, its default choices and its YAML."""
+    settings = _schema_defaults(SCHEMAS[command])
+    for group, choice in groups.defaults(command).items():
+        if choice is not None and is_dataclass(get_type_hints(SCHEMAS[command]).get(group)):
+            settings[group] |= groups.read(f"{group}/{choice}")
+    return settings | {key: value for key, value in groups.read(command).items() if key in settings}
+
+
+def _schema_defaults(schema: type) -> dict[str, Any]:
+    values = {}
+    for entry in fields(schema):
+        value = entry.default if entry.default_factory is MISSING else entry.default_factory()
+        values[entry.name] = _schema_defaults(type(value)) if is_dataclass(value) else value
+    return values
+
+
+def _value(value: Any) -> str:
+    if value == "???":
+        return "…"
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _columns(rows: Mapping[str, str]) -> list[str]:
+    width = max(map(len, rows)) + 2
+    lines = []
+    for name, text in rows.items():
+        first, *rest = textwrap.wrap(text, WIDTH - 2 - width) or [""]
+        lines += [f"  {name:{width}}{first}".rstrip(), *(" " * (width + 2) + line for line in rest)]
+    return lines
+
+
+def _examples(rows: Mapping[str, str]) -> list[str]:
+    width = max(map(len, rows)) + 2
+    return ["examples", *(f"  {line:{width}}# {text}" for line, text in rows.items())]
