@@ -113,6 +113,16 @@ def test_every_file_is_headed_by_commands_that_compose(file):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
+        ("data.window=2049", "data.window must be at most data.steps = 2048, but is 2049"),
+        ("data.batch_size=257", "data.batch_size must be at most data.traces = 256, but is 257"),
+        ("model.h_dim=0", "model.h_dim must be at least 1, but is 0"),
+        ("threads=100000", r"threads must be at most \d+ on this machine, but is 100000"),
+        ("trainer.precision=bf16", "trainer.precision must be 32-true or 64-true, but is bf16"),
+        ("+trainer.max_epochs=3", "trainer.max_epochs is not a setting"),
+        ("+training.step=3", r"training.step is not a setting: did you mean training.steps"),
+        ("+config=3", "config is not a setting"),
+        ("sweep=..", "sweep must be a directory's name"),
+        ("seed=${foo}", "seed: Interpolation key 'foo' not found"),
         ("data.window=0", "data.window must be at least 1, but is 0"),
         ("training.steps=0", "training.steps must be at least 1"),
         ("optim.learning_rate=-1", "optim.learning_rate must be positive"),
@@ -189,7 +199,7 @@ def test_objects_that_cannot_be(composed, override, message):
 )
 def test_choices_that_contradict_each_other(composed, overrides, message):
     """Each is refused at the start, in one line."""
-    settings = check(composed(*overrides, "data={traces: 4, steps: 16}"))
+    settings = check(composed(*overrides, "data={traces: 4, steps: 16, window: 16, batch_size: 4}"))
 
     def start():
         _, module, data = build_run(settings)
@@ -203,7 +213,7 @@ def test_choices_that_contradict_each_other(composed, overrides, message):
 @pytest.mark.parametrize("own", [False, True])
 def test_gaps_are_filled_in_training_wherever_they_come_from(composed, monkeypatch, own):
     """A pattern that hides points by itself is trained on as data.gaps would be."""
-    _, module, data = build_run(check(composed("data={traces: 2, steps: 30}")))
+    _, module, data = build_run(check(composed("data={traces: 2, steps: 30, window: 30, batch_size: 2}")))
     draw = data.pattern.draw
 
     def with_gap(*arguments):

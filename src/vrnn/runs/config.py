@@ -350,7 +350,7 @@ def check(config: DictConfig) -> dict[str, Any]:
     if settings["seed"] > MOST_SEED:
         raise ConfigError(f"seed must be at most {MOST_SEED}, but is {settings['seed']}.")
     check_sweep(settings["sweep"])
-    check_choice("engine", settings["engine"], ("auto", "native", "reference"))
+    check_choice("engine", settings["engine"], ("auto", "reference", "native"))
     check_choice("evaluation.checkpoint", settings["evaluation"]["checkpoint"], ("last", "best"))
     check_plain(settings)
     check_limits(settings)
