@@ -109,11 +109,14 @@ def test_a_changed_default_is_refused_and_a_bad_job_fails_while_the_others_go_on
     settings["frame"]["_target_"] = "vrnn.networks.Other"  # as if the default had been another one when it ran
     config.write_text(yaml.safe_dump(settings, sort_keys=False))
     assert "sweep: 1 done" in sweep(tmp_path, "seed=0", code=1)  # what is done was done with other settings
-    output = sweep(tmp_path, "seed=0,1,-1", code=1)
-    assert "sweep: 2 done, 0 running, 1 failed, 0 left" in output
+    assert "error: seed must be at least 0, but is -1." in sweep(tmp_path, "seed=0,1,-1", code=1)  # nothing has run
+    assert len(finished(tmp_path)) == 1
+    output = sweep(tmp_path, "seed=0,1", code=1)
     assert "frame._target_: vrnn.networks.Other -> " in output
-    assert "seed must be at least 0, but is -1" in output
-    assert len(finished(tmp_path)) == 2
+    output = sweep(tmp_path, "likelihood.floor=-1,3e-3", code=1)
+    assert "sweep: 1 done, 0 running, 1 failed, 0" in output
+    assert "likelihood.floor must be positive, but is -1" in output
+    assert len(finished(tmp_path)) == 3
     failures = [failure(path.parent) for path in tmp_path.glob("s/*/failed")]
     assert len(failures) == 2
     settings["frame"] = yaml.safe_load((runs(tmp_path)[1] / "config.yaml").read_text())["frame"]

@@ -31,37 +31,18 @@ from vrnn.training.signals import Interruption
 warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # its hints and tips are not about this run
 
-# Options that say where and how exactly to compute; not what a step is, nor how long or what to train.
-TRAINER_OPTIONS = (
-    "accelerator",
-    "benchmark",
-    "detect_anomaly",
-    "deterministic",
-    "devices",
-    "num_nodes",
-    "precision",
-    "profiler",
-    "strategy",
-    "use_distributed_sampler",
-)
-
 
 def check_trainer(options: Mapping[str, Any]) -> None:
-    """Refuse options of the Trainer that belong elsewhere, and another number of processes than there are.
+    """Compare the number of processes with that of the trainer's options.
 
     Raises:
-        ConfigError: Such an option.
+        ConfigError: They differ.
     """
-    if unknown := sorted(options.keys() - TRAINER_OPTIONS):
-        raise ConfigError(
-            f"trainer.{unknown[0]}: expected {', '.join(TRAINER_OPTIONS)}; how long a run trains, when it validates and what "
-            "it keeps is set by training, data and optim."
-        )
     is_ddp = "ddp" in str(options.get("strategy"))
     expected = options.get("devices", 1) * options.get("num_nodes", 1) if is_ddp else 1
     if is_ddp and world_size() == 1:
         raise ConfigError(
-            "trainer.strategy=ddp needs torchrun: torchrun --standalone --nproc-per-node=2 scripts/train.py trainer=ddp …"
+            "trainer.strategy=ddp needs torchrun: torchrun --standalone --nproc-per-node=2 --no-python vrnn train trainer=ddp …"
         )
     if world_size() not in (1, expected):
         raise ConfigError(
