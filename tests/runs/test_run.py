@@ -140,7 +140,7 @@ def test_a_finished_run_whose_automaton_s_states_stood_in_another_order_is_refus
         run(small(), directory)
 
 
-@pytest.mark.parametrize("option", ["trainer.accelerator=quantum", "trainer.precision=7"])
+@pytest.mark.parametrize("option", ["trainer.accelerator=quantum", "+trainer.profiler=quantum"])
 def test_options_lightning_refuses_are_an_error_of_the_configuration(small, tmp_path, option):
     value = option.split("=")[1]
     with pytest.raises(ConfigError, match=f"Lightning's Trainer cannot be made of trainer = .*{value}"):
