@@ -19,7 +19,7 @@ from tests.conftest import ROOT
 from tests.handwriting import write_lines
 from vrnn.errors import ConfigError
 from vrnn.runs.build import build_run, build_vrnn, validate_data
-from vrnn.runs.config import check, register
+from vrnn.runs.config import check, register, run_settings
 from vrnn.runs.instantiate import instantiate
 from vrnn.runs.name import differences, flat, run_name
 from vrnn.training.signals import Interruption
@@ -113,11 +113,7 @@ def test_every_file_is_headed_by_commands_that_compose(file):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("data.window=2049", "data.window must be at most data.steps = 2048, but is 2049"),
-        ("data.batch_size=257", "data.batch_size must be at most data.traces = 256, but is 257"),
         ("model.h_dim=0", "model.h_dim must be at least 1, but is 0"),
-        ("threads=100000", r"threads must be at most \d+ on this machine, but is 100000"),
-        ("trainer.precision=bf16", "trainer.precision must be 32-true or 64-true, but is bf16"),
         ("+trainer.max_epochs=3", "trainer.max_epochs is not a setting"),
         ("+training.step=3", r"training.step is not a setting: did you mean training.steps"),
         ("+config=3", "config is not a setting"),
@@ -147,6 +143,23 @@ def test_numbers_out_of_range(composed, override, message):
         check(composed(override))
 
 
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("data.window=2049", "data.window must be at most data.steps = 2048, but is 2049"),
+        ("data.batch_size=257", "data.batch_size must be at most data.traces = 256, but is 257"),
+        ("threads=100000", r"threads must be at most \d+ on this machine, but is 100000"),
+        ("trainer.precision=bf16", "trainer.precision must be 32-true or 64-true, but is bf16"),
+    ],
+)
+def test_settings_without_effect_are_refused_for_new_runs(composed, override, message):
+    """Stored runs that have them still load: `check` alone passes."""
+    config = composed(override)
+    check(config)
+    with pytest.raises(ConfigError, match=message):
+        run_settings(config)
+
+
 @pytest.mark.parametrize("override", ["model.h_dims=3", "training.steps=many", "seed=1.5"])
 def test_typos_and_wrong_types(composed, override):
     with pytest.raises(Exception, match=r"h_dims|Integer|many|1\.5"):
@@ -158,8 +171,8 @@ def test_typos_and_wrong_types(composed, override):
     [
         ("recurrence._target_=os._exit", "names os._exit"),
         (
-            "recurrence._target_=vrnn.cli.hydra.utils.get_class",
-            "vrnn.cli.hydra.utils.get_class is",
+            "recurrence._target_=vrnn.cli.commands.hydra.utils.get_class",
+            "vrnn.cli.commands.hydra.utils.get_class is",
         ),
         ("recurrence._target_=vrnn.runs.instantiate.instantiate", "vrnn.runs.instantiate.instantiate is"),
         ("recurrence._target_=vrnn.networks.GUR", "vrnn.networks.GUR, which does not exist"),

@@ -151,7 +151,7 @@ def _run_configured(name: str) -> None:
         path, config_name = str(arguments.config_path), arguments.config_name or name
         overrides, configs = check_overrides(name, path, config_name, arguments.overrides, arguments.multirun)
         if arguments.runs:
-            check_configs(name, configs, arguments.multirun)
+            check_configs(name, configs, overrides, arguments.multirun)
     sys.argv = [sys.argv[0], *arguments.options, *overrides]
     entry: Any = hydra.main(version_base="1.3", config_path=path, config_name=name)
     if os.environ.get("HYDRA_FULL_ERROR") == "1":

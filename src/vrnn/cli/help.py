@@ -153,7 +153,7 @@ PAGES = {
             "vrnn search sweep=found trials=20": "the quick space",
             "vrnn search search=recipe sweep=recipe trials=50": "the recipe's space",
             "vrnn search sweep=odds score=transition_tv prune=false": "another score",
-            "vrnn search sweep=wide 'space.model.z_dim=[2,4,8]'": "one more axis",
+            "vrnn search sweep=found trials=40": "twenty more trials",
             "vrnn search --config-dir my search=mine sweep=mine": "a space of your own",
         },
     ),

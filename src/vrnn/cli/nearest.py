@@ -36,8 +36,8 @@ def nearest(name: str, names: Iterable[str]) -> list[str]:
     found += [siblings[right] for right in get_close_matches(last, siblings, MOST, cutoff=0.6)]
     if ELSEWHERE.get(last) in names:
         found.append(ELSEWHERE[last])
-    others = [right for right in names if right not in siblings.values() and not name.startswith(f"{right}.")]
-    found += get_close_matches(name, others, MOST, cutoff=0.85)
+    if not siblings:  # the part before the last may be the misspelt one
+        found += get_close_matches(name, names, MOST, cutoff=0.8)
     return list(dict.fromkeys(found))[:MOST]
 
 

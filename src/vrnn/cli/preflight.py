@@ -11,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from vrnn.errors import ConfigError
-from vrnn.runs.config import check, check_effects
+from vrnn.runs.config import check, check_allow, check_effects
 from vrnn.runs.directory import DONE, FAILED, LOCK
 from vrnn.runs.requests import check_request
 
@@ -19,12 +19,13 @@ from vrnn.runs.requests import check_request
 PARTS = ("recurrence", "latent", "prior", "frame", "likelihood", "w_schedule", "bound")
 
 
-def check_configs(command: str, configs: Sequence[DictConfig], multirun: bool) -> None:
+def check_configs(command: str, configs: Sequence[DictConfig], overrides: Sequence[str], multirun: bool) -> None:
     """Check what needs no data: keys, ranges, names, where the output goes, and the parts of a single run.
 
     Args:
         command: The command's name.
         configs: The configurations, with Hydra's own.
+        overrides: Those of the command line.
         multirun: Whether they are jobs of a sweep.
 
     Raises:
@@ -35,6 +36,7 @@ def check_configs(command: str, configs: Sequence[DictConfig], multirun: bool) -
         if command != "train":
             check_request(command, settings)
             continue
+        check_allow(settings, overrides)
         checked = check(settings)
         check_effects(checked)
         directory = _directory(config, multirun)

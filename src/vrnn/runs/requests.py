@@ -35,12 +35,12 @@ def check_request(command: str, config: DictConfig) -> None:
             raise ConfigError(f"{key} must be at least {least}, but is {config[key]}.")
     if "checkpoint" in config and config.checkpoint is not None:
         check_choice("checkpoint", config.checkpoint, ("last", "best"))
+    if "format" in config:
+        _check_output(config.format, config.out)
     if "run" in config and not (Path(config.run) / CONFIG).is_file():
         raise ConfigError(f"run must be a run's directory, outputs/<task>/<run>, but {config.run} has no config.yaml.")
     if "runs" in config and not Path(config.runs).is_dir():
         raise ConfigError(f"runs must be a directory of runs, but {config.runs} is not a directory.")
-    if "format" in config:
-        _check_output(config.format, config.out)
     if command == "generate" and config.n * (config.steps or 1) > MOST_POINTS:
         raise ConfigError(f"n * steps must be at most {MOST_POINTS} points, but is {config.n * config.steps}.")
     if command == "search":
@@ -48,10 +48,10 @@ def check_request(command: str, config: DictConfig) -> None:
 
 
 def _check_output(format: str | None, out: Any) -> None:
-    ending = Path(out).suffix.removeprefix(".") if out is not None else None
+    ending = Path(out).suffix.removeprefix(".") if out is not None else ""
     if format is not None:
         check_choice("format", format, FORMATS)
-    if ending is not None and ending != (format or ending):
+    if ending and ending != (format or ending):
         raise ConfigError(f"out must end in .{format}, the format, but is {out}: leave one of the two out.")
-    if ending is not None and ending not in FORMATS:
+    if out is not None and format is None and ending not in FORMATS:
         raise ConfigError(f"out must end in .{', .'.join(FORMATS)}, but is {out}.")

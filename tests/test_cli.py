@@ -1,0 +1,259 @@
+"""The command `vrnn`: help on one screen, wrong input answered in one line before anything is made, tab completion."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import vrnn
+from tests.conftest import ROOT
+from vrnn.cli import groups, main
+from vrnn.cli.completion import complete
+from vrnn.cli.help import COMMANDS, command_help, general_help
+from vrnn.cli.signatures import class_arguments
+
+# {command line: what the one line of the answer says}
+WRONG = {
+    # a misspelt command, group, choice, setting or option
+    "trian": "did you mean train?",
+    "train experimnt=quick": "experimnt is not a setting: did you mean experiment?",
+    "train quick": "quick is not a setting: did you mean experiment=quick or search=quick?",
+    "train dataset=eyes": "but is 'eyes': did you mean eye?",
+    "train -m recurrence=gru,gro": "recurrence must be elman, gru, lstm, mtrnn, none, but is 'gro'",
+    "train experiment=nope": "experiment must be one of its",
+    "train hydra/launcher=corse": "but is 'corse': did you mean cores?",
+    "train model.hdim=32": "model.hdim is not a setting: did you mean model.h_dim",
+    "train dataset.speed=0.2": "did you mean dataset.pen.speed?",
+    "train dataset.hand.speed=1": "did you mean dataset.pen.speed?",
+    "train w_schedule.alpha=-1": "not a setting of w_schedule=linear, but of w_schedule=adaptive or rate",
+    "train epochs=3": "did you mean training.steps?",
+    "train hydra.run.dri=x": "did you mean hydra.run.dir?",
+    "train --experiment quick": "settings are given without dashes, as experiment=quick.",
+    "train --multirn seed=1": "did you mean --multirun?",
+    "train --experimental-rerun x.pickle": "--experimental-rerun is not an option",
+    "train --config-dir nowhere": "--config-dir must be a directory",
+    "generate temperature=0.5": "generate has allow, checkpoint, format, n, out, prefix, run, sample, seed, steps.",
+    # a setting that no class and no schema takes
+    "train +epochs=3": "epochs is not a setting: did you mean training.steps?",
+    "train +training.foo=3": "training.foo is not a setting: training has checkpoint_every,",
+    "train ++training.step=5": "did you mean training.steps?",
+    "train +experiment.foo=1": "experiment.foo is not a setting",
+    "train +config=config": "config is not a setting",
+    "train +callbacks.early._target_=a.B": "callbacks.early._target_ is not a setting",
+    "train optim._target_=a.B": "optim has clip, final_fraction, learning_rate, warmup_steps.",
+    "train +optim.weight_decay=1": "optim.weight_decay is not a setting",
+    "train +data.bacth_size=3": "did you mean data.batch_size?",
+    "train dataset.pen.wite_noise=1": "did you mean dataset.pen.white_noise",
+    "train +dataset.pen.wite_noise=1": "did you mean dataset.pen.white_noise",
+    "train +likelihood.wings=2": "likelihood has ceiling, floor.",
+    "train +experiment=quick": "leave the + out, as in experiment=quick.",
+    "train -m w_schedule=linear,constant w_schedule.start=1": "not a setting of w_schedule=constant, but of w_schedule=cosine,",
+    # a value
+    "train training.steps=many": "training.steps must be an integer, but is 'many'.",
+    "train training.steps=null": "training.steps must be an integer, but is null.",
+    "train model.phi_x=3": "model.phi_x must be a list of integers, as in [64, 64], but is 3.",
+    "train seed=1,2": "add -m for a sweep",
+    "train seed=${foo}": "Interpolation key 'foo' not found",
+    "train dataset.files=[dïr/a.npy]": """quote it, as in 'dataset.files=["dïr/a.npy"]'.""",
+    "train -m seed=0,1,-1": "seed must be at least 0, but is -1.",
+    "train sweep=..": "sweep must be a directory's name",
+    "train sweep=" + 300 * "x": "of 300 characters",
+    "train dataset=traces": "dataset.files must be given",
+    "train dataset.automaton.transitions.wide={wide:0.5,fat:0.5}": "transitions.wide has thin, wide.",
+    "train frame.scale=-1": "frame.scale must be",
+    "train w_schedule.steps=-3": "w_schedule.steps must be at least 0",
+    # a setting without effect, or choices that undo each other
+    "train data.batch_size=1000": "data.batch_size must be at most data.traces = 256, but is 1000.",
+    "train data.window=100000": "data.window must be at most data.steps = 2048",
+    "train threads=100000": "threads must be at most",
+    "train trainer.precision=bf16": "trainer.precision must be 32-true or 64-true",
+    "train architecture=rnn latent=gaussian": "architecture=rnn sets latent=none, but latent=gaussian is given too",
+    "train dataset=digits likelihood=gaussian": "dataset=digits sets likelihood=bernoulli",
+    "train bound=fivo architecture=rnn": "bound must be elbo",
+    # requests to trained runs
+    "generate run=nowhere": "run must be a run's directory",
+    "generate": "run must be given, as in run=…",
+    "generate run=nowhere n=0": "n must be at least 1, but is 0.",
+    "generate run=nowhere format=gif": "one of png, npz, csv, svg",
+    "compare runs=. traces=-1": "traces must be at least 1, but is -1.",
+    "search base=[experiment=nope]": """quote it, as in 'base=["experiment=nope"]'.""",
+    "search trials=0": "trials must be at least 1",
+    "--completion tcsh": "--completion must be bash, zsh or fish, but is tcsh.",
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_user_directories():
+    yield
+    groups.user_directories.clear()
+
+
+def answer(line: str, monkeypatch) -> str:
+    """The error of a command line, run in this process."""
+    monkeypatch.setattr(sys, "argv", ["vrnn", *line.split(" ")])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    return str(caught.value.code)
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_wrong_input_is_answered_in_one_line(line, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    said = answer(line, monkeypatch)
+    assert said.startswith("error: ")
+    assert "\n" not in said
+    assert WRONG[line] in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def vrnn_process(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess:
+    code = "import sys; sys.argv[0] = 'vrnn'; from vrnn.cli import main; main()"
+    variables = {**os.environ, "PYTHONPATH": str(ROOT / "src"), **environment}
+    command = [sys.executable, "-c", code, *words]
+    return subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True, check=False, timeout=300)
+
+
+@pytest.mark.parametrize("line", ["train model.h_dim=-3", "train +epochs=3", "train sweep=..", "generate run=x n=0"])
+def test_an_error_of_value_takes_no_torch_and_ends_with_1(line, tmp_path):
+    """The fastest of three tries counts: the machine may be busy."""
+    code = "import sys; sys.modules['torch'] = None; sys.argv[0] = 'vrnn'; from vrnn.cli import main; main()"
+    seconds = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        command = [sys.executable, "-c", code, *line.split(" ")]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        seconds.append(time.perf_counter() - begin)
+        assert done.returncode == 1
+        assert done.stderr.startswith("error: ")
+        assert len(done.stderr.splitlines()) == 1
+    assert min(seconds) < 3
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refused_combination_leaves_no_directory(tmp_path):
+    """It is found when the parts are put together: after Hydra has made the directory."""
+    done = vrnn_process("train", "likelihood=bernoulli", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("prefix", ["", "+"])
+def test_an_argument_that_the_yaml_does_not_list(prefix, tmp_path):
+    done = vrnn_process("train", f"{prefix}dataset.pen.white_noise=0.01", "--cfg", "job", cwd=tmp_path)
+    assert "white_noise: 0.01" in done.stdout, done.stderr
+
+
+def test_hydra_s_own_options_reach_hydra(tmp_path):
+    assert "== Flags ==" in vrnn_process("train", "--hydra-help", cwd=tmp_path).stdout
+    assert "h_dim: 16" in vrnn_process("train", "--cfg", "job", "model=tiny", cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_fits_on_a_screen_and_names_every_choice(command):
+    lines = command_help(command).splitlines()
+    assert len(lines) <= 60
+    assert max(map(len, lines)) <= 82
+    words = command_help(command).replace("*", " ").split()
+    for group in groups.defaults(command):
+        assert {group, *groups.choices(group)} <= {*words}
+    assert sum(line.strip().startswith(f"vrnn {command}") for line in lines[lines.index("examples") :]) == 5
+
+
+def test_help_shows_the_defaults_of_a_composed_run(composed):
+    config, page = composed(), command_help("train")
+    assert f"model.h_dim={config.model.h_dim} " in page
+    assert f"training.steps={config.training.steps} " in page
+    assert f"optim.learning_rate={config.optim.learning_rate} " in page
+
+
+def test_help_of_the_command_lists_the_commands(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["vrnn", "--help"])
+    main()
+    assert capsys.readouterr().out.strip() == general_help()
+    assert all(f"  {command} " in general_help() for command in COMMANDS)
+
+
+def test_the_version(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["vrnn", "--version"])
+    main()
+    assert capsys.readouterr().out == f"vrnn {vrnn.__version__}\n"
+
+
+def test_a_directory_of_one_s_own_is_searched_first(tmp_path):
+    own = tmp_path / "my" / "model"
+    own.mkdir(parents=True)
+    (own / "tiny.yaml").write_text((ROOT / "conf/model/tiny.yaml").read_text().replace("h_dim: 16", "h_dim: 17"))
+    (own / "minute.yaml").write_text((ROOT / "conf/model/tiny.yaml").read_text())
+    shown = vrnn_process("train", "--config-dir", "my", "model=tiny", "--cfg", "job", cwd=tmp_path)
+    assert "h_dim: 17" in shown.stdout, shown.stderr
+    assert " minute " in vrnn_process("train", "--config-dir", "my", "--help", cwd=tmp_path).stdout
+    wrong = vrnn_process("train", "--config-dir", "my", "model=minutes", cwd=tmp_path)
+    assert "did you mean minute" in wrong.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_consoles_of_other_encodings(encoding, tmp_path):
+    code = (
+        "from vrnn.cli.console import use_any_encoding; use_any_encoding(); from pathlib import Path;"
+        "from vrnn.runs.summary import print_scores;"
+        "print_scores({'elbo_nats_per_step': 1.0, 'elbo_nats_per_step_se': 0.5}, Path('x')); print('…')"
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert f"1.0000 {'+-' if encoding == 'ascii' else '±'} 0.5000" in done.stdout.decode(encoding)
+    assert "..." in done.stdout.decode(encoding)
+
+
+def test_arguments_are_read_from_the_source_as_python_sees_them():
+    import inspect
+
+    from vrnn import networks, objective, patterns
+
+    targets = [networks.GRU, networks.Coordinates, objective.LinearW, objective.GaussianLikelihood, patterns.Pen]
+    for target in targets:
+        package = target.__module__.split(".")[1]
+        found = class_arguments(f"vrnn.{package}.{target.__name__}")
+        assert found == list(inspect.signature(target).parameters), target
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("vrnn tr", ["train"]),
+        ("vrnn train experiment=qu", ["experiment=quick"]),
+        ("vrnn train recurrence=gru,ls", ["recurrence=gru,lstm"]),
+        ("vrnn train rec", ["recurrence="]),
+        ("vrnn train nothing=", []),
+    ],
+)
+def test_completion(line, words, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert complete(line) == words
+
+
+def test_completion_of_a_path(monkeypatch, tmp_path):
+    (tmp_path / "outputs" / "mine").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert complete("vrnn compare runs=outputs/m") == ["runs=outputs/mine/"]
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+@pytest.mark.parametrize(("line", "found"), [("vrnn tra", "train"), ("vrnn train experiment=qui", "quick")])
+def test_completion_in_a_real_bash(line, found, tmp_path):
+    """bash splits words at `=`: what it is given replaces the part after it."""
+    (tmp_path / "vrnn").write_text(f"#!{sys.executable}\nfrom vrnn.cli import main\nmain()\n")
+    (tmp_path / "vrnn").chmod(0o755)
+    script = (
+        'eval "$(vrnn --completion bash)"; complete -p vrnn >&2; '
+        f'COMP_LINE="{line}"; COMP_POINT=${{#COMP_LINE}}; COMP_WORDS=(vrnn); _vrnn; printf "%s\\n" "${{COMPREPLY[@]}}"'
+    )
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == [found], done.stderr
+    assert "complete -F _vrnn vrnn" in done.stderr
