@@ -1,4 +1,4 @@
-"""The README's picture: the truth, our VRNN and the blog's recipe, each 400 points of one trace.
+"""Plot the README's figure: 400 points each of the truth, our VRNN and the blog's recipe.
 
 python tools/picture.py outputs/eye/defaults-e3b0c442 outputs/blog_eye/defaults-e3b0c442 docs/eye.png
 """
@@ -15,22 +15,27 @@ from vrnn.runs.trained import generate_from_run
 STEPS = 400
 
 
-def drawn(run: Path) -> np.ndarray:
-    """One trace (STEPS, 2) from a run's prior, x sampled."""
-    path = generate_from_run(run, 1, STEPS, None, "npz", None, True, "last", 0)
+def generated_trace(run: Path) -> np.ndarray:
+    """Return one trace drawn from a run's prior, (STEPS, 2)."""
+    path = generate_from_run(
+        run, n=1, steps=STEPS, prefix=None, format="npz", out=None, sample=True, checkpoint="last", seed=0
+    )
     return np.load(path)["traces"][0]
 
 
 def main() -> None:
-    """Two runs of the same pattern in, one picture out."""
+    """Write the figure for two runs on the same pattern."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("ours", "blog", "picture"):
+    for name in ("ours", "blog", "figure"):
         parser.add_argument(name, type=Path)
     paths = parser.parse_args()
     _, _, data = build_run(stored_settings(paths.ours))
-    truth = data.traces("test")[0].points[:STEPS]
-    panels = {"truth": truth, "our VRNN, from its prior": drawn(paths.ours), "the blog's recipe": drawn(paths.blog)}
-    plots.save(plots.plot_traces(panels), paths.picture)
+    panels = {
+        "truth": data.traces("test")[0].points[:STEPS],
+        "our VRNN, from its prior": generated_trace(paths.ours),
+        "the blog's recipe": generated_trace(paths.blog),
+    }
+    plots.save(plots.plot_traces(panels), paths.figure)
 
 
 if __name__ == "__main__":

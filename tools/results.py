@@ -1,11 +1,11 @@
-"""docs/results.md: which models and schemes learn a stochastic pattern, side by side, and which of the blog's claims hold.
+"""Write docs/results.md: which models and schedules learn a random pattern, and which of the blog's claims hold.
 
-    python tools/results.py                   two seeds, shortened training: under an hour of two cores  (make results)
+    python tools/results.py                   two seeds, shortened training: under an hour on two cores  (make results)
     python tools/results.py --full            five seeds, whole training: a night
-    python tools/results.py --only models     one study; the page holds those that have been run
-    python tools/results.py --write           run nothing, write the page from what there is
+    python tools/results.py --only models     one study; the page contains all studies that have been run
+    python tools/results.py --write           run nothing, write the page from the finished runs
 
-Every study is a sweep (outputs/results_<study>), so the same command goes on where it was stopped.
+Each study is a sweep (outputs/results_<study>), so the same command continues where it was stopped.
 """
 
 import argparse
@@ -29,10 +29,17 @@ PAGE, FIGURES = ROOT / "docs" / "results.md", ROOT / "docs" / "results"
 
 @dataclass(frozen=True)
 class Study:
-    """One question, one sweep, one table.
+    """A question that one sweep answers by one table.
 
-    axis, values: what is compared. datasets: on which patterns; empty where an experiment brings its own. fixed: what is the
-    same in all. short: what shortens it. scores: the columns. sort: the one that orders the rows.
+    Attributes:
+        question: The heading.
+        axis: The setting that is compared.
+        values: Its values.
+        scores: The table's columns.
+        sort: The score that orders the rows.
+        datasets: The patterns; empty where each experiment chooses its own.
+        fixed: Overrides of all runs.
+        short: Further overrides, which shorten the training.
     """
 
     question: str
@@ -45,7 +52,7 @@ class Study:
     short: Sequence[str] = ()
 
     def options(self, full: bool) -> list[str]:
-        """What all its runs are given."""
+        """Return the overrides of all runs."""
         return [*self.fixed, *(() if full else self.short)]
 
 
@@ -67,7 +74,7 @@ BLOG = (
 SCHEMES = sorted(path.stem for path in (ROOT / "conf" / "w_schedule").glob("*.yaml") if path.stem != "adaptive")
 STUDIES = {
     "recipes": Study(
-        "Do our recipes learn what the blog's could not?",
+        "Do our recipes learn the patterns that the blog's could not?",
         axis="experiment",
         values=("eye", "eye_gaussian", "circle_triangle_eight"),
         scores=(*LEARNED, "kl_at_junctions_share", "kl_per_choice_nats"),
@@ -83,7 +90,7 @@ STUDIES = {
         short=("training.steps=2000",),
     ),
     "schemes": Study(
-        "Which weight of the KL makes VRNN-Gauss learn the eye, every scheme as its file has it?",
+        "Which schedule of w makes VRNN-Gauss learn the eye, each with the values of its file?",
         axis="w_schedule",
         values=SCHEMES,
         datasets=("eye",),
@@ -93,7 +100,7 @@ STUDIES = {
         short=("training.steps=1200",),
     ),
     "latents": Study(
-        "Which kind of z makes the choice, under a Gaussian hardly wider than the hand's noise?",
+        "Which kind of z makes the choice, with a Gaussian hardly wider than the pen's noise?",
         axis="latent",
         values=("gaussian", "categorical", "gaussian_categorical"),
         datasets=("eye",),
@@ -103,7 +110,7 @@ STUDIES = {
         short=("training.steps=1200",),
     ),
     "blog": Study(
-        "What do the blog's experiments, its appendix and its earlier posts learn?",
+        "What do the experiments of the blog, its appendix and its earlier posts learn?",
         axis="experiment",
         values=[f"blog_{name}" for name in BLOG],
         scores=("reconstruction_rmse", *LEARNED),
@@ -124,27 +131,27 @@ CLAIMS = (
         [Condition(row, "invalid_fraction", ">", 0.1) for row in RANDOM],
     ),
     Claim(
-        "The blog: it generates a simple pattern, the eight (beside each trace's beginning hardly a lap is invalid).",
+        "The blog: it generates a simple pattern, the eight (less than a twentieth of the laps are invalid).",
         "blog",
         [Condition("blog_eight", "invalid_fraction", "<", 0.05)],
-        beside=[("blog_eight", "laps_right_fraction")],
+        also_shown=[("blog_eight", "laps_right_fraction")],
     ),
     Claim(
-        "The blog: r = 10 serves better than r = 1 (it reconstructs the random trace more closely).",
+        "The blog: r = 10 is better than r = 1 (it reconstructs the random trace more closely).",
         "blog",
         [Condition("blog_circle_triangle_eight", "reconstruction_rmse", "<", "blog_r1")],
-        beside=[("blog_circle_triangle_eight", "kl_nats_per_step"), ("blog_r1", "kl_nats_per_step")],
+        also_shown=[("blog_circle_triangle_eight", "kl_nats_per_step"), ("blog_r1", "kl_nats_per_step")],
     ),
     Claim(
-        "Eight traces instead of one cure the generation of the random trace.",
+        "With eight traces instead of one the model generates the random trace.",
         "blog",
         [Condition("blog_8_traces", "invalid_fraction", "<", 0.1)],
     ),
     Claim(
-        "The GRU does better than the Elman network on the eye.",
+        "The GRU is better than the Elman network on the eye.",
         "blog",
         [Condition("blog_eye", "invalid_fraction", "<", "blog_eye_elman")],
-        beside=[("blog_eye", "reconstruction_rmse"), ("blog_eye_elman", "reconstruction_rmse")],
+        also_shown=[("blog_eye", "reconstruction_rmse"), ("blog_eye_elman", "reconstruction_rmse")],
     ),
     Claim(
         "Ours: the recipes generate both (at most 2 % invalid laps, transitions within a total variation of 0.05).",
@@ -157,10 +164,10 @@ CLAIMS = (
     ),
     *(
         Claim(
-            f"A latent variable serves: VRNN-Gauss draws fewer invalid laps of {dataset} than the simpler RNN-GMM.",
+            f"A latent variable helps: VRNN-Gauss draws fewer invalid laps of {dataset} than the simpler RNN-GMM.",
             "models",
             [Condition(f"paper_vrnn_gauss, {dataset}", "invalid_fraction", "<", f"paper_rnn_gmm, {dataset}")],
-            beside=[(f"paper_{name}, {dataset}", "transition_tv") for name in ("vrnn_gauss", "rnn_gmm")],
+            also_shown=[(f"paper_{name}, {dataset}", "transition_tv") for name in ("vrnn_gauss", "rnn_gmm")],
         )
         for dataset in ("eye", "circle_triangle_eight")
     ),
@@ -168,7 +175,7 @@ CLAIMS = (
 
 
 def launch(name: str, study: Study, seeds: Sequence[int], full: bool) -> None:
-    """Run what is left of a study, on all cores; a run that fails is left out of the table."""
+    """Run the pending runs of a study on all cores. A run that fails is left out of the table."""
     axes = {study.axis: study.values, "seed": [str(seed) for seed in seeds]}
     axes |= {"dataset": study.datasets} if study.datasets else {}
     grid = [f"{key}={','.join(values)}" for key, values in axes.items()]
@@ -176,39 +183,37 @@ def launch(name: str, study: Study, seeds: Sequence[int], full: bool) -> None:
     subprocess.run([*command, *study.options(full), *grid], cwd=ROOT, check=False)
 
 
-def gather(name: str, study: Study, seeds: Sequence[int], full: bool) -> dict[str, Group]:
-    """The study's rows of finished runs, best first."""
+def read_rows(name: str, study: Study, seeds: Sequence[int], full: bool) -> dict[str, Group]:
+    """Return the study's rows that have finished runs, best first."""
     rng = np.random.default_rng(0)
     groups = []
     for value in study.values:
         for dataset in study.datasets or [""]:
-            about = {study.axis: value} | ({"dataset": dataset} if dataset else {})
-            asked = [*study.options(full), *(f"{key}={chosen}" for key, chosen in about.items())]
-            experiment = next(part.split("=")[1] for part in asked if part.startswith("experiment="))
-            names = [run_name(f"results_{name}", experiment, dataset, [*asked, f"seed={seed}"]) for seed in seeds]
-            runs = [ROOT / "outputs" / run for run in names]
-            if any((run / "done").exists() for run in runs):
-                groups.append(Group(about, [compare.read_run(run) for run in runs if (run / "done").exists()]))
+            parameters = {study.axis: value} | ({"dataset": dataset} if dataset else {})
+            overrides = [*study.options(full), *(f"{key}={chosen}" for key, chosen in parameters.items())]
+            experiment = next(part.split("=")[1] for part in overrides if part.startswith("experiment="))
+            names = [run_name(f"results_{name}", experiment, dataset, [*overrides, f"seed={seed}"]) for seed in seeds]
+            finished = [path for run in names if ((path := ROOT / "outputs" / run) / "done").exists()]
+            if finished:
+                groups.append(Group(parameters, [compare.read_run(path) for path in finished]))
                 compare.estimate(groups[-1], rng)
     return ordered(groups, study.sort, "dataset")
 
 
 def section(name: str, study: Study, rows: Mapping[str, Group], full: bool) -> list[str]:
-    """A study on the page; its figures are drawn beside it."""
+    """Return a study's lines of the page, and write its figures."""
     values = {s: {label: (g.mean[s], g.low[s], g.high[s]) for label, g in rows.items()} for s in study.scores}
     plots.save(plots.plot_intervals(values), FIGURES / f"{name}.png")
-    drawn = {label: np.load(g.runs[0].directory / "sample.npy").astype(float) for label, g in rows.items()}
-    steps = min(map(len, drawn.values()))
-    plots.save(
-        plots.plot_trace_grid(np.stack([x[:steps] for x in drawn.values()]), list(drawn)),
-        FIGURES / f"{name}_traces.png",
-    )
-    asked = " ".join([f"{study.axis}=…", *study.options(full)])
-    figures = [f"![{name}](results/{name}.png)", "", f"![traces drawn](results/{name}_traces.png)", ""]
+    traces = {label: np.load(g.runs[0].directory / "sample.npy").astype(float) for label, g in rows.items()}
+    steps = min(map(len, traces.values()))
+    figure = plots.plot_trace_grid(np.stack([trace[:steps] for trace in traces.values()]), list(traces))
+    plots.save(figure, FIGURES / f"{name}_traces.png")
+    overrides = " ".join([f"{study.axis}=…", *study.options(full)])
+    figures = [f"![{name}](results/{name}.png)", "", f"![generated traces](results/{name}_traces.png)", ""]
     return [
         f"## {study.question}",
         "",
-        f"`{asked}`",
+        f"`{overrides}`",
         "",
         *table(rows, study.scores, "dataset" if study.datasets else study.axis),
         "",
@@ -217,18 +222,18 @@ def section(name: str, study: Study, rows: Mapping[str, Group], full: bool) -> l
 
 
 def write(seeds: Sequence[int], full: bool) -> None:
-    """Make the page and its figures of whatever has finished."""
-    results = {name: rows for name, study in STUDIES.items() if (rows := gather(name, study, seeds, full))}
+    """Write the page and its figures from all finished runs."""
+    results = {name: rows for name, study in STUDIES.items() if (rows := read_rows(name, study, seeds, full))}
     head = f"""# Results
 
-Made by `make results{" ARGS=--full" if full else ""}`, seeds {", ".join(map(str, seeds))}. A cell is the mean over the seeds
-and, in brackets, its 95 % bootstrap interval, which for two seeds is their range. ELBO and KL in nats per step, held out;
-generated laps with every point sampled (the next-point networks of the earlier posts feed back means). seconds: training
-alone, beside other work, so it says little. Bold: the best of its column on its data set. Fewer runs: not finished yet.
+Written by `make results{" ARGS=--full" if full else ""}`, seeds {", ".join(map(str, seeds))}. A cell is the mean over the
+seeds and, in brackets, its 95 % bootstrap interval, which for two seeds is their range. ELBO and KL are in nats per step, on
+held-out traces. Generated laps have sampled points (the next-point networks of the earlier posts feed back means). seconds:
+the training alone, on a machine that did other work, too. Bold: the best of the column on its dataset.
 
-## What holds
+## Claims
 
-A claim cannot be told where the intervals overlap: another seed could turn it round.
+"Cannot be told": the intervals overlap, so that another seed could reverse the verdict.
 """
     sections = [row for name, rows in results.items() for row in section(name, STUDIES[name], rows, full)]
     PAGE.write_text("\n".join([head, *claims(CLAIMS, results), "", *sections]))
@@ -236,16 +241,16 @@ A claim cannot be told where the intervals overlap: another seed could turn it r
 
 
 def main() -> None:
-    """Run what is asked for, then write the page."""
+    """Run the studies, then write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true", help="five seeds, whole training")
     parser.add_argument("--only", nargs="*", choices=list(STUDIES), default=list(STUDIES), help="these studies")
     parser.add_argument("--write", action="store_true", help="run nothing")
-    asked = parser.parse_args()
-    seeds = range(5) if asked.full else range(2)
-    for name in [] if asked.write else asked.only:
-        launch(name, STUDIES[name], seeds, asked.full)
-    write(seeds, asked.full)
+    options = parser.parse_args()
+    seeds = range(5) if options.full else range(2)
+    for name in [] if options.write else options.only:
+        launch(name, STUDIES[name], seeds, options.full)
+    write(seeds, options.full)
 
 
 if __name__ == "__main__":

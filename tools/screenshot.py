@@ -1,9 +1,9 @@
-"""A tab of TensorBoard over a directory of runs, as a picture and as text, from a headless Chromium.
+"""Save a tab of TensorBoard over a directory of runs as an image, and print its text, by a headless Chromium.
 
     python tools/screenshot.py outputs/mine docs/hparams.png
     python tools/screenshot.py outputs/mine docs/curves.png --tab custom_scalars
 
-The text is what the page shows, a line of it a line: of HPARAMS the table, of other tabs everything, pictures by their sizes.
+The text is printed line by line: the table of HPARAMS; of other tabs everything, with the sizes of images.
 """
 
 import argparse
@@ -28,7 +28,7 @@ FLAGS = (
     "--disable-component-update --disable-sync --remote-debugging-pipe --window-size=1600,{height}"
 )
 
-# What the page shows, through shadow roots and frames: [top, left, text] of each visible element.
+# Returns [top, left, text] of each visible element, those in shadow roots and frames included.
 READ = """(pick => {
   const inside = e => e.shadowRoot || e.contentDocument;
   const all = root => [...root.querySelectorAll('*')].flatMap(e => [e, ...(inside(e) ? all(inside(e)) : [])]);
@@ -36,15 +36,20 @@ READ = """(pick => {
     e => { const at = e.getBoundingClientRect(); return [Math.round(at.top), Math.round(at.left), pick(e).trim()]; }));
 })"""
 CELLS = "e => e.tagName === 'VAADIN-GRID-CELL-CONTENT' ? e.innerText : ''"
-EVERYTHING = """e => e.tagName === 'IMG' && e.naturalWidth ? `picture of ${e.naturalWidth} x ${e.naturalHeight}`
+EVERYTHING = """e => e.tagName === 'IMG' && e.naturalWidth ? `image of ${e.naturalWidth} x ${e.naturalHeight}`
   : [...e.childNodes].filter(node => node.nodeType === Node.TEXT_NODE).map(node => node.data).join('')"""
 
 
-QUIET = 6.0  # seconds: on a busy machine the next chart may be as long in coming
+STABLE_FOR = 6.0  # seconds without a change until a tab counts as complete; a busy machine is slow to draw charts
 
 
 class Tab(NamedTuple):
-    """What is read of it, and a word that is there once it is."""
+    """How a tab is read.
+
+    Attributes:
+        pick: JavaScript that returns an element's text.
+        sign: A text that appears once the tab is loaded.
+    """
 
     pick: str
     sign: str
@@ -53,7 +58,7 @@ class Tab(NamedTuple):
 TABS = {
     "hparams": Tab(CELLS, "Trial ID"),
     "custom_scalars": Tab(EVERYTHING, "Matches"),
-    "images": Tab(EVERYTHING, "picture of"),
+    "images": Tab(EVERYTHING, "image of"),
     "projector": Tab(EVERYTHING, "Total variance"),
 }
 
@@ -80,7 +85,7 @@ class Browser:
         """Send one command and return its result.
 
         Raises:
-            RuntimeError: the browser refuses it, or has gone.
+            RuntimeError: The browser refuses it, or has ended.
         """
         number = next(self.numbers)
         session = {"sessionId": self.session} if self.session else {}
@@ -91,7 +96,7 @@ class Browser:
             while b"\0" not in self.buffer:
                 part = os.read(self.receive_fd, 1 << 20)
                 if not part:
-                    raise RuntimeError("Chromium ended early; start it by hand to see why.")
+                    raise RuntimeError("Chromium ended early: start it by hand to see why.")
                 self.buffer += part
             line, _, self.buffer = self.buffer.partition(b"\0")
             message = json.loads(line)
@@ -101,7 +106,7 @@ class Browser:
                 return message["result"]
 
     def close(self) -> None:
-        """End it, and remove its profile."""
+        """End the browser and remove its profile."""
         self.process.terminate()
         self.process.wait()
         os.close(self.send_fd)
@@ -112,7 +117,11 @@ class Browser:
 
 @contextmanager
 def tensorboard(logdir: Path) -> Iterator[str]:
-    """TensorBoard over a directory; yields its address once it has read all runs there."""
+    """Run TensorBoard over a directory; yield its address once it has read all runs there.
+
+    Raises:
+        RuntimeError: It does not start within a minute.
+    """
     runs = {path.parent for path in logdir.rglob("events.out.tfevents.*")}
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -130,7 +139,7 @@ def tensorboard(logdir: Path) -> Iterator[str]:
             except OSError:
                 pass
             if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError("TensorBoard did not start; run it by hand to see why.")
+                raise RuntimeError("TensorBoard did not start: run it by hand to see why.")
             time.sleep(0.3)
         yield address
     finally:
@@ -139,7 +148,7 @@ def tensorboard(logdir: Path) -> Iterator[str]:
 
 
 def lines(browser: Browser, pick: str) -> list[list[str]]:
-    """What the page shows, line by line and from left to right."""
+    """Return the page's text, line by line, each from left to right."""
     rows: dict[int, dict[int, str]] = {}
     for top, left, text in json.loads(
         browser.call("Runtime.evaluate", expression=f"{READ}({pick})")["result"]["value"]
@@ -149,57 +158,57 @@ def lines(browser: Browser, pick: str) -> list[list[str]]:
     return [[row[left] for left in sorted(row)] for _, row in sorted(rows.items())]
 
 
-def shown(browser: Browser, tab: Tab) -> list[list[str]]:
-    """Wait until the tab has not changed for QUIET seconds, and return it.
+def wait_for_tab(browser: Browser, tab: Tab) -> list[list[str]]:
+    """Wait until the tab has not changed for STABLE_FOR seconds, and return its lines.
 
     Raises:
-        RuntimeError: nothing of it appears within a minute.
+        RuntimeError: It does not appear within a minute.
     """
-    since = began = time.monotonic()
+    last_change = start = time.monotonic()
     seen = lines(browser, tab.pick)
-    while time.monotonic() < since + QUIET or not any(tab.sign in text for row in seen for text in row):
-        if time.monotonic() > began + 60:
-            raise RuntimeError("The tab showed nothing within a minute; is this a directory of runs?")
+    while time.monotonic() < last_change + STABLE_FOR or not any(tab.sign in text for row in seen for text in row):
+        if time.monotonic() > start + 60:
+            raise RuntimeError("The tab showed nothing within a minute: give a directory of runs.")
         time.sleep(0.5)
         now = lines(browser, tab.pick)
         if now != seen:
-            seen, since = now, time.monotonic()
+            seen, last_change = now, time.monotonic()
     return seen
 
 
 def main() -> None:
-    """Take the picture and print the text."""
+    """Save the image and print the text."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("logdir", type=Path)
-    parser.add_argument("picture", type=Path)
+    parser.add_argument("image", type=Path)
     parser.add_argument("--tab", choices=list(TABS), default="hparams")
     parser.add_argument("--chromium", default=shutil.which("chromium") or "chromium")
     parser.add_argument("--height", type=int, default=900)
     options = parser.parse_args()
     if not options.logdir.is_dir():
-        sys.exit(f"error: {options.logdir} is no directory.")
+        sys.exit(f"error: logdir must be a directory, but {options.logdir} is none.")
     if shutil.which(options.chromium) is None:
-        sys.exit(f"error: there is no {options.chromium}: install Chromium, or say where it is by --chromium.")
+        sys.exit(f"error: {options.chromium} is not installed: install Chromium, or give its path by --chromium.")
     try:
-        text = take(options)
+        text = take_screenshot(options)
     except RuntimeError as error:
         sys.exit(f"error: {error}")
     for row in text:
         print("\t".join(row))
 
 
-def take(options: argparse.Namespace) -> list[list[str]]:
-    """Write the picture and return the text."""
+def take_screenshot(options: argparse.Namespace) -> list[list[str]]:
+    """Write the image and return the text."""
     with tensorboard(options.logdir) as address:
         browser = Browser(options.chromium, options.height)
         try:
             browser.call("Page.navigate", url=f"{address}/#{options.tab}")
-            text = shown(browser, TABS[options.tab])
-            picture = browser.call("Page.captureScreenshot", format="png")["data"]
+            text = wait_for_tab(browser, TABS[options.tab])
+            image = browser.call("Page.captureScreenshot", format="png")["data"]
         finally:
             browser.close()
-    options.picture.parent.mkdir(parents=True, exist_ok=True)
-    options.picture.write_bytes(base64.b64decode(picture))
+    options.image.parent.mkdir(parents=True, exist_ok=True)
+    options.image.write_bytes(base64.b64decode(image))
     return text
 
 

@@ -1,4 +1,4 @@
-"""The page of results: what is bold, which claims hold, what is left out."""
+"""The page of results: bold cells, verdicts on claims, claims left out."""
 
 import math
 from pathlib import Path
@@ -48,7 +48,7 @@ def test_the_best_of_a_column_is_bold_among_its_rivals(rows):
     assert cells["ccte"] == "-"
 
 
-def test_a_claim_holds_or_not_and_says_what_was_measured(rows):
+def test_a_claim_holds_or_not_and_shows_its_scores(rows):
     true = Claim("b is good.", "models", [Condition("b, eye", "invalid_fraction", "<", 0.2)])
     false = Claim(
         "d beats b.", "models", [Condition("d, eye", "invalid_fraction", "<", "b, eye")], [("a, cte", "transition_tv")]
@@ -67,7 +67,7 @@ def test_a_claim_holds_or_not_and_says_what_was_measured(rows):
 @pytest.mark.parametrize(
     ("row", "bound"), [("c, cte", 0.2), ("a, cte", 0.2), ("a, eye", 0.2), ("a, eye", "b, eye"), ("b, eye", 0.1)]
 )
-def test_a_claim_cannot_be_told_where_intervals_overlap_or_are_not_known(rows, row, bound, relation):
+def test_a_claim_with_overlapping_intervals_cannot_be_told(rows, row, bound, relation):
     """Nothing measured; one seed; a bound within; another row's within; equal."""
     assert "**Cannot be told.**" in Claim(
         "c.", "models", [Condition(row, "invalid_fraction", relation, bound)]

@@ -89,9 +89,10 @@ def test_every_file_of_every_group_trains_two_steps(composed, file, drawing, lin
 
 
 def commands(file):
-    """The commands in a YAML's head: comment lines `#   python scripts/…` or `#   torchrun … scripts/…`."""
+    """The commands in a YAML's head: comment lines `#   vrnn …`, by torchrun or not, or `#   python scripts/…`."""
     for line in file.read_text().splitlines():
-        match = re.match(r"#\s+(?:python|torchrun \S+ \S+) scripts/(\w+)\.py ?(.*?)(\s{2,}.*)?$", line)
+        start = r"#\s+(?:python scripts/|(?:torchrun \S+ \S+ --no-python )?vrnn )"
+        match = re.match(start + r"(\w+)(?:\.py)? ?(.*?)(\s{2,}.*)?$", line)
         if match:
             yield match[1], shlex.split(match[2])
 

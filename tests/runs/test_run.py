@@ -345,17 +345,16 @@ def test_a_drawing_trains_generates_and_continues(small, tmp_path):
     np.save(tmp_path / "drawing.npy", drawn + 0.5)
     with pytest.raises(ConfigError, match=r"dataset\.digest: \w+ -> \w+"):
         run(small("dataset=traces", f"dataset.files=[{tmp_path / 'drawing.npy'}]"), directory)
-    with pytest.raises(ConfigError, match=r"drawing\.npy: not there any more, or not as when the run began"):
+    with pytest.raises(ConfigError, match=r"drawing\.npy must be as when the run began"):
         evaluate_run(directory)
     np.save(tmp_path / "drawing.npy", drawn)
     assert run(small("dataset=traces", f"dataset.files=[{tmp_path / 'drawing.npy'}]"), directory) == scores
-    options = {"prefix": None, "out": None, "sample": True, "checkpoint": "last", "seed": 0}
     for kind in ("png", "npz", "csv", "svg"):
-        assert generate_from_run(directory, 3, 20, format=kind, **options).stat().st_size > 0
-    whole = np.load(generate_from_run(directory, 2, 30, format="npz", **options))["traces"]
+        assert generate_from_run(directory, **GENERATE | {"format": kind}).stat().st_size > 0
+    whole = np.load(generate_from_run(directory, **GENERATE | {"n": 2, "steps": 30}))["traces"]
     assert whole.shape == (2, 30, 2)
     np.save(tmp_path / "prefix.npy", np.cumsum(np.full((12, 2), 0.1), 0))
-    path = generate_from_run(directory, 2, 5, format="npz", **{**options, "prefix": str(tmp_path / "prefix.npy")})
+    path = generate_from_run(directory, **GENERATE | {"n": 2, "prefix": str(tmp_path / "prefix.npy")})
     continued = np.load(path)["traces"]
     assert np.abs(continued[:, 0] - [1.2, 1.2]).max() < np.abs(whole[:, 0] - [1.2, 1.2]).max()
     drawing = 2 * np.stack([np.cos(angle), np.sin(angle)], -1)[:100]
@@ -367,16 +366,27 @@ def test_a_drawing_trains_generates_and_continues(small, tmp_path):
     np.testing.assert_allclose(
         np.delete(filled, np.s_[40:60], 1), np.delete(drawing, np.s_[40:60], 0)[None].repeat(3, 0)
     )
-    assert np.ptp(filled[:, 40:60], axis=0).min() > 0  # three ways through
-    assert np.abs(filled[:, 40:60] - drawing[40:60]).min() > 0  # and none is what was hidden
+    assert np.ptp(filled[:, 40:60], axis=0).min() > 0  # n different ways
+    assert np.abs(filled[:, 40:60] - drawing[40:60]).min() > 0  # and none is the hidden one
     for gap in ([60, 40], [40, 101], [-1, 5], [3]):
-        with pytest.raises(ConfigError, match=r"gap must be \[first, end\], 0 <= first < end <= 100"):
+        with pytest.raises(ConfigError, match=r"gap must be \[first, end\] with 0 <= first < end <= 100"):
             impute_from_run(directory, n=1, particles=1, format="png", **(options | {"gap": gap}))
 
 
+GENERATE = {
+    "n": 3,
+    "steps": 8,
+    "prefix": None,
+    "format": "npz",
+    "out": None,
+    "sample": True,
+    "checkpoint": "last",
+    "seed": 0,
+}
+
+
 def drawn_in(directory, kinds):
-    options = {"prefix": None, "out": None, "sample": True, "checkpoint": "last", "seed": 0}
-    return {kind: generate_from_run(directory, 3, 8, format=kind, **options) for kind in kinds}
+    return {kind: generate_from_run(directory, **GENERATE | {"format": kind}) for kind in kinds}
 
 
 def test_a_trained_model_draws_hard_classes(composed, tmp_path):
@@ -404,12 +414,13 @@ def test_digits_train_and_are_drawn(composed, tmp_path):
     images = np.load(drawn_in(tmp_path, ["png", "csv", "npz"])["npz"])["traces"]
     assert images.shape == (3, 8, 8)
     assert set(images.ravel()) <= {0.0, 1.0}
-    whole = generate_from_run(tmp_path, 1, None, None, "npz", str(tmp_path / "whole.npz"), True, "last", 0)
+    out = str(tmp_path / "whole.npz")
+    whole = generate_from_run(tmp_path, **GENERATE | {"n": 1, "steps": None, "format": None, "out": out})
     assert np.load(whole)["traces"].shape == (1, 8, 8)  # as many rows as the run's images have
     with pytest.raises(ValueError, match="write images as png, npz or csv"):
         drawn_in(tmp_path, ["svg"])
-    with pytest.raises(ConfigError, match="this run's sequences are of the form image"):
-        generate_from_run(tmp_path, 1, 8, "drawing.npy", "png", None, True, "last", 0)
+    with pytest.raises(ConfigError, match="sequences are of the form image"):
+        generate_from_run(tmp_path, **GENERATE | {"prefix": "drawing.npy"})
 
 
 def test_handwriting_trains_and_is_drawn(composed, tmp_path):
@@ -460,9 +471,9 @@ def test_evaluating_again_gives_the_same_scores(finished):
         (lambda run: evaluate_run(run, checkpoint="first"), "checkpoint must be one of last, best"),
         (lambda run: evaluate_run(run, traces=0), "traces must be at least 1"),
         (lambda run: evaluate_run(run, particles=0), "particles must be at least 1"),
-        (lambda run: generate_from_run(run, 0, 5, None, "png", None, True, "last", 0), "n must be at least 1"),
-        (lambda run: generate_from_run(run, 1, 5, None, "gif", None, True, "last", 0), "format must be one of"),
-        (lambda run: generate_from_run(run, 1, 5, "none.npy", "png", None, True, "last", 0), "none.npy"),
+        (lambda run: generate_from_run(run, **GENERATE | {"n": 0}), "n must be at least 1"),
+        (lambda run: generate_from_run(run, **GENERATE | {"format": "gif"}), "format must be one of"),
+        (lambda run: generate_from_run(run, **GENERATE | {"prefix": "none.npy"}), "none.npy"),
     ],
 )
 def test_bad_requests_for_a_finished_run(finished, call, message):

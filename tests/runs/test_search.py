@@ -1,4 +1,4 @@
-"""A search of real processes: shared by two, one of them killed; failed trials do not end it."""
+"""Searches in real processes: two workers, one of them killed; failed trials do not end a search."""
 
 import signal
 import subprocess
@@ -45,8 +45,14 @@ def trials(root: Path) -> list[FrozenTrial]:
         storage.engine.dispose()
 
 
+def close(search: Search) -> None:
+    """Close the storage's connections."""
+    search.storage.remove_session()
+    search.storage.engine.dispose()
+
+
 @pytest.mark.parametrize("n", [pytest.param(6, marks=pytest.mark.sweeps), pytest.param(20, marks=pytest.mark.shows)])
-def test_two_workers_one_killed_and_started_again_lose_no_trial(tmp_path, n):
+def test_no_trial_is_lost_when_one_of_two_workers_is_killed(tmp_path, n):
     with start(tmp_path, n) as killed, start(tmp_path, n) as other:
         while len(list(tmp_path.glob("s/*/checkpoints/last.ckpt"))) < 2:
             assert killed.poll() is None, killed.communicate()[0]
@@ -68,8 +74,8 @@ def test_two_workers_one_killed_and_started_again_lose_no_trial(tmp_path, n):
 
 
 @pytest.mark.sweeps
-def test_a_study_goes_on_as_it_was_begun_or_not_at_all(tmp_path):
-    """Also: a group of the user's own is found, and where every trial fails the search does."""
+def test_a_study_with_other_settings_is_refused(tmp_path):
+    """Also: the user's own config group is found, and a search fails if all of its trials do."""
     own = tmp_path / "conf" / "model" / "own.yaml"
     own.parent.mkdir(parents=True)
     own.write_text("defaults: [tiny]\nh_dim: 8\n")
@@ -93,7 +99,7 @@ def test_a_study_goes_on_as_it_was_begun_or_not_at_all(tmp_path):
 @pytest.mark.parametrize(
     ("space", "overrides", "message"),
     [
-        ({}, [], "space is empty"),
+        ({}, [], "space must have at least one key, but is empty"),
         ({"recurrence": ["gru", "grru"]}, [], "space.recurrence: a run with recurrence=grru cannot be composed"),
         ({"model.hdim": {"low": 1, "high": 3}}, [], "space.model.hdim: a run with model.hdim=1 cannot be composed"),
         ({"seed": [0, 1]}, ["trials=0"], "trials must be at least 1, but is 0"),
@@ -101,7 +107,7 @@ def test_a_study_goes_on_as_it_was_begun_or_not_at_all(tmp_path):
         ({"seed": [0, 1]}, ["storage=hello"], "storage=hello cannot be used"),
     ],
 )
-def test_what_cannot_be_searched_is_refused_before_the_first_trial(tmp_path, space, overrides, message):
+def test_invalid_searches_are_refused_at_the_start(tmp_path, space, overrides, message):
     register()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = compose("search", overrides=["sweep=s", f"root={tmp_path}", *overrides])
@@ -115,22 +121,21 @@ def test_null_is_a_choice(tmp_path):
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = compose("search", overrides=["sweep=s", f"root={tmp_path}"])
     config.space = {"optim.clip": [1.0, None]}
-    search = Search(config, str(ROOT / "conf"))  # has composed a run with each
-    search.study._storage._backend.engine.dispose()
+    search = Search(config, str(ROOT / "conf"))  # composes a run with each value
+    close(search)
     assert search.overrides({"optim.clip": None})[-1] == "optim.clip=null"
 
 
-def test_a_trial_that_another_worker_has_just_told_about_is_left_alone(tmp_path):
-    """Its run has finished and been let go, but was not told about yet, when this worker took it up."""
+def test_a_trial_finished_by_another_worker_is_left_alone(tmp_path):
+    """The other worker tells the study the result between this worker's choice of the trial and its own result."""
     register()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = compose("search", overrides=["sweep=s", f"root={tmp_path}"])
     search = Search(config, str(ROOT / "conf"))
     trial = search.study.ask(search.space)
     search.study.tell(trial.number, 1.0)
-    search._attempt(trial)
-    search.study._storage.remove_session()
-    search.study._storage._backend.engine.dispose()
+    search.run_trial(trial)
+    close(search)
     assert not list(tmp_path.glob("s/*/config.yaml"))
     (found,) = trials(tmp_path)
     assert (found.state, found.value) == (TrialState.COMPLETE, 1.0)

@@ -1,4 +1,4 @@
-"""Sweeps of real processes: resumed, shared, extended, refused, failed."""
+"""Sweeps in real processes: resumed, shared, extended, refused, failed."""
 
 import fcntl
 import os
@@ -26,7 +26,7 @@ CORES = ("hydra/launcher=cores", "hydra.launcher.n_jobs=2")
 
 
 def begun(root: Path) -> int:
-    """How often a run was begun in all: each time opens one file of events."""
+    """How often runs were started: each start opens one file of events."""
     return len(list(root.glob("s/*/events.out.tfevents.*")))
 
 
@@ -34,12 +34,12 @@ def begun(root: Path) -> int:
 def undisturbed(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("undisturbed")
     output = sweep(root, *GRID, *CORES)
-    assert "sweep: 4 done, 0 running, 0 failed, 0 left" in output
+    assert "sweep: 4 done, 0 running, 0 failed, 0 pending" in output
     return root
 
 
-def test_killed_at_random_moments_the_same_command_finishes_everything(undisturbed, tmp_path):
-    moments = random.Random(time.time_ns())  # truly random: the result must not depend on them
+def test_a_killed_sweep_is_finished_by_the_same_command(undisturbed, tmp_path):
+    moments = random.Random(time.time_ns())  # not seeded: the result must not depend on them
     for _ in range(2):
         before = begun(tmp_path)
         with start(tmp_path, *GRID, *CORES) as process:
@@ -60,12 +60,12 @@ def test_killed_at_random_moments_the_same_command_finishes_everything(undisturb
     find_spec("hydra_plugins.hydra_ray_launcher") is None, reason="needs the extra: pip install -e .[ray]"
 )
 def test_ray_gives_the_same_scores(undisturbed, tmp_path):
-    assert "sweep: 4 done, 0 running, 0 failed, 0 left" in sweep(tmp_path, *GRID, "hydra/launcher=ray")
+    assert "sweep: 4 done, 0 running, 0 failed, 0 pending" in sweep(tmp_path, *GRID, "hydra/launcher=ray")
     assert finished(tmp_path) == finished(undisturbed)
 
 
-def test_workers_end_with_the_command_even_if_it_dies_before_their_first_job(tmp_path):
-    """They hold its standard output, so it is at its end once they are gone."""
+def test_workers_end_with_a_command_killed_before_their_jobs(tmp_path):
+    """They have its standard output open, which ends when the last of them does."""
     with start(tmp_path, *GRID, *CORES) as process:
         while "Launching jobs" not in process.stdout.readline():
             assert process.poll() is None
@@ -85,14 +85,14 @@ def test_two_processes_share_a_sweep_and_run_nothing_twice(undisturbed, tmp_path
     assert begun(tmp_path) == begun(undisturbed)
 
 
-def test_a_run_somebody_else_holds_is_skipped_and_said_so(undisturbed):
+def test_a_run_in_use_by_another_process_is_skipped(undisturbed):
     with lock_run(runs(undisturbed)[0]):
         output = sweep(undisturbed, *GRID)
-    assert output.count("is being worked on by another process: skipped") == 1
+    assert output.count("is in use by another process: skipped") == 1
     assert output.count("Already finished") == 3
 
 
-def test_a_grid_reordered_and_extended_runs_only_what_is_new(undisturbed):
+def test_a_reordered_and_extended_grid_runs_only_new_jobs(undisturbed):
     before = {path: path.stat().st_mtime_ns for path in undisturbed.glob("s/*/*") if path.is_file()}
     output = sweep(undisturbed, "seed=1,0", "recurrence=lstm,gru,elman", "hydra.sweeper.max_batch_size=4", *CORES)
     assert output.count("Already finished") == 4
@@ -102,19 +102,19 @@ def test_a_grid_reordered_and_extended_runs_only_what_is_new(undisturbed):
     }
 
 
-def test_a_changed_default_is_refused_and_a_bad_job_fails_while_the_others_go_on(tmp_path):
+def test_a_changed_default_and_a_bad_job_fail_alone(tmp_path):
     sweep(tmp_path, "seed=0")
     config = runs(tmp_path)[0] / "config.yaml"
     settings = yaml.safe_load(config.read_text())
-    settings["frame"]["_target_"] = "vrnn.networks.Other"  # as if the default had been another one when it ran
+    settings["frame"]["_target_"] = "vrnn.networks.Other"  # as if it had run with another default
     config.write_text(yaml.safe_dump(settings, sort_keys=False))
-    assert "sweep: 1 done" in sweep(tmp_path, "seed=0", code=1)  # what is done was done with other settings
+    assert "sweep: 1 done" in sweep(tmp_path, "seed=0", code=1)  # it finished with other settings
     assert "error: seed must be at least 0, but is -1." in sweep(tmp_path, "seed=0,1,-1", code=1)  # nothing has run
     assert len(finished(tmp_path)) == 1
     output = sweep(tmp_path, "seed=0,1", code=1)
     assert "frame._target_: vrnn.networks.Other -> " in output
     output = sweep(tmp_path, "likelihood.floor=-1,3e-3", code=1)
-    assert "sweep: 1 done, 0 running, 1 failed, 0" in output
+    assert "sweep: 1 done, 0 running, 1 failed, 0 pending" in output
     assert "likelihood.floor must be positive, but is -1" in output
     assert len(finished(tmp_path)) == 3
     failures = [failure(path.parent) for path in tmp_path.glob("s/*/failed")]
@@ -125,7 +125,7 @@ def test_a_changed_default_is_refused_and_a_bad_job_fails_while_the_others_go_on
     assert not (config.parent / "failed").exists()
 
 
-def test_a_name_that_is_none_for_a_directory_is_refused_before_anything_runs(tmp_path):
+def test_a_bad_name_is_refused_before_anything_runs(tmp_path):
     assert "error: sweep must be a name for a directory" in sweep(tmp_path / "runs", "sweep=../other", code=1)
     assert not list(tmp_path.glob("*/*/"))
 
@@ -135,8 +135,8 @@ LONG = "training={steps: 1000000, log_every: 500, val_every: 1000000, checkpoint
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("everybody", [False, True])
-def test_workers_keep_a_checkpoint_when_the_command_is_asked_to_stop(tmp_path, number, everybody):
-    """Also when a terminal or a cluster asks them as well. Each keeps the regular one's step with probability 1 in 500."""
+def test_workers_save_a_checkpoint_when_the_command_stops(tmp_path, number, everybody):
+    """Also when a terminal or a cluster signals them as well. Fails by chance, for each worker, once in 500 times."""
     with start(tmp_path, "seed=0,1", *CORES, LONG, new_session=True) as process:
         while len(list(tmp_path.glob("s/*/checkpoints/last.ckpt"))) < 2:
             assert process.poll() is None, process.communicate()[0]
@@ -145,13 +145,13 @@ def test_workers_keep_a_checkpoint_when_the_command_is_asked_to_stop(tmp_path, n
             os.killpg(process.pid, number)
         else:
             process.send_signal(number)
-        process.communicate(timeout=60)  # until the last worker has closed it
+        process.communicate(timeout=60)  # until the last worker has closed its output
     assert process.returncode in (-number, 128 + number)
     kept = [torch.load(path, weights_only=True)["global_step"] for path in tmp_path.glob("s/*/checkpoints/last.ckpt")]
     assert [step % 500 > 0 for step in kept] == [True, True]
 
 
-def test_sigterm_ends_the_sweep_with_a_checkpoint_and_the_sender_s_code(tmp_path):
+def test_sigterm_ends_a_sweep_with_a_checkpoint_and_its_code(tmp_path):
     with start(tmp_path, "seed=0,1") as process:
         while not list(tmp_path.glob("s/*/checkpoints/last.ckpt")):
             assert process.poll() is None
@@ -159,13 +159,13 @@ def test_sigterm_ends_the_sweep_with_a_checkpoint_and_the_sender_s_code(tmp_path
         process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM
-    assert "The same command again goes on with what is left." in output
+    assert "The same command continues the pending runs." in output
     assert [state(run) for run in runs(tmp_path)] == ["interrupted"]
 
 
 @pytest.mark.timeout(1200)
 def test_the_state_of_every_w_schedule_survives_a_kill(tmp_path):
-    """The sweep over all of them, killed in the middle of each, ends where one that nobody killed ends."""
+    """A sweep over all of them, killed in the middle of each run, gives the same results as one that was not killed."""
     names = sorted(path.stem for path in (ROOT / "conf" / "w_schedule").glob("*.yaml"))
     grid = f"w_schedule={','.join(names)}"
     sweep(tmp_path / "undisturbed", grid, *CORES)
@@ -192,14 +192,14 @@ def done(run: Path) -> bool:
     return (run / "done").exists()
 
 
-def test_a_run_s_directory_tells_how_it_stands(tmp_path):
-    assert state(tmp_path) == "left"
+def test_states_of_a_run_s_directory(tmp_path):
+    assert state(tmp_path) == "pending"
     with (tmp_path / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_SH)  # somebody else who only looks
-        assert state(tmp_path) == "left"
+        fcntl.flock(file, fcntl.LOCK_SH)  # as another process does that reads the state
+        assert state(tmp_path) == "pending"
     with lock_run(tmp_path):
         assert state(tmp_path) == "running"
-        with pytest.raises(BusyError, match="worked on by another process"), lock_run(tmp_path):
+        with pytest.raises(BusyError, match="in use by another process"), lock_run(tmp_path):
             pass
     with pytest.raises(ValueError, match="broken"), record_failure(tmp_path):
         raise ValueError("broken\nin two lines")

@@ -1,4 +1,4 @@
-"""Results as a page: a table a study with the best of each column marked, and claims held against the rows."""
+"""The page of results: one table per study with the best of each column in bold, and claims checked against its rows."""
 
 from __future__ import annotations
 
@@ -11,13 +11,21 @@ import numpy as np
 
 from vrnn.runs.compare import SCORE, Group, cell, line, training_seconds
 
-NEITHER_BETTER = ("kl_nats_per_step", "kl_at_junctions_share", "kl_per_choice_nats")  # more of it, or less, is no merit
+# Scores of which neither more nor less is better.
+UNRANKED = ("kl_nats_per_step", "kl_at_junctions_share", "kl_per_choice_nats")
 
 Rows = Mapping[str, Group]  # {label: the runs of one setting}
 
 
 class Condition(NamedTuple):
-    """row's score < or > a number, or the same score of another row."""
+    """A comparison of a row's score.
+
+    Attributes:
+        row: Its label.
+        score: A key of SCORE.
+        relation: "<" or ">".
+        bound: A number, or the label of a row whose same score is compared.
+    """
 
     row: str
     score: str
@@ -27,75 +35,89 @@ class Condition(NamedTuple):
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence somebody said, and what must all be true of a study's rows for it to hold.
+    """A sentence, and the conditions that must all hold for it to be true.
 
-    beside: further (row, score) worth telling with the verdict.
+    Attributes:
+        text: The sentence.
+        study: The study that it is about.
+        conditions: On that study's rows.
+        also_shown: Further (row, score) to show with the verdict.
     """
 
     text: str
     study: str
     conditions: Sequence[Condition]
-    beside: Sequence[tuple[str, str]] = ()
+    also_shown: Sequence[tuple[str, str]] = ()
 
     def rows(self) -> set[str]:
-        """Every row it speaks of."""
-        return {row for row, _ in self._told()}
+        """Return the labels of all rows that the claim needs."""
+        return {row for row, _ in self._shown()}
 
     def verdict(self, rows: Rows) -> str:
-        """The sentence, whether it holds, and what was measured.
+        """Return the sentence, whether it holds, and the scores as one line of Markdown.
 
-        It cannot be told where intervals overlap or are not known: another seed could turn it round.
+        The verdict is "Cannot be told" where intervals overlap or are missing: another seed could reverse it.
         """
         met = [_is_met(condition, rows) for condition in self.conditions]
         verdict = "Does not hold" if False in met else "Cannot be told" if None in met else "Holds"
-        measured = "; ".join(
-            f"{row}: {score.replace('_', ' ')} {cell(rows[row], score)}" for row, score in self._told()
-        )
-        return f"{self.text} **{verdict}.** {measured}."
+        scores = "; ".join(f"{row}: {score.replace('_', ' ')} {cell(rows[row], score)}" for row, score in self._shown())
+        return f"{self.text} **{verdict}.** {scores}."
 
-    def _told(self) -> Iterator[tuple[str, str]]:
-        told: dict[tuple[str, str], None] = {}
+    def _shown(self) -> Iterator[tuple[str, str]]:
+        """Yield each (row, score) of the conditions and of `also_shown`, once."""
+        shown: dict[tuple[str, str], None] = {}
         for row, score, _, bound in self.conditions:
-            told |= {(row, score): None} | ({(bound, score): None} if isinstance(bound, str) else {})
-        yield from told | dict.fromkeys(self.beside)
+            shown |= {(row, score): None} | ({(bound, score): None} if isinstance(bound, str) else {})
+        yield from shown | dict.fromkeys(self.also_shown)
 
 
 def _is_met(condition: Condition, rows: Rows) -> bool | None:
-    """Whether one interval lies wholly on the right side of the other; None if on neither."""
+    """Return whether the row's whole interval is on the right side of the bound's; None if on neither side."""
     row, score, relation, bound = condition
     low, high = rows[row].low[score], rows[row].high[score]
-    rival_low, rival_high = (
-        (rows[bound].low[score], rows[bound].high[score]) if isinstance(bound, str) else (bound,) * 2
+    bound_low, bound_high = (
+        (rows[bound].low[score], rows[bound].high[score]) if isinstance(bound, str) else (bound, bound)
     )
-    below, above = high < rival_low, low > rival_high
+    below, above = high < bound_low, low > bound_high
     if not (below or above):
         return None
     return below if relation == "<" else above
 
 
 def claims(found: Sequence[Claim], studies: Mapping[str, Rows]) -> list[str]:
-    """The verdicts, as a list in Markdown, on those claims whose rows have all been run."""
-    known = (claim for claim in found if claim.rows() <= studies.get(claim.study, {}).keys())
-    return [f"- {claim.verdict(studies[claim.study])}" for claim in known]
+    """Return the verdicts on those claims whose rows have all been run, as a list in Markdown.
+
+    Args:
+        found: The claims.
+        studies: The rows of each study, by its name.
+    """
+    complete = (claim for claim in found if claim.rows() <= studies.get(claim.study, {}).keys())
+    return [f"- {claim.verdict(studies[claim.study])}" for claim in complete]
 
 
 def table(rows: Rows, scores: Sequence[str], rival_key: str) -> list[str]:
-    """A study in Markdown: a line a row, the best of each column in bold among those alike in the parameter `rival_key`."""
+    """Return a study as a table in Markdown, with the best of each column in bold.
+
+    Args:
+        rows: The study's.
+        scores: The columns.
+        rival_key: The parameter in which rows must agree to be compared.
+    """
     groups = list(rows.values())
     headings = [*groups[0].parameters, "runs", *scores, "seconds"]
     lines = [line(headings), line(["---"] * len(headings))]
     for group in groups:
         rivals = [other for other in groups if other.parameters.get(rival_key) == group.parameters.get(rival_key)]
-        cells = [_marked(group, rivals, score) for score in scores]
+        cells = [_marked_cell(group, rivals, score) for score in scores]
         seconds = np.median([training_seconds(run) for run in group.runs])
         lines.append(line([*map(str, group.parameters.values()), str(len(group.runs)), *cells, f"{seconds:.0f}"]))
     return lines
 
 
-def _marked(group: Group, rivals: Sequence[Group], score: str) -> str:
-    """A cell, bold where it is the best of several."""
+def _marked_cell(group: Group, rivals: Sequence[Group], score: str) -> str:
+    """Return a score as text, in bold if it is the best of several rivals."""
     text = cell(group, score)
-    if score in NEITHER_BETTER or len(rivals) < 2 or math.isnan(group.mean[score]):
+    if score in UNRANKED or len(rivals) < 2 or math.isnan(group.mean[score]):
         return text
     best = (max if SCORE[score].higher_is_better else min)(
         other.mean[score] for other in rivals if not math.isnan(other.mean[score])
@@ -104,7 +126,7 @@ def _marked(group: Group, rivals: Sequence[Group], score: str) -> str:
 
 
 def ordered(groups: Sequence[Group], score: str, first: str) -> dict[str, Group]:
-    """Rows by their labels, ordered by the parameter `first`, then the best score."""
+    """Return rows by their labels, ordered by the parameter `first`, then by a score, best first."""
     sign = -1.0 if SCORE[score].higher_is_better else 1.0
     by = sorted(groups, key=lambda g: (g.parameters.get(first, ""), math.isnan(g.mean[score]), sign * g.mean[score]))
     return {", ".join(map(str, group.parameters.values())): group for group in by}

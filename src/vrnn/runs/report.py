@@ -1,4 +1,4 @@
-"""A run's scores and figures as files and in TensorBoard."""
+"""A run's scores and figures, as files and in TensorBoard."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from vrnn.runs.compare import SCORE
 from vrnn.runs.directory import SAMPLE, SCORES
 from vrnn.runs.evaluate import Evaluation
 
-# The columns of TensorBoard's HPARAMS. Every run registers all of them, whether its pattern can fill them or not.
+# The score columns of TensorBoard's HPARAMS: {tag: path in scores.json}. Every run registers all of them, since TensorBoard
+# takes the columns from any one run.
 SCALARS = {f"score/{name}": score.path for name, score in SCORE.items()} | {
     "score/laps": ("generated", "laps"),
     "score/choice_entropy_nats": ("choice_entropy_nats",),
@@ -24,12 +25,12 @@ SCALARS = {f"score/{name}": score.path for name, score in SCORE.items()} | {
 
 
 def scalar_scores(scores: dict[str, Any]) -> dict[str, float]:
-    """Return the HPARAMS columns a run's scores fill."""
-    found = {tag: _select(scores, path) for tag, path in SCALARS.items()}
+    """Return the scores that have a column in HPARAMS, by tag; those that the run's pattern does not define are left out."""
+    found = {tag: _at_path(scores, path) for tag, path in SCALARS.items()}
     return {tag: float(value) for tag, value in found.items() if value is not None}
 
 
-def _select(tree: Any, path: tuple[str, ...]) -> Any:
+def _at_path(tree: Any, path: tuple[str, ...]) -> Any:
     for key in path:
         tree = tree.get(key) if isinstance(tree, dict) else None
     return tree
@@ -43,12 +44,23 @@ def save_figures(figures: dict[str, Figure], directory: Path) -> None:
 
 
 def write_scores(scores: dict[str, Any], path: Path) -> None:
-    """Write scores.json: indented, without NaN."""
+    """Write scores as indented JSON.
+
+    Raises:
+        ValueError: A score is NaN or infinite.
+    """
     write_text_atomically(path, json.dumps(scores, indent=2, allow_nan=False) + "\n")
 
 
 def publish(evaluation: Evaluation, directory: Path, logger: TensorBoardLogger, step: int) -> None:
-    """Write scores.json, the sample and the figures, and show them in TensorBoard; the scores fill the run's HPARAMS row."""
+    """Write scores.json, the sample and the figures, and show scores and figures in TensorBoard.
+
+    Args:
+        evaluation: What is published.
+        directory: The run's.
+        logger: The run's; its HPARAMS row gets the scores. It is closed.
+        step: The step that TensorBoard shows them at.
+    """
     write_atomically(directory / SAMPLE, lambda file: np.save(file, evaluation.sample.astype(np.float32)))
     save_figures(evaluation.figures, directory / "figures")
     write_scores(evaluation.scores, directory / SCORES)

@@ -11,8 +11,14 @@ from rich.table import Table
 
 
 def print_scores(scores: dict[str, Any], directory: Path, suffix: str = "") -> None:
-    """Print what was learned next to the truth, and where everything lies. suffix: of the names of scores and figures."""
-    directory = _short(directory)
+    """Print the model's scores next to those of true traces and the truth, and where the run's files are.
+
+    Args:
+        scores: As in scores.json.
+        directory: The run's.
+        suffix: Of the names of scores and figures.
+    """
+    directory = _relative(directory)
     table = Table(title=str(directory), title_justify="left")
     for column in ("", "model", "true traces", "truth"):
         table.add_column(column, justify="left" if not column else "right")
@@ -20,22 +26,22 @@ def print_scores(scores: dict[str, Any], directory: Path, suffix: str = "") -> N
         table.add_row(*row)
     console = Console()
     console.print(table)
-    for what, where in (
+    for label, location in (
         ("scores", directory / f"scores{suffix}.json"),
         ("figures", directory / f"figures{suffix}"),
         ("checkpoints", directory / "checkpoints"),
+        ("TensorBoard", f"tensorboard --logdir {directory}"),
     ):
-        console.print(f"{what:12}{where}", soft_wrap=True, highlight=False)
-    console.print(f"{'TensorBoard':12}tensorboard --logdir {directory}", soft_wrap=True, highlight=False)
+        console.print(f"{label:12}{location}", soft_wrap=True, highlight=False)
 
 
-def _short(path: Path) -> Path:
-    """The path as somebody in the working directory would type it."""
+def _relative(path: Path) -> Path:
+    """Return a path relative to the working directory, if it is below it."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _rows(scores: dict[str, Any]) -> Iterator[tuple[str, ...]]:
-    """The table's rows: what, the model's value with its standard error, that of as many true traces, the truth."""
+    """Yield rows: a score's name, the model's value with its standard error, that of as many true traces, the truth."""
     labels = {"elbo": "ELBO", "iwae": "IWAE", "fivo": "FIVO", "log_likelihood": "log-likelihood", "kl": "KL"}
     for name, label in labels.items():
         key = f"{name}_nats_per_step"
@@ -46,17 +52,17 @@ def _rows(scores: dict[str, Any]) -> Iterator[tuple[str, ...]]:
         yield f"{label}, nats per step", _estimate(scores, key), "", ""
     if "generated" not in scores:
         return
-    drawn = [scores["generated"], scores["judge"]]
-    truth = scores["truth"]
-    yield "generated laps", str(drawn[0]["laps"]), str(drawn[1]["laps"]), ""
-    yield "invalid laps", *(_estimate(of, "invalid_fraction") for of in drawn), "0"
+    model, judge, truth = scores["generated"], scores["judge"], scores["truth"]
+    both = (model, judge)
+    yield "generated laps", str(model["laps"]), str(judge["laps"]), ""
+    yield "invalid laps", *(_estimate(each, "invalid_fraction") for each in both), "0"
     for state, share in truth["pattern_fractions"].items():
-        shares = (_number(of["pattern_fractions"][state], of["pattern_fractions_se"][state]) for of in drawn)
+        shares = (_number(each["pattern_fractions"][state], each["pattern_fractions_se"][state]) for each in both)
         yield f"share of {state}", *shares, f"{share:.4f}"
-    yield "transitions, total variation", *(_estimate(of, "transition_tv") for of in drawn), "0"
-    yield "visits with the right laps", *(_estimate(of, "laps_right_fraction") for of in drawn), "1"
+    yield "transitions, total variation", *(_estimate(each, "transition_tv") for each in both), "0"
+    yield "visits with the right laps", *(_estimate(each, "laps_right_fraction") for each in both), "1"
     if scores.get("choice_entropy_nats") is not None:
-        yield "KL a choice, nats", _estimate(scores, "kl_per_choice_nats"), "", f"{scores['choice_entropy_nats']:.4f}"
+        yield "KL per choice, nats", _estimate(scores, "kl_per_choice_nats"), "", f"{scores['choice_entropy_nats']:.4f}"
 
 
 def _estimate(scores: dict[str, Any], key: str) -> str:

@@ -1,4 +1,4 @@
-"""A sweep: many runs of one command. Each run is told apart by its directory, so a sweep needs no memory of its own."""
+"""A sweep: many runs of one command. Its state is that of its runs' directories; it has no other memory."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
+from typing_extensions import override
 
 from vrnn.errors import BusyError, exit_with_message
 from vrnn.runs.config import check_sweep
@@ -32,11 +33,17 @@ logger = logging.getLogger(__name__)
 
 LAUNCHER = "VRNN_SWEEP_PID"  # environment of joblib's workers: the process that launched them
 DDP = ("trainer=ddp", "trainer.strategy=ddp")
-LOOK_EVERY = 1.0  # seconds between two looks at the sweep's directories
+UPDATE_EVERY = 1.0  # seconds between two readings of the sweep's directories
 
 
 def job(config: DictConfig, directory: Path, overrides: Sequence[str]) -> None:
-    """Run one job of a sweep. An error stays in the run's directory for the report at the end; the other jobs go on."""
+    """Run one job of a sweep. An error is recorded in the run's directory and reported at the end; other jobs continue.
+
+    Args:
+        config: A composed configuration of `conf/train.yaml`.
+        directory: The run's.
+        overrides: Those of this job, as on the command line.
+    """
     from vrnn.runs.run import run
 
     end_with_launcher()
@@ -44,23 +51,24 @@ def job(config: DictConfig, directory: Path, overrides: Sequence[str]) -> None:
         scores = run(config, directory, overrides, progress_bar=False)
         logger.info("%s finished: ELBO %.4f nats per step", directory.name, scores["elbo_nats_per_step"])
     except BusyError:
-        logger.info("%s is being worked on by another process: skipped", directory.name)
+        logger.info("%s is in use by another process: skipped", directory.name)
     except Exception as error:
         logger.error("%s failed: %s", directory.name, error)
     finally:
         if launcher_died():
-            os._exit(128 + signal.SIGTERM)  # a worker that only raised would go on with the sweep's next job
+            # A worker that only raised would start the sweep's next job.
+            os._exit(128 + signal.SIGTERM)
 
 
 def launcher_died() -> bool:
-    """Tell whether this is a worker of joblib's whose launching process is gone: it has another parent then."""
+    """Return whether this process is a worker of joblib whose launching process has ended: it has another parent then."""
     launcher = int(os.environ.get(LAUNCHER, os.getpid()))
     return launcher not in (os.getpid(), os.getppid())
 
 
 @cache
 def end_with_launcher() -> None:
-    """See to it, once a process, that a worker of joblib's ends as if by SIGTERM when the launching process dies."""
+    """Have this process, if it is a worker of joblib, end as by SIGTERM when the launching process ends."""
     if LAUNCHER in os.environ:
         threading.Thread(target=_wait_for_launcher, daemon=True).start()
 
@@ -71,116 +79,121 @@ def _wait_for_launcher() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-class Watch(Callback):
-    """Follows a sweep from the process that launches it: one line of progress, a report, an exit code.
+class SweepCallback(Callback):
+    """Shows a sweep's progress in the launching process, and at the end reports errors and sets the exit code.
 
-    All it knows it reads off the runs' directories, so it does not matter which launcher runs them, where, and who else
-    takes part.
+    It reads everything from the runs' directories, so it works with every launcher, and where several commands share a sweep.
     """
 
+    @override
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Begin to watch.
-
-        Raises:
-            SystemExit: the jobs would be for several processes each.
-        """
-        if "TORCHELASTIC_RUN_ID" in os.environ or any(asked.startswith(DDP) for asked in config.hydra.overrides.task):
+        ddp = any(argument.startswith(DDP) for argument in config.hydra.overrides.task)
+        if ddp or "TORCHELASTIC_RUN_ID" in os.environ:
             sys.exit(
-                "error: -m does not go together with torchrun and trainer=ddp, which make one run of several processes; "
-                "give the jobs of a sweep to a launcher instead: hydra/launcher=cores or hydra/launcher=slurm."
+                "error: -m cannot be combined with torchrun and trainer=ddp, which make one run of several processes: "
+                "leave them out and use hydra/launcher=cores or hydra/launcher=slurm."
             )
-        if (
-            "joblib" in config.hydra.launcher._target_
-        ):  # a cluster's jobs live on without the process that asked for them
+        # Only joblib's workers end with the launching process: a cluster's jobs outlive it.
+        if "joblib" in config.hydra.launcher._target_:
             os.environ[LAUNCHER] = str(os.getpid())
         with exit_with_message():
-            self.progress = Progress(directories(config))
-        self.progress.start()
-        signal.signal(signal.SIGINT, self._interrupted)  # between two jobs, or where others run them
+            self.status = SweepStatus(directories(config))
+        self.status.start()
+        # For Ctrl-C between two jobs, or while other processes run them.
+        signal.signal(signal.SIGINT, self._interrupted)
 
     def _interrupted(self, *_: Any) -> None:
-        """Ctrl-C in the launching process. Its workers end by themselves: joblib would kill them before they have saved."""
+        """Handle Ctrl-C in the launching process."""
         if LAUNCHER in os.environ:
-            self.progress.report()
+            # The workers end by themselves. A normal exit would let joblib kill them before they have saved.
+            self.status.report()
             os._exit(128 + signal.SIGINT)
         sys.exit(128 + signal.SIGINT)
 
+    @override
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        """Exit with 1 if a job failed, or a run has neither finished nor is still being worked on by somebody else."""
-        self.progress.report()
-        if self.progress.failures() or not self.progress.count().keys() <= {"finished", "running"}:
+        # Runs that are still running belong to another command.
+        self.status.report()
+        if self.status.failures() or not self.status.count().keys() <= {"finished", "running"}:
             sys.exit(1)
 
+    @override
     def __reduce__(self) -> tuple[Any, ...]:
-        """Launchers send copies to the jobs; these watch nothing."""
-        return Watch, ()
+        # Launchers send copies of this object to the jobs, which do not use it.
+        return SweepCallback, ()
 
 
-class Progress:
-    """A sweep's runs, counted. directories: those of its jobs."""
+class SweepStatus:
+    """The states of a sweep's runs, shown on stderr.
+
+    Args:
+        directories: Those of the runs.
+    """
 
     def __init__(self, directories: list[Path]):
         self.directories = directories
-        self.began = time.time()
-        self.at_first = self.count()
+        self.start_time = time.time()
+        self.start_count = self.count()
         self.shown = ""
-        self.over = threading.Event()
+        self.is_over = threading.Event()
 
     def start(self) -> None:
-        """Show the line now and whenever it changes, and the report when the process ends, whichever way."""
-        threading.Thread(target=self._follow, daemon=True).start()
+        """Show the line now and whenever it changes, and the report when the process ends, in whatever way."""
+        threading.Thread(target=self._show_until_over, daemon=True).start()
         atexit.register(self.report)
 
     def count(self) -> Counter[str]:
-        """How many runs are in which state."""
+        """Return the number of runs in each state."""
         return Counter(state(directory) for directory in self.directories)
 
     def line(self) -> str:
-        """The sweep on one line."""
+        """Return the numbers of runs in each state, and the estimated time to the end, on one line."""
         now = self.count()
         waiting = now["pending"] + now["interrupted"]
         line = f"sweep: {now['finished']} done, {now['running']} running, {now['failed']} failed, {waiting} pending"
-        ended = now["finished"] + now["failed"] - self.at_first["finished"] - self.at_first["failed"]
+        ended = now["finished"] + now["failed"] - self.start_count["finished"] - self.start_count["failed"]
         if ended > 0 and waiting + now["running"]:
-            seconds = (time.time() - self.began) / ended * (waiting + now["running"] / 2)
+            seconds = (time.time() - self.start_time) / ended * (waiting + now["running"] / 2)
             line += f", about {duration(seconds)} to go"
         return line
 
     def failures(self) -> dict[Path, str]:
-        """The errors of this sweep's runs since it began."""
+        """Return the errors of runs that failed since the start, by directory."""
         found = {}
         for directory in self.directories:
-            with suppress(FileNotFoundError):  # it did not fail, or somebody has just taken it up again
-                if (directory / FAILED).stat().st_mtime >= self.began - 1 and (message := failure(directory)):
+            # There is no such file if the run did not fail, or if another process has just continued it.
+            with suppress(FileNotFoundError):
+                is_recent = (directory / FAILED).stat().st_mtime >= self.start_time - 1
+                if is_recent and (message := failure(directory)):
                     found[directory] = message
         return found
 
     def report(self) -> None:
-        """Say, once, how the sweep stands and what failed with which error."""
-        if self.over.is_set():
+        """Show the last line, and the errors of the runs that failed. Does nothing when called again."""
+        if self.is_over.is_set():
             return
-        self.over.set()
-        self._show(f"{self.line()} after {duration(time.time() - self.began)}")
+        self.is_over.set()
+        self._show(f"{self.line()} after {duration(time.time() - self.start_time)}")
         for directory, message in self.failures().items():
             print(f"failed: {directory}\n  " + message.replace("\n", "\n  "), file=sys.stderr)
         if any(self.count()[name] for name in ("running", "interrupted", "failed")):
-            print("The same command again goes on with what is pending.", file=sys.stderr)
+            print("The same command continues the pending runs.", file=sys.stderr)
 
-    def _follow(self) -> None:
-        while not self.over.wait(LOOK_EVERY):
+    def _show_until_over(self) -> None:
+        while not self.is_over.wait(UPDATE_EVERY):
             self._show(self.line())
 
     def _show(self, line: str) -> None:
         counts = line.partition(", about")[0]
         if sys.stderr.isatty():
-            print(f"\r\033[K{line}", end="\n" if self.over.is_set() else "", file=sys.stderr, flush=True)
+            print(f"\r\033[K{line}", end="\n" if self.is_over.is_set() else "", file=sys.stderr, flush=True)
         elif counts != self.shown:
             print(line, file=sys.stderr, flush=True)
         self.shown = counts
 
 
 def duration(seconds: float) -> str:
-    """Return seconds as people say them."""
+    """Return a duration in seconds, minutes or hours, as text."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
@@ -189,16 +202,20 @@ def duration(seconds: float) -> str:
 def directories(config: DictConfig) -> list[Path]:
     """Return the directories of a sweep's jobs, in their order.
 
-    config: Hydra's own, of a multirun; it holds the defaults and the command line's overrides, not yet applied.
+    Args:
+        config: Hydra's configuration of a multirun, which holds the defaults, and the command line's overrides not yet applied.
+
+    Raises:
+        ConfigError: The sweep's name is no name for a directory.
     """
     root, choices = Path(config.hydra.sweep.dir).absolute(), config.hydra.runtime.choices
     found = []
     for job_overrides in grid(config):
-        asked = dict(override.split("=", 1) for override in job_overrides if "=" in override)
-        sweep = asked.get("sweep", config.sweep)
+        given = dict(override.split("=", 1) for override in job_overrides if "=" in override)
+        sweep = given.get("sweep", config.sweep)
         check_sweep(sweep)
-        experiment = asked.get("experiment", choices.experiment)
-        found.append(root / run_name(sweep, experiment, asked.get("dataset", choices.dataset), job_overrides))
+        experiment, dataset = given.get("experiment", choices.experiment), given.get("dataset", choices.dataset)
+        found.append(root / run_name(sweep, experiment, dataset, job_overrides))
     return list(dict.fromkeys(found))
 
 

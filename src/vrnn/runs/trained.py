@@ -1,4 +1,4 @@
-"""What can be done with a run once it is trained: measure it again, draw from it, fill gaps by it."""
+"""What can be done with a trained run: score it again, generate traces, fill a gap in a drawing."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from vrnn import plots
@@ -34,32 +35,37 @@ CHECKPOINTS = ("last", "best")
 FORMATS = ("png", "npz", "csv", "svg")
 
 
-def evaluate_run(run: Path, **given: Any) -> dict[str, Any]:
-    """Measure a run's model. given: what to change about its own `evaluation`, and `seed`; None keeps it.
+def evaluate_run(run: Path, **changes: Any) -> dict[str, Any]:
+    """Score a trained run again.
 
-    Writes scores.json and figures/ where nothing differs from the run's own evaluation, else scores-<what>.json and
-    figures-<what>/ beside them.
+    Writes scores.json and figures/ where nothing differs from the run's own evaluation, else scores-<changes>.json and
+    figures-<changes>/ beside them.
+
+    Args:
+        run: The run's directory.
+        changes: Values for settings of the run's `evaluation`, and for `seed`; None: the run's own. Also `allow`, the packages
+            whose classes the run's settings may name.
+
+    Returns:
+        The scores.
 
     Raises:
-        ConfigError: no run there, or a number or a checkpoint that cannot be.
-        FileNotFoundError: the run has no such checkpoint yet.
-        DamagedError: the checkpoint cannot be read.
+        ConfigError: No run there, a number out of its range, or an unknown checkpoint.
+        FileNotFoundError: The run has no such checkpoint yet.
+        DamagedError: The checkpoint cannot be read.
     """
-    settings = _settings(run, given.pop("allow", ("vrnn",)))
+    settings = _settings(run, changes.pop("allow", ("vrnn",)))
     own = {**settings["evaluation"], "seed": settings["seed"]}
-    asked = {**own, **{key: value for key, value in given.items() if value is not None}}
-    check_choice("checkpoint", asked["checkpoint"], CHECKPOINTS)
-    _check_least(traces=(asked["traces"], 1), steps=(asked["steps"], 2), seed=(asked["seed"], 0))
-    _check_least(particles=(1 if asked["particles"] is None else asked["particles"], 1))
-    check_points("traces * steps", asked["traces"], asked["steps"])
+    options = own | {key: value for key, value in changes.items() if value is not None}
+    check_choice("checkpoint", options["checkpoint"], CHECKPOINTS)
+    _check_at_least(1, traces=options["traces"], particles=options["particles"])
+    _check_at_least(2, steps=options["steps"])
+    _check_at_least(0, seed=options["seed"])
+    check_points("traces * steps", options["traces"], options["steps"])
     pattern, module, data = build_run(settings)
-    load_weights(module, run / "checkpoints" / f"{asked['checkpoint']}.ckpt")
-    evaluation = evaluate(module.vrnn, pattern, data, asked, asked["seed"])
-    points = "samples" if asked["sample"] else "means"
-    what = "-{checkpoint}-{traces}x{steps}-{points}-seed{seed}" + (
-        "-{particles}particles" if asked["particles"] else ""
-    )
-    suffix = "" if asked == own else what.format(points=points, **asked)
+    load_weights(module, run / "checkpoints" / f"{options['checkpoint']}.ckpt")
+    evaluation = evaluate(module.vrnn, pattern, data, options, options["seed"])
+    suffix = "" if options == own else _suffix(options)
     save_figures(evaluation.figures, run / f"figures{suffix}")
     write_scores(evaluation.scores, run / f"scores{suffix}.json")
     print_scores(evaluation.scores, run, suffix)
@@ -68,6 +74,7 @@ def evaluate_run(run: Path, **given: Any) -> dict[str, Any]:
 
 def generate_from_run(
     run: Path,
+    *,
     n: int,
     steps: int | None,
     prefix: str | None,
@@ -78,30 +85,54 @@ def generate_from_run(
     seed: int,
     allow: Sequence[str] = ("vrnn",),
 ) -> Path:
-    """Draw n traces of `steps` points (None: as the run was evaluated) from a run's prior into a file, and return its path.
+    """Write traces drawn from a run's prior to a file.
 
-    prefix: a drawing, in the run's own coordinates, that every trace continues; it is not repeated in the file.
+    Args:
+        run: The run's directory.
+        n: Number of traces.
+        steps: Points per trace; None: as in the run's evaluation.
+        prefix: The file of a drawing, in the coordinates of the run's data, that every trace continues. The written traces do
+            not include it.
+        format: One of FORMATS; None: the ending of `out`, else a picture.
+        out: The file; None: generated.<format> in the run's directory.
+        sample: Whether each point is drawn from the decoder; False: its mean.
+        checkpoint: One of CHECKPOINTS.
+        seed: Of all noise.
+        allow: The packages whose classes the run's settings may name.
+
+    Returns:
+        The file's path.
 
     Raises:
-        ConfigError: no run there, or an option that cannot be.
-        FileNotFoundError: the run has no such checkpoint yet.
-        DamagedError: the checkpoint cannot be read.
-        ValueError: an unreadable prefix, or one that holds several drawings.
+        ConfigError: No run there, or an option out of its range.
+        FileNotFoundError: The run has no such checkpoint yet.
+        DamagedError: The checkpoint cannot be read.
+        ValueError: The prefix cannot be read, or holds several drawings.
     """
     format = _format(format, out)
-    _check_options(format, checkpoint, n=(n, 1), steps=(1 if steps is None else steps, 1), seed=(seed, 0))
+    check_choice("format", format, FORMATS)
+    check_choice("checkpoint", checkpoint, CHECKPOINTS)
+    _check_at_least(1, n=n, steps=steps)
+    _check_at_least(0, seed=seed)
     settings = _settings(run, allow)
     steps = settings["evaluation"]["steps"] if steps is None else steps
     check_points("n * steps", n, steps)
-    begun = None if prefix is None else _one_drawing("prefix", prefix, settings)
-    vrnn = _trained(run, settings, checkpoint)
-    drawn = vrnn.generate(n, steps, begun, sample, torch.Generator().manual_seed(seed))
-    traces = drawn.transpose(0, 1).double().numpy()
-    return _write(traces, None, out, run / f"generated.{format}", format, pattern_class(settings).form)
+    prefix_points = None if prefix is None else _read_one_drawing("prefix", prefix, settings)
+    vrnn = _load_vrnn(run, settings, checkpoint)
+    points = vrnn.generate(n, steps, prefix=prefix_points, sample=sample, generator=torch.Generator().manual_seed(seed))
+    path = run / f"generated.{format}" if out is None else Path(out)
+    traces = points.transpose(0, 1).double().numpy()
+    form = pattern_class(settings).form
+    if format == "png":
+        plots.save(SEQUENCE_PLOTS[form].plot_grid(traces), path)
+    else:
+        write_traces(path, traces, format, form)
+    return path
 
 
 def impute_from_run(
     run: Path,
+    *,
     drawing: str,
     gap: Sequence[int],
     n: int,
@@ -112,88 +143,102 @@ def impute_from_run(
     seed: int,
     allow: Sequence[str] = ("vrnn",),
 ) -> Path:
-    """Fill points gap[0], …, gap[1] - 1 of a drawing n times by a run's model, and return the path of the n whole traces.
+    """Fill a gap in a drawing n times by a run's model, and write the n whole traces to a file.
 
-    particles: with 1 given what comes before the gap, with more given what comes after it, too.
+    Args:
+        run: The run's directory.
+        drawing: The file of a drawing, in the coordinates of the run's data.
+        gap: [first, end]: points first, …, end - 1 are filled in.
+        n: How often.
+        particles: With 1 the points depend on what comes before the gap; with more, on what comes after it, too.
+        format: One of FORMATS; None: the ending of `out`, else a picture.
+        out: The file; None: imputed.<format> in the run's directory.
+        checkpoint: One of CHECKPOINTS.
+        seed: Of all noise.
+        allow: The packages whose classes the run's settings may name.
+
+    Returns:
+        The file's path.
 
     Raises:
-        ConfigError: no run there, or an option that cannot be.
-        FileNotFoundError: the run has no such checkpoint yet.
-        DamagedError: the checkpoint cannot be read.
-        ValueError: an unreadable drawing, several in one file, or a model that cannot fill gaps.
+        ConfigError: No run there, or an option out of its range.
+        FileNotFoundError: The run has no such checkpoint yet.
+        DamagedError: The checkpoint cannot be read.
+        ValueError: The drawing cannot be read, the file holds several, or the model cannot fill gaps.
     """
     format = _format(format, out)
-    _check_options(format, checkpoint, n=(n, 1), particles=(particles, 1), seed=(seed, 0))
+    check_choice("format", format, FORMATS)
+    check_choice("checkpoint", checkpoint, CHECKPOINTS)
+    _check_at_least(1, n=n, particles=particles)
+    _check_at_least(0, seed=seed)
     settings = _settings(run, allow)
-    given = _one_drawing("drawing", drawing, settings)
-    if len(gap) != 2 or not 0 <= gap[0] < gap[1] <= len(given):
+    points = _read_one_drawing("drawing", drawing, settings)
+    if len(gap) != 2 or not 0 <= gap[0] < gap[1] <= len(points):
         raise ConfigError(
-            f"gap must be [first, end], 0 <= first < end <= {len(given)}, the drawing's points, but is {gap}."
+            f"gap must be [first, end] with 0 <= first < end <= {len(points)}, the drawing's points, but is {gap}."
         )
-    mask = torch.ones(len(given), n, dtype=torch.bool)
+    mask = torch.ones(len(points), n, dtype=torch.bool)
     mask[gap[0] : gap[1]] = False
-    vrnn = _trained(run, settings, checkpoint)
-    filled = vrnn.impute(given[:, None].expand(-1, n, -1), mask, torch.Generator().manual_seed(seed), particles)
-    shown = given.masked_fill(~mask[:, :1], torch.nan)
-    return _write(
-        filled.transpose(0, 1).double().numpy(), shown.numpy(), out, run / f"imputed.{format}", format, "plane"
-    )
+    vrnn = _load_vrnn(run, settings, checkpoint)
+    x = points[:, None].expand(-1, n, -1)
+    filled = vrnn.impute(x, mask, generator=torch.Generator().manual_seed(seed), particles=particles)
+    path = run / f"imputed.{format}" if out is None else Path(out)
+    traces = filled.transpose(0, 1).double().numpy()
+    if format == "png":
+        with_gap = points.masked_fill(~mask[:, :1], torch.nan).numpy()
+        plots.save(plot_imputed(with_gap, traces), path)
+    else:
+        write_traces(path, traces, format, "plane")
+    return path
+
+
+def plot_imputed(with_gap: Points, filled: Points) -> Figure:
+    """Plot a drawing with a gap, (T, 2) with NaN inside it, and the ways that it was filled, (n, T, 2)."""
+    titles = ["given", *(f"filled {i + 1}" for i in range(len(filled)))]
+    return SEQUENCE_PLOTS["plane"].plot_grid(np.concatenate([with_gap[None], filled]), titles)
 
 
 def _settings(run: Path, allow: Sequence[str]) -> dict[str, Any]:
-    """Its stored settings; says so if it has not finished."""
+    """Return a run's settings; log a warning if it has not finished."""
     settings = stored_settings(run, allow)
     if state(run) != "finished":
-        logger.warning("%s has not finished: this is its model as it was last kept.", run)
+        logger.warning("%s has not finished: its last checkpoint is used.", run)
     return settings
 
 
-def _check_options(format: str, checkpoint: str, **numbers: tuple[int, int]) -> None:
-    check_choice("format", format, FORMATS)
-    check_choice("checkpoint", checkpoint, CHECKPOINTS)
-    _check_least(**numbers)
-
-
-def _format(format: str | None, out: str | None) -> str:
-    """The one asked for, else the one that `out` ends in, else a picture."""
-    return format or (Path(out).suffix.removeprefix(".") if out else "png")
-
-
-def _trained(run: Path, settings: dict[str, Any], checkpoint: str) -> VRNN:
+def _load_vrnn(run: Path, settings: dict[str, Any], checkpoint: str) -> VRNN:
     vrnn = build_vrnn(settings).eval()
     load_weights(vrnn, run / "checkpoints" / f"{checkpoint}.ckpt", prefix="vrnn.")
     return vrnn
 
 
-def _write(
-    traces: Points, given: Points | None, out: str | None, default: Path, format: str, form: SequenceKind
-) -> Path:
-    """Write traces (n, T, x_dim) and return where; a picture begins with what was given."""
-    path = default if out is None else Path(out)
-    if format != "png":
-        write_traces(path, traces, format, form)
-    elif given is None:
-        plots.save(SEQUENCE_PLOTS[form].plot_grid(traces), path)
-    else:
-        titles = ["given", *(f"filled {i + 1}" for i in range(len(traces)))]
-        plots.save(SEQUENCE_PLOTS[form].plot_grid(np.concatenate([given[None], traces]), titles), path)
-    return path
-
-
-def _one_drawing(option: str, path: str, settings: dict[str, Any]) -> torch.Tensor:
-    """Read the one drawing a file holds, (T, 2)."""
-    form = pattern_class(settings).form
+def _read_one_drawing(option: str, path: str, settings: dict[str, Any]) -> torch.Tensor:
+    """Return the points, (T, 2), of the one drawing that a file holds."""
+    form: SequenceKind = pattern_class(settings).form
     if form != "plane":
         raise ConfigError(
-            f"{option}={path} is a drawing of points (x, y), but this run's sequences are of the form {form}."
+            f"{option} must be left out for a run whose sequences are of the form {form}, but is {path}: drawings are points "
+            "(x, y)."
         )
     drawings = list(read_drawings(path).values())
     if len(drawings) != 1:
-        raise ValueError(f"{option}={path} holds {len(drawings)} drawings, but only one can be taken.")
+        raise ValueError(f"{option} must be a file with one drawing, but {path} holds {len(drawings)}: split it.")
     return torch.as_tensor(drawings[0], dtype=torch.float32)
 
 
-def _check_least(**numbers: tuple[int, int]) -> None:
-    for name, (value, least) in numbers.items():
-        if value < least:
+def _format(format: str | None, out: str | None) -> str:
+    """Return the given format, else the ending of `out`, else png."""
+    return format or (Path(out).suffix.removeprefix(".") if out else "png")
+
+
+def _suffix(options: dict[str, Any]) -> str:
+    """Return what the names of scores and figures end in for an evaluation with these options."""
+    points = "samples" if options["sample"] else "means"
+    suffix = "-{checkpoint}-{traces}x{steps}-{points}-seed{seed}".format(points=points, **options)
+    return suffix + (f"-{options['particles']}particles" if options["particles"] else "")
+
+
+def _check_at_least(least: int, **numbers: int | None) -> None:
+    for name, value in numbers.items():
+        if value is not None and value < least:
             raise ConfigError(f"{name} must be at least {least}, but is {value}.")
