@@ -36,7 +36,7 @@ CALLS = {
     "eval": "{_target_: builtins.eval, _args_: [\"open('MARKER', 'w')\"]}",
     "alias": "{_target_: vrnn.files.write_text_atomically, path: MARKER, text: x}",
     "writer": "{_target_: torch.utils.tensorboard.SummaryWriter, log_dir: MARKER}",
-    "own": "{_target_: vrnn.runs.sweep.Progress, directories: []}",
+    "own": "{_target_: vrnn.runs.sweep.SweepStatus, directories: []}",
 }
 
 
