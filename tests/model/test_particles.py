@@ -137,7 +137,7 @@ def test_without_a_latent_all_bounds_are_the_likelihood(likelihood):
         torch.testing.assert_close(log_evidence(vrnn, x, bound), exact)
 
 
-def test_gradients_of_importance_weighting_against_the_definition():
+def test_gradients_of_iwae_against_the_definition():
     """Every quantity from its definition and torch.distributions, differentiated by autograd through the reference engine."""
     vrnn, x, K = small(), walk(5, 2), 3
     log_evidence(vrnn, x, IWAE(K), generator=chance()).sum().backward()
@@ -177,7 +177,7 @@ def test_ancestors_carry_no_gradient():
         torch.testing.assert_close(gradient, parameter.grad, rtol=1e-7, atol=1e-9)
 
 
-def test_the_straight_through_gradient_of_the_sampled_kl_is_the_exact_kl_s():
+def test_sampled_kl_has_the_exact_kl_s_gradient_on_average():
     """On average over draws: 200 000 of them, within 5 standard errors."""
     latent = CategoricalLatent(1, 3)
     logits = torch.tensor([0.5, -1.0, 0.2]).double()

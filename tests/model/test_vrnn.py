@@ -213,7 +213,7 @@ def test_wrong_sizes_are_refused(options):
         VRNN(**options)
 
 
-def test_prior_and_posterior_reach_both_signs_and_small_deviations():
+def test_prior_and_posterior_reach_both_signs_and_small_std():
     """Over random inputs, every head gives means of both signs and deviations below 1."""
     vrnn = small()
     h = torch.randn(500, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(7))

@@ -20,7 +20,7 @@ def walk(steps=9, batch=3):
     return 0.1 * torch.randn(steps, batch, 2, dtype=torch.float64).cumsum(0)
 
 
-def test_without_z_it_is_a_recurrent_network_that_predicts_the_next_point():
+def test_without_z_it_is_a_next_point_rnn():
     """The same weights in nn.GRU, shifted by a step: h_{t-1} has seen x up to t - 1."""
     vrnn, x = (
         VRNN(
@@ -111,7 +111,7 @@ FRAMES = [
 @pytest.mark.parametrize(
     "latent", [GaussianLatent(3), CategoricalLatent(2, 3), NoLatent()], ids=lambda x: type(x).__name__
 )
-def test_filling_in_walks_as_inference_where_points_are_seen_and_as_generation_where_not(coordinates, latent):
+def test_filling_infers_at_points_and_generates_in_gaps(coordinates, latent):
     vrnn = VRNN(**SIZES, coordinates=coordinates, latent=latent, engine="reference").double()
     x = walk(8, 2)
     mask = torch.ones(8, 2, dtype=torch.bool)
@@ -142,7 +142,7 @@ def follow(vrnn, x, z):
     return torch.stack(means)
 
 
-def test_the_first_point_may_be_missing_and_a_window_may_begin_in_a_gap():
+def test_gaps_at_the_start_and_between_windows():
     """Two windows with carried state give what one gives."""
     vrnn, x = VRNN(**SIZES, recurrence=GRU, engine="reference").double(), walk(8, 2)
     mask = torch.ones(8, 2, dtype=torch.bool)

@@ -49,7 +49,7 @@ def test_the_likelihood_is_estimated_without_bias(bound):
     assert abs(float(ratio.mean()) - 1) < 4.5 * float(ratio.std()) / math.sqrt(len(ratio))
 
 
-def test_windows_that_go_on_from_the_state_give_one_unbiased_product():
+def test_bounds_of_successive_windows_add_up_without_bias():
     """As in training, where a window's end is the next one's beginning. Same size and chance as above."""
     model = LinearGaussian(observed(1)[:6].repeat(1, 20_000), 8)
     torch.manual_seed(2)
@@ -60,7 +60,7 @@ def test_windows_that_go_on_from_the_state_give_one_unbiased_product():
 
 
 @pytest.mark.parametrize("kind", [IWAE, FIVO])
-def test_the_mean_bound_grows_with_the_particles_and_stays_below_the_evidence(kind):
+def test_the_mean_bound_grows_with_k_up_to_the_evidence(kind):
     """Over 4000 copies; the steps between the means exceed five standard errors: by chance once in 10^6."""
     x = observed(1).repeat(1, 4000)
     evidence = LinearGaussian(x, 1).evidence().mean()
@@ -77,7 +77,7 @@ def test_the_mean_bound_grows_with_the_particles_and_stays_below_the_evidence(ki
         assert means[-1] > evidence - 0.2
 
 
-def test_without_resampling_the_filtering_bound_is_importance_weighting():
+def test_fivo_without_resampling_is_iwae():
     model = LinearGaussian(observed(), 5)
     found = []
     for bound, window in ((IWAE(5), 4), (FIVO(5, resample_below=0.0), 1)):
@@ -128,7 +128,7 @@ def test_effective_size_and_mean():
     torch.testing.assert_close(log_mean_exp(log_weights), torch.tensor([math.log(4 / 3), -math.log(3)]))
 
 
-def test_a_lineage_is_traced_back():
+def test_ancestors_are_traced_back():
     ancestors = torch.tensor([[[0], [0], [2]], [[1], [2], [2]], [[2], [0], [1]]])
     for last in range(3):
         third = int(ancestors[2, last, 0])

@@ -101,7 +101,7 @@ def test_the_uniform_share_bounds_every_probability():
     torch.testing.assert_close(log_probs.exp()[0, 0], torch.tensor([0.925, 0.025, 0.025, 0.025]))
 
 
-def test_straight_through_passes_the_gradient_to_the_probabilities():
+def test_straight_through_gradient_is_that_of_probabilities():
     latent = CategoricalLatent(variables=2, classes=3)
     raw = torch.randn(5, 6, dtype=torch.float64, requires_grad=True)
     weight = torch.randn(5, 6, dtype=torch.float64)

@@ -131,7 +131,7 @@ def test_samples_have_the_density_s_moments_and_covariance(named, generator):
     torch.testing.assert_close(x.std(0), std, rtol=0.02, atol=0)
 
 
-def test_what_a_pen_draws_is_independent_of_its_lift_and_correlated_as_told(generator):
+def test_pen_samples_have_the_given_correlation(generator):
     """200 000 samples: correlations have a standard error of 0.0022 and are held to 0.012."""
     likelihood, n = PenLikelihood(components=1), 200_000
     raw = torch.tensor([[0.4, 0.0, 0.0, 0.0, 0.3, 0.7, -0.8]], dtype=torch.float64)
@@ -218,7 +218,7 @@ def test_a_shared_sigma_is_never_below_its_floor(kind):
     assert float(likelihood.sigma().detach()) == pytest.approx(0.01, rel=0.02)
 
 
-def test_learned_sigma_is_clipped_as_in_sigma_vae_and_has_a_gradient():
+def test_learned_sigma_has_a_floor_and_a_gradient():
     """log sigma <- -6 + softplus(log sigma + 6), floor exp(-6)."""
     likelihood = SharedGaussianLikelihood("learned", floor=math.exp(-6))
     for raw in (-9.0, -6.0, -1.0, 2.0):

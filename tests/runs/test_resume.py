@@ -149,7 +149,7 @@ print("beyond")
 """
 
 
-def test_a_signal_whose_exception_python_ignores_still_ends_the_process():
+def test_a_signal_whose_exception_is_ignored_ends_the_process():
     process = subprocess.run([sys.executable, "-c", LOST], capture_output=True, text=True, check=False, timeout=60)
     assert (process.returncode, process.stdout) == (128 + signal.SIGTERM, "within\n")
     assert "Exception ignored in" in process.stderr

@@ -130,7 +130,7 @@ def test_other_settings_in_the_same_directory_are_refused(small, tmp_path):
     assert "fresh=true" in str(caught.value)
 
 
-def test_a_finished_run_whose_automaton_s_states_stood_in_another_order_is_refused(finished, small, tmp_path):
+def test_another_order_of_states_is_another_run(finished, small, tmp_path):
     directory = shutil.copytree(finished[0], tmp_path / "run")
     settings = yaml.safe_load((directory / "config.yaml").read_text())
     states = settings["dataset"]["automaton"]["states"]
@@ -141,14 +141,14 @@ def test_a_finished_run_whose_automaton_s_states_stood_in_another_order_is_refus
 
 
 @pytest.mark.parametrize("option", ["trainer.accelerator=quantum", "+trainer.profiler=quantum"])
-def test_options_lightning_refuses_are_an_error_of_the_configuration(small, tmp_path, option):
+def test_options_lightning_refuses_are_a_config_error(small, tmp_path, option):
     value = option.split("=")[1]
     with pytest.raises(ConfigError, match=f"Lightning's Trainer cannot be made of trainer = .*{value}"):
         run(small(option), tmp_path, progress_bar=False)
 
 
 @pytest.mark.parametrize("option", ["turbo=true", "max_steps=3", "max_time='00:00:00:03'", "accumulate_grad_batches=2"])
-def test_options_that_change_what_a_step_is_or_when_training_ends_are_refused(small, tmp_path, option):
+def test_trainer_options_that_change_training_are_refused(small, tmp_path, option):
     with pytest.raises(
         ConfigError, match=f"trainer.{option.split('=')[0]} is not a setting: trainer has accelerator, "
     ):
@@ -211,7 +211,7 @@ def asking(moment, step, then=None):
     ("moment", "step", "saved"),
     [("on_train_batch_start", 7, 8), ("on_train_batch_end", 7, 8), ("on_validation_start", 6, 6)],
 )
-def test_a_signal_at_any_point_of_a_step_saves_and_ends_with_its_number(small, tmp_path, moment, step, saved):
+def test_a_signal_within_a_step_saves_and_sets_the_exit_code(small, tmp_path, moment, step, saved):
     """Lightning, too, looks for signals, after our last callback: it would end with 0 there and keep nothing."""
     with pytest.raises(SystemExit) as stop:
         run(small("training.checkpoint_every=100"), tmp_path, extra_callbacks=[asking(moment, step)])
@@ -220,7 +220,7 @@ def test_a_signal_at_any_point_of_a_step_saves_and_ends_with_its_number(small, t
 
 
 @pytest.mark.parametrize(("pause", "saved"), [(0.0, 8), (1.1, 6)])
-def test_only_a_second_signal_that_comes_later_does_not_wait_for_the_step(small, tmp_path, pause, saved):
+def test_only_a_later_second_signal_ends_at_once(small, tmp_path, pause, saved):
     class Insist(Callback):
         def on_train_batch_start(self, trainer, *_):
             if trainer.global_step == 7:
@@ -233,7 +233,7 @@ def test_only_a_second_signal_that_comes_later_does_not_wait_for_the_step(small,
     assert load_checkpoint(tmp_path / "checkpoints" / "last.ckpt")["global_step"] == saved
 
 
-def test_a_signal_before_the_first_step_of_a_resumed_run_ends_with_its_number(small, tmp_path):
+def test_a_signal_before_the_first_step_sets_the_exit_code(small, tmp_path):
     for moment, step, saved in (("on_validation_start", 6, 6), ("setup", 0, 7), ("on_train_start", 7, 8)):
         with pytest.raises(SystemExit) as stop:
             run(small(), tmp_path, extra_callbacks=[asking(moment, step)])
@@ -241,14 +241,14 @@ def test_a_signal_before_the_first_step_of_a_resumed_run_ends_with_its_number(sm
         assert load_checkpoint(tmp_path / "checkpoints" / "last.ckpt")["global_step"] == saved
 
 
-def test_an_error_in_the_step_that_a_signal_waits_for_does_not_hide_it(small, tmp_path):
+def test_an_error_does_not_hide_a_pending_signal(small, tmp_path):
     """A sweep and a search go on after an error, as after a trial that is pruned."""
     with pytest.raises(SystemExit) as stop:
         run(small(), tmp_path, extra_callbacks=[asking("on_validation_end", 6, then=ArithmeticError())])
     assert stop.value.code == 128 + signal.SIGTERM
 
 
-def test_however_often_a_run_is_interrupted_tensorboard_has_every_scalar_once(small, tmp_path, monkeypatch):
+def test_interrupted_runs_write_every_scalar_once(small, tmp_path, monkeypatch):
     class Stop(Callback):
         def __init__(self, step):
             self.step = step
@@ -284,7 +284,7 @@ def test_however_often_a_run_is_interrupted_tensorboard_has_every_scalar_once(sm
         assert steps == sorted(set(steps)), tag
 
 
-def test_a_requeued_job_goes_on_though_it_was_asked_to_start_over(small, tmp_path, monkeypatch):
+def test_a_requeued_job_continues_also_with_fresh(small, tmp_path, monkeypatch):
     class Begin(Callback):
         def on_train_start(self, trainer, _):
             began.append(trainer.global_step)
@@ -299,7 +299,7 @@ def test_a_requeued_job_goes_on_though_it_was_asked_to_start_over(small, tmp_pat
     assert began == [0, 0, 0, 0, 7, 9]
 
 
-def test_killed_while_it_throws_a_run_away_the_directory_is_not_another_s(small, tmp_path, monkeypatch):
+def test_a_kill_while_discarding_keeps_the_directory_bound(small, tmp_path, monkeypatch):
     def killed(_):
         raise InterruptedError
 
@@ -314,7 +314,7 @@ def test_killed_while_it_throws_a_run_away_the_directory_is_not_another_s(small,
     assert not (tmp_path / "checkpoints" / "last.ckpt").exists()
 
 
-def test_divergence_stops_the_run_and_keeps_the_last_good_checkpoint(small, tmp_path):
+def test_divergence_keeps_the_last_good_checkpoint(small, tmp_path):
     pace = "training={steps: 400, log_every: 3, val_every: 100, checkpoint_every: 1, figure_every: 100}"
     wild = ["optim.learning_rate=1e12", "optim.clip=null", "optim.warmup_steps=0", pace]
     with pytest.raises(NonFiniteError, match=r"became (nan|inf|-inf) at step \d+.*optim.learning_rate"):

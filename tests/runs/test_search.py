@@ -103,7 +103,7 @@ def test_a_study_with_other_settings_is_refused(tmp_path):
         ({"recurrence": ["gru", "grru"]}, [], "space.recurrence: a run with recurrence=grru cannot be composed"),
         ({"model.hdim": {"low": 1, "high": 3}}, [], "space.model.hdim: a run with model.hdim=1 cannot be composed"),
         ({"seed": [0, 1]}, ["trials=0"], "trials must be at least 1, but is 0"),
-        ({"seed": [0, 1]}, ["sweep=a/b"], "sweep must be a name for a directory"),
+        ({"seed": [0, 1]}, ["sweep=a/b"], "sweep must be a directory's name"),
         ({"seed": [0, 1]}, ["storage=hello"], "storage=hello cannot be used"),
     ],
 )

@@ -47,7 +47,7 @@ def undisturbed(tmp_path_factory) -> Path:
     return root
 
 
-def test_killed_at_five_random_moments_all_24_finish_once_with_the_same_scores(undisturbed, tmp_path):
+def test_24_runs_finish_once_despite_five_kills(undisturbed, tmp_path):
     moments = random.Random(time.time_ns())
     begun, ended = (
         [path.stat().st_mtime for path in undisturbed.glob(f"s/*/{name}")] for name in ("config.yaml", "done")
@@ -75,7 +75,7 @@ def test_killed_at_five_random_moments_all_24_finish_once_with_the_same_scores(u
 
 
 @pytest.mark.skipif(slurm.missing() is not None, reason=str(slurm.missing()))
-def test_on_slurm_one_job_is_cancelled_and_the_same_command_finishes_all(undisturbed, tmp_path):
+def test_a_cancelled_slurm_job_is_finished_by_the_command(undisturbed, tmp_path):
     root = tmp_path / "runs"
     launcher = (
         "hydra/launcher=slurm",
@@ -96,7 +96,7 @@ def test_on_slurm_one_job_is_cancelled_and_the_same_command_finishes_all(undistu
 
 
 @pytest.mark.skipif(slurm.missing() is not None, reason=str(slurm.missing()))
-def test_at_slurm_s_own_time_limit_a_job_is_requeued_and_goes_on(tmp_path):
+def test_a_job_at_slurm_s_time_limit_is_requeued(tmp_path):
     """Slurm may warn up to a minute early: with two minutes and a warning of 30 s, after 30 to 90 s."""
     work = ("seed=0", "training.steps=20000", "training.checkpoint_every=50", "evaluation.steps=256")
     limit = ("hydra.launcher.timeout_min=2", "hydra.launcher.signal_delay_s=30")

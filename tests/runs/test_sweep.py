@@ -126,7 +126,7 @@ def test_a_changed_default_and_a_bad_job_fail_alone(tmp_path):
 
 
 def test_a_bad_name_is_refused_before_anything_runs(tmp_path):
-    assert "error: sweep must be a name for a directory" in sweep(tmp_path / "runs", "sweep=../other", code=1)
+    assert "error: sweep must be a directory's name" in sweep(tmp_path / "runs", "sweep=../other", code=1)
     assert not list(tmp_path.glob("*/*/"))
 
 

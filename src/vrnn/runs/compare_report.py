@@ -54,7 +54,7 @@ def report(config: DictConfig) -> None:
 
 
 def show(table: list[list[str]], failed: dict[str, str], duplicates: dict[str, str], out: Path) -> None:
-    """All of it on the console, where there is room for the interval of the first score alone."""
+    """Print the table and the failures on the console, with the interval of the first score only."""
     printed = Table(box=box.SIMPLE)
     for heading in table[0]:
         printed.add_column(heading.removesuffix("_nats_per_step").replace("_", "\n"), no_wrap=True)

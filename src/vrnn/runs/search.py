@@ -71,14 +71,13 @@ class Search:
     Args:
         config: A composed configuration of `conf/search.yaml`.
         conf: The directory of Hydra's config groups.
-        config_dirs: The user's own ones, searched first.
 
     Raises:
         ConfigError: A space that is invalid or composes no runs; an unknown score; a storage that cannot be used; a study that
             was begun with another score, base or space.
     """
 
-    def __init__(self, config: DictConfig, conf: str, config_dirs: Sequence[str] = ()):
+    def __init__(self, config: DictConfig, conf: str):
         check_sweep(config.sweep)
         check_choice("score", config.score, tuple(SCORE))
         if config.trials < 1:
@@ -92,7 +91,7 @@ class Search:
         if not isinstance(space, dict) or not space:
             raise ConfigError("space must have at least one key, but is empty: set it as conf/search/quick.yaml does.")
         self.space: Space = {str(key): distribution(str(key), node) for key, node in space.items()}
-        self.config, self.conf, self.config_dirs = config, conf, list(config_dirs)
+        self.config, self.conf = config, conf
         self._check_runs()
         self.directory = Path(config.root) / config.sweep
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -213,9 +212,8 @@ class Search:
 
     def _compose(self, overrides: list[str]) -> DictConfig:
         GlobalHydra.instance().clear()  # of the search's own configuration
-        searchpath = ",".join(f"file://{path}" for path in self.config_dirs)
         with initialize_config_dir(self.conf, version_base="1.3"):
-            return compose("train", overrides=[*overrides, f"hydra.searchpath=[{searchpath}]"])
+            return compose("train", overrides=overrides)
 
     def _frozen(self, trial: optuna.Trial) -> FrozenTrial:
         return self.study.trials[trial.number]

@@ -93,7 +93,7 @@ def generate_from_run(
         steps: Points per trace; None: as in the run's evaluation.
         prefix: The file of a drawing, in the coordinates of the run's data, that every trace continues. The written traces do
             not include it.
-        format: One of FORMATS; None: the ending of `out`, else a picture.
+        format: One of FORMATS; None: the ending of `out`, else png.
         out: The file; None: generated.<format> in the run's directory.
         sample: Whether each point is drawn from the decoder; False: its mean.
         checkpoint: One of CHECKPOINTS.
@@ -151,7 +151,7 @@ def impute_from_run(
         gap: [first, end]: points first, …, end - 1 are filled in.
         n: How often.
         particles: With 1 the points depend on what comes before the gap; with more, on what comes after it, too.
-        format: One of FORMATS; None: the ending of `out`, else a picture.
+        format: One of FORMATS; None: the ending of `out`, else png.
         out: The file; None: imputed.<format> in the run's directory.
         checkpoint: One of CHECKPOINTS.
         seed: Of all noise.

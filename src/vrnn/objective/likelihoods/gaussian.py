@@ -142,12 +142,12 @@ class SharedGaussianLikelihood(OneSigma):
         mean, std = dist
         if self.training and self.kind != "learned":
             # First move s by this batch, then use it.
-            self.follow((x - mean).detach().square().mean(-1), mask)
+            self.update_mse((x - mean).detach().square().mean(-1), mask)
             std = self.sigma().expand_as(x)
         return -self.log_prob((mean, std), x)
 
-    def follow(self, squares: Tensor, mask: Tensor | None) -> None:
-        """Move s^2 by a batch's squared errors, but not below floor^2.
+    def update_mse(self, squares: Tensor, mask: Tensor | None) -> None:
+        """Update s^2 by a batch's squared errors, but not below floor^2.
 
         Args:
             squares: Mean over the coordinates, (T, B).
@@ -211,7 +211,7 @@ class MSEMeanLikelihood(SquaredDistance, SharedGaussianLikelihood):
     def distortion(self, dist: tuple[Tensor, ...], x: Tensor, mask: Tensor | None = None) -> Tensor:
         squares = (x - dist[0]).square().mean(-1)
         if self.training:
-            self.follow(squares.detach(), mask)
+            self.update_mse(squares.detach(), mask)
         return squares
 
 
