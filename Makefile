@@ -18,23 +18,23 @@ help:  ## this list
 setup: $(STAMP)  ## create .venv from requirements.lock
 
 train: $(STAMP)  ## learn the eye, draw it, score it against the truth (again: continues or says it is done)
-	$(BIN)/python scripts/train.py experiment=eye $(ARGS)
+	$(BIN)/vrnn train experiment=eye $(ARGS)
 
 quick: $(STAMP)  ## the same path in 20 seconds: a look, not a result
-	$(BIN)/python scripts/train.py experiment=quick $(ARGS)
+	$(BIN)/vrnn train experiment=quick $(ARGS)
 
 results: $(STAMP)  ## run every study of docs/results.md and write it (ARGS=--full: five seeds, a night)
 	$(BIN)/python tools/results.py $(ARGS)
 
 pictures: $(STAMP)  ## the README's pictures of the eye: what is drawn, where z works, a gap filled
-	for name in eye blog_eye; do $(BIN)/python scripts/train.py experiment=$$name || exit 1; done
+	for name in eye blog_eye; do $(BIN)/vrnn train experiment=$$name || exit 1; done
 	$(BIN)/python tools/picture.py $(EYE) outputs/blog_eye/defaults-e3b0c442 docs/eye.png
 	cp $(EYE)/figures/latent.png docs/where.png
-	$(BIN)/python scripts/generate.py run=$(EYE) n=1 steps=160 seed=1 format=npz out=outputs/drawing.npz
-	$(BIN)/python scripts/impute.py run=$(EYE) drawing=outputs/drawing.npz gap=[60,110] out=docs/imputed.png
+	$(BIN)/vrnn generate run=$(EYE) n=1 steps=160 seed=1 format=npz out=outputs/drawing.npz
+	$(BIN)/vrnn impute run=$(EYE) drawing=outputs/drawing.npz gap=[60,110] out=docs/imputed.png
 
 benchmark: $(STAMP)  ## how fast the engines are, next to each other (leave the machine alone meanwhile)
-	$(BIN)/python scripts/benchmark.py --threads 1 2 $(ARGS)
+	$(BIN)/vrnn benchmark --threads 1 2 $(ARGS)
 
 test: $(STAMP)  ## every test but the long ones of many processes
 	$(BIN)/pytest -n 2 $(ARGS)
@@ -59,7 +59,7 @@ docs: $(STAMP)  ## build the documentation's site in docs/_build/html (a warning
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html $(ARGS)
 
 lock: $(STAMP)  ## write requirements.lock from what is installed (no local build suffixes)
-	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
+	$(BIN)/pip freeze --all --exclude pip --exclude-editable | sed 's/+cpu$$//' > requirements.lock
 
 shows: $(STAMP)  ## what docs/sweeps.md claims of sweeps, at full size (about 40 minutes)
 	$(BIN)/pytest -m shows -s

@@ -1,4 +1,4 @@
-"""Measure how fast the engines are: `python scripts/benchmark.py`."""
+"""Measure how fast the engines are: `vrnn benchmark`."""
 
 from vrnn.cli import run_command
 

@@ -1,4 +1,4 @@
-"""Compare the runs of a sweep: `python scripts/compare.py runs=outputs/mine`."""
+"""Compare the runs of a sweep: `vrnn compare runs=outputs/mine`."""
 
 from vrnn.cli import run_command
 

@@ -1,4 +1,4 @@
-"""Score a trained run again: `python scripts/evaluate.py run=outputs/eye/defaults-e3b0c442`."""
+"""Score a trained run again: `vrnn evaluate run=outputs/eye/defaults-e3b0c442`."""
 
 from vrnn.cli import run_command
 

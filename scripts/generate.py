@@ -1,4 +1,4 @@
-"""Draw traces from a trained run: `python scripts/generate.py run=outputs/eye/defaults-e3b0c442`."""
+"""Draw traces from a trained run: `vrnn generate run=outputs/eye/defaults-e3b0c442`."""
 
 from vrnn.cli import run_command
 

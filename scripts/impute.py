@@ -1,4 +1,4 @@
-"""Fill a gap in a drawing: `python scripts/impute.py run=… drawing=drawing.npy gap=[60,110]`."""
+"""Fill a gap in a drawing: `vrnn impute run=… drawing=drawing.npy gap=[60,110]`."""
 
 from vrnn.cli import run_command
 

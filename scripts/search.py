@@ -1,4 +1,4 @@
-"""Search for good settings: `python scripts/search.py search=quick sweep=found`."""
+"""Search for good settings: `vrnn search search=quick sweep=found`."""
 
 from vrnn.cli import run_command
 

@@ -1,4 +1,4 @@
-"""Train one run, or a sweep of them: `python scripts/train.py experiment=eye`."""
+"""Train one run, or a sweep of them: `vrnn train experiment=eye`."""
 
 from vrnn.cli import run_command
 

@@ -257,3 +257,19 @@ def test_completion_in_a_real_bash(line, found, tmp_path):
     done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=False)
     assert done.stdout.split() == [found], done.stderr
     assert "complete -F _vrnn vrnn" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "module", "extra"),
+    [
+        ("train -m hydra/launcher=cores seed=0,1", "hydra_plugins.hydra_joblib_launcher", "sweeps"),
+        ("train -m hydra/launcher=slurm seed=0,1", "hydra_plugins.hydra_submitit_launcher", "sweeps"),
+        ("train dataset=digits", "sklearn", "digits"),
+        ("search", "optuna", "sweeps"),
+    ],
+)
+def test_a_missing_extra_is_named_with_its_command(line, module, extra, monkeypatch):
+    monkeypatch.setattr("vrnn.cli.overrides.find_spec", lambda name: None if name == module else name)
+    assert answer(line, monkeypatch).endswith(
+        f"needs a package that is not installed: pip install 'vrnn-lab[{extra}]'."
+    )

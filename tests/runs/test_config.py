@@ -1,5 +1,7 @@
 """Every YAML composes and trains; bad configurations are refused with a cure; a request names its directory."""
 
+import dataclasses
+import inspect
 import os
 import re
 import shlex
@@ -9,6 +11,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
+import omegaconf
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
@@ -17,11 +20,15 @@ from torch.nn.utils import parameters_to_vector
 
 from tests.conftest import ROOT
 from tests.handwriting import write_lines
+from vrnn.data import TraceDataModule
+from vrnn.data.gaps import Gaps
 from vrnn.errors import ConfigError
+from vrnn.networks import SixNetworks
 from vrnn.runs.build import build_run, build_vrnn, validate_data
-from vrnn.runs.config import check, register, run_settings
+from vrnn.runs.config import DataConfig, GapsConfig, ModelConfig, OptimConfig, check, register, run_settings
 from vrnn.runs.instantiate import instantiate
 from vrnn.runs.name import differences, flat, run_name
+from vrnn.training.lightning_module import VRNNModule
 from vrnn.training.signals import Interruption
 from vrnn.training.trainer import fit
 
@@ -327,3 +334,19 @@ def test_resolved_settings_are_plain(composed):
     settings = check(composed())
     assert not OmegaConf.is_config(settings["model"])
     assert isinstance(settings["model"]["phi_x"], list)
+
+
+@pytest.mark.parametrize(
+    ("schema", "made"),
+    [(ModelConfig, SixNetworks), (DataConfig, TraceDataModule), (GapsConfig, Gaps), (OptimConfig, VRNNModule)],
+)
+def test_defaults_of_the_schema_are_those_of_the_classes(schema, made):
+    """A run and a notebook that leave a setting out get the same value."""
+    parameters = inspect.signature(made).parameters
+    compared = 0
+    for entry in dataclasses.fields(schema):
+        has_defaults = entry.default not in (dataclasses.MISSING, omegaconf.MISSING)
+        if has_defaults and parameters[entry.name].default is not inspect.Parameter.empty:
+            assert parameters[entry.name].default == entry.default, entry.name
+            compared += 1
+    assert compared >= 2

@@ -1,5 +1,5 @@
 """The command `vrnn`: arguments, help, completion, and what each command does."""
 
-from vrnn.cli.commands import main, run_command
+from vrnn.cli.commands import CONFIGURED, main, run_command
 
-__all__ = ["main", "run_command"]
+__all__ = ["CONFIGURED", "main", "run_command"]

@@ -22,7 +22,7 @@ from vrnn.cli.completion import complete, completion_script
 from vrnn.cli.console import use_any_encoding
 from vrnn.cli.help import COMMANDS, command_help, general_help
 from vrnn.cli.nearest import did_you_mean
-from vrnn.cli.overrides import check_overrides, one_line
+from vrnn.cli.overrides import check_overrides, one_line, require_extra
 from vrnn.cli.preflight import check_configs, remove_unused
 from vrnn.errors import ConfigError, exit_with_message
 from vrnn.runs.config import conf_directory, register, run_settings
@@ -148,6 +148,8 @@ def _run_configured(name: str) -> None:
             print(command_help(name))
             return
         check_command_line(sys.argv[1:])
+        if name == "search":
+            require_extra("vrnn search", "optuna", "sweeps")
         path, config_name = str(arguments.config_path), arguments.config_name or name
         overrides, configs = check_overrides(name, path, config_name, arguments.overrides, arguments.multirun)
         if arguments.runs:

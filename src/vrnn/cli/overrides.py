@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -21,6 +22,16 @@ from vrnn.errors import ConfigError
 from vrnn.runs.config import SCHEMAS, expected_type
 
 MANY = 16  # more names than this are not listed in a message
+# {(group, choice): (a module it needs, the extra that installs it)}
+EXTRAS = {
+    ("hydra/launcher", "cores"): ("hydra_plugins.hydra_joblib_launcher", "sweeps"),
+    ("hydra/launcher", "joblib"): ("hydra_plugins.hydra_joblib_launcher", "sweeps"),
+    ("hydra/launcher", "slurm"): ("hydra_plugins.hydra_submitit_launcher", "sweeps"),
+    ("hydra/launcher", "submitit_local"): ("hydra_plugins.hydra_submitit_launcher", "sweeps"),
+    ("hydra/launcher", "submitit_slurm"): ("hydra_plugins.hydra_submitit_launcher", "sweeps"),
+    ("hydra/launcher", "ray"): ("hydra_plugins.hydra_ray_launcher", "ray"),
+    ("dataset", "digits"): ("sklearn", "digits"),
+}
 
 
 def check_overrides(
@@ -115,6 +126,8 @@ class _Composer:
         """Raise ConfigError if a group has no such choice."""
         group, choices = override.key_or_group, self.choices(override.key_or_group)
         for value in [] if override.is_delete() else _choices(override):
+            if (group, value) in EXTRAS:
+                require_extra(f"{group}={value}", *EXTRAS[group, value])
             if value not in ("null", "None", *choices):
                 listed = ", ".join(choices) if len(choices) <= MANY else f"one of its {len(choices)} choices"
                 hint = did_you_mean(value, choices) or f"vrnn {self.command} --help lists them."
@@ -210,6 +223,22 @@ class _Composer:
                 f"{key} is not a setting: vrnn {self.command} --help and --cfg job show what may be set."
             )
         return ConfigError(f"{key} is not a setting: {_has(parent or self.command, names)}")
+
+
+def require_extra(what: str, module: str, extra: str) -> None:
+    """Raise ConfigError if a module is not installed.
+
+    Args:
+        what: What needs it.
+        module: Its name.
+        extra: The extra that installs it.
+    """
+    try:
+        found = find_spec(module)
+    except ModuleNotFoundError:
+        found = None
+    if found is None:
+        raise ConfigError(f"{what} needs a package that is not installed: pip install 'vrnn-lab[{extra}]'.")
 
 
 def _values(override: Override) -> list[str]:
