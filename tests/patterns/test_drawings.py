@@ -116,6 +116,17 @@ def test_renderings_of_the_two_parts_stay_on_their_parts(tmp_path):
     assert radius("test").max() < 60.01
 
 
+def test_lost_points_are_gaps(tmp_path):
+    points = np.cumsum(np.random.default_rng(3).standard_normal((60, 2)), axis=0)
+    lost = np.isin(np.arange(60), (20, 21))
+    np.save(tmp_path / "a.npy", np.where(lost[:, None], np.nan, points))
+    (trace,) = DrawnPattern(tmp_path / "a.npy", holdout=0).draw("train", 1, None, np.random.default_rng(0))
+    np.testing.assert_array_equal(trace.observed, ~lost)
+    np.testing.assert_array_equal(trace.points[~lost], normalise(points[~lost]))
+    with pytest.raises(ValueError, match=r"lost points has no curve to follow at speed=0.2, .* has 2: set speed=null"):
+        DrawnPattern(tmp_path / "a.npy", speed=0.2, holdout=0)
+
+
 # ---- renderings ------------------------------------------------------------------------------------------------------
 
 

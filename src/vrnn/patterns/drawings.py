@@ -119,6 +119,11 @@ class DrawnPattern(Pattern):
         """Return what `draw` draws from: the points themselves, or the curve through them."""
         if self.speed is None:
             return points
+        if lost := int(np.isnan(points).any(axis=1).sum()):
+            raise ValueError(
+                f"{name}: a drawing with lost points has no curve to follow at speed={self.speed}, and a part of this one has "
+                f"{lost}: set speed=null, or fill them in"
+            )
         stroke = SmoothStroke(points)
         # Four standard deviations: one rendering in 30 000 is faster.
         fewest = stroke.length / (self.speed * np.exp(4.0 * self.render.speed))

@@ -12,12 +12,12 @@ FINE = 16  # pieces in which each stretch between two drawn points is measured
 
 
 def normalise(points: Points) -> Points:
-    """Return (T, 2) points with zero mean and one scale for both axes, such that std_x + std_y = 2.
+    """Return (T, 2) points with zero mean and one scale for both axes, such that std_x + std_y = 2. Rows of NaN stay.
 
     The aspect is kept. This is how the blog's traces were prepared (S. Verduzco, "VRNN: not your regular RNN", 2023).
     """
-    centred = points - points.mean(axis=0)
-    scaled: Points = centred * (2.0 / centred.std(axis=0).sum())
+    known = points[np.isfinite(points).all(axis=1)]
+    scaled: Points = (points - known.mean(axis=0)) * (2.0 / (known - known.mean(axis=0)).std(axis=0).sum())
     return scaled
 
 

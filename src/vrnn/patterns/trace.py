@@ -39,9 +39,9 @@ class Trace:
 
     @classmethod
     def of_unknown_origin(cls, points: NDArray[np.float64]) -> Trace:
-        """Return a trace of points (T, x_dim) whose states and laps are unknown."""
+        """Return a trace of points (T, x_dim) whose states and laps are unknown; a step with NaN is not observed."""
         unknown = np.full(len(points), -1, dtype=np.int64)
-        return cls(points, unknown, unknown.copy())
+        return cls(points, unknown, unknown.copy(), np.isfinite(points).all(axis=1))
 
     def until(self, steps: int) -> Trace:
         """Return the first `steps` steps."""

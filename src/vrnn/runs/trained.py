@@ -118,6 +118,8 @@ def generate_from_run(
     steps = settings["evaluation"]["steps"] if steps is None else steps
     check_points("n * steps", n, steps)
     prefix_points = None if prefix is None else _read_one_drawing("prefix", prefix, settings)
+    if prefix_points is not None and prefix_points.isnan().any():
+        raise ConfigError(f"prefix must be a drawing without lost points, but {prefix} has some: fill them in.")
     vrnn = _load_vrnn(run, settings, checkpoint)
     points = vrnn.generate(n, steps, prefix=prefix_points, sample=sample, generator=torch.Generator().manual_seed(seed))
     path = run / f"generated.{format}" if out is None else Path(out)
@@ -179,6 +181,7 @@ def impute_from_run(
         )
     mask = torch.ones(len(points), n, dtype=torch.bool)
     mask[gap[0] : gap[1]] = False
+    mask[points.isnan().any(1)] = False  # lost points are filled in as well
     vrnn = _load_vrnn(run, settings, checkpoint)
     x = points[:, None].expand(-1, n, -1)
     filled = vrnn.impute(x, mask, generator=torch.Generator().manual_seed(seed), particles=particles)
