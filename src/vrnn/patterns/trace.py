@@ -41,7 +41,7 @@ class Trace:
     def of_unknown_origin(cls, points: NDArray[np.float64]) -> Trace:
         """Return a trace of points (T, x_dim) whose states and laps are unknown; a step with NaN is not observed."""
         unknown = np.full(len(points), -1, dtype=np.int64)
-        return cls(points, unknown, unknown.copy(), np.isfinite(points).all(axis=1))
+        return cls(points, unknown, unknown.copy(), np.asarray(np.isfinite(points).all(axis=1)))
 
     def until(self, steps: int) -> Trace:
         """Return the first `steps` steps."""

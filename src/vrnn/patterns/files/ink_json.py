@@ -120,7 +120,8 @@ def _strokes(where: str, node: Any, depth: int = 0) -> Iterator[Array]:
 
 def _is_point(node: Any) -> bool:
     if isinstance(node, dict):
-        return any(isinstance(node.get(key), int | float) for key in X) and any(key in node for key in Y)
+        numbers = any(isinstance(node.get(key), int | float) for key in X) and any(key in node for key in Y)
+        return numbers and "points" not in node  # with points it is a stroke that has a place
     return isinstance(node, list) and len(node) >= 2 and all(isinstance(value, int | float) for value in node)
 
 

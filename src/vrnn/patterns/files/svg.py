@@ -36,7 +36,7 @@ Array = NDArray[np.float64]
 PIECE = 0.01  # longest piece of a curved segment, as a share of the drawing's longer side
 FINE = np.linspace(0.0, 1.0, 129)[:, None]  # parameters at which a curved segment is measured
 LARGEST = 1e100  # coordinates whose squares are still finite
-MOST_ELEMENTS = 1_000_000  # visited: <use> within <use> can stand for any number of shapes
+MOST_USED = 100_000  # elements drawn by <use>: one within another can stand for any number of shapes
 
 CONTAINERS = ("svg", "g", "a", "switch", "symbol")
 NOT_DRAWN = ("text", "image", "foreignObject")  # drawn by a browser, but not with lines that can be read
@@ -108,12 +108,14 @@ class _Document:
         # A stack of our own: a file may nest its groups deeper than Python likes to recurse.
         # Of each element: its matrix, its parent's style, and the <use> elements that led to it.
         stack: list[tuple[Any, Array, dict[str, str], tuple[Any, ...]]] = [(self.root, np.eye(3), {}, ())]
-        points = visited = 0
+        points = used = 0
         while stack:
             element, matrix, inherited, users = stack.pop()
-            visited += 1
-            if visited > MOST_ELEMENTS:
-                raise ValueError(f"{self.path}: expected at most {MOST_ELEMENTS:,} elements, but it holds or uses more")
+            used += bool(users)
+            if used > MOST_USED:
+                raise ValueError(
+                    f"{self.path}: expected at most {MOST_USED:,} elements drawn by <use>, but it has more"
+                )
             name = tag(element)
             if name in NOT_DRAWN or name in ANIMATIONS:
                 self.ignored.add(f"<{name}>")

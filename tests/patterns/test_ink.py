@@ -1,0 +1,122 @@
+"""Formats of digital ink: strokes, times and parts come back as they were written; nothing hostile is run."""
+
+import gzip
+import json
+import os
+
+import numpy as np
+import pytest
+
+from vrnn.patterns.files.read import load_drawings
+
+POINTS = np.array([[0.0, 0.0], [1, 0.5], [2, 2], [2.5, 3], [2, 4], [1, 4.5], [0, 3], [-1, 1], [-0.5, 0.1]])
+SECOND = np.array([[5.0, 6.0], [7.0, 8.0]])
+UP = np.array([1.0, -1.0])  # a screen's y axis points down
+
+
+def only(path):
+    (drawing,) = load_drawings(path).values()
+    return drawing
+
+
+def assert_two_strokes(drawing):
+    first, second = drawing.strokes
+    np.testing.assert_array_equal(first, POINTS * UP)
+    np.testing.assert_array_equal(second, SECOND * UP)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bytes])
+def test_xournal_pages_hold_the_pen_s_strokes(tmp_path, pack):
+    strokes = [("pen", POINTS), ("highlighter", POINTS * 9), ("pen", SECOND)]
+    body = "".join(f'<stroke tool="{t}" width="1">{" ".join(map(str, p.ravel()))}</stroke>' for t, p in strokes)
+    page = f"<page><layer>{body}</layer></page>"
+    (tmp_path / "a.xopp").write_bytes(pack(f"<xournal><page/>{page}</xournal>".encode()))
+    assert_two_strokes(only(tmp_path / "a.xopp"))
+
+
+def test_inkml_has_times_and_differences(tmp_path):
+    channels = "".join(f'<channel name="{name}"/>' for name in "XYT")
+    trace = ",".join(f"{x} {y} {10 * i}" for i, (x, y) in enumerate(POINTS))
+    ink = f"<traceFormat>{channels}</traceFormat><trace>{trace}</trace><trace>5 6 100,'2 '2 '10</trace>"
+    (tmp_path / "a.inkml").write_text(f'<ink xmlns="http://www.w3.org/2003/InkML">{ink}</ink>')
+    drawing = only(tmp_path / "a.inkml")
+    assert_two_strokes(drawing)
+    np.testing.assert_array_equal(drawing.time, [*range(0, 90, 10), 100, 110])
+
+
+def test_quickdraw_has_a_drawing_per_line(tmp_path):
+    columns = [stroke.T.tolist() for stroke in (POINTS, SECOND)]
+    (tmp_path / "a.ndjson").write_text(json.dumps({"word": "cat", "drawing": columns}) + "\n\n")
+    assert_two_strokes(only(tmp_path / "a.ndjson"))
+    (tmp_path / "b.ndjson").write_text('{"drawing": [[[1, 2], [3]]]}')
+    with pytest.raises(ValueError, match=r"b.ndjson, line 1: stroke 1 .* must be two or three lists of equally many"):
+        load_drawings(tmp_path / "b.ndjson")
+
+
+@pytest.mark.parametrize(
+    "stroke",
+    [
+        lambda p: p.tolist(),
+        lambda p: {"points": [{"x": x, "y": y, "time": 7, "pressure": 0.5} for x, y in p]},
+        lambda p: {"x": p[:, 0].tolist(), "y": p[:, 1].tolist()},
+        lambda p: {"x": 3, "y": 4, "points": (p - [3, 4]).tolist()},
+    ],
+)
+def test_json_of_strokes(tmp_path, stroke):
+    (tmp_path / "a.json").write_text(json.dumps({"title": "two", "strokes": [stroke(POINTS), stroke(SECOND)]}))
+    assert_two_strokes(only(tmp_path / "a.json"))
+
+
+# ---- sketch-rnn: pickled arrays --------------------------------------------------------------------------------------
+
+
+def objects(items):
+    held = np.empty(len(items), dtype=object)
+    held[:] = items
+    return held
+
+
+def test_sketch_rnn_files_give_moves_and_their_own_split(tmp_path):
+    rng = np.random.default_rng(0)
+    moves = [np.column_stack([rng.integers(-9, 9, (n, 2)), np.arange(n) == 5]).astype(np.int16) for n in (12, 13, 14)]
+    np.savez(tmp_path / "a.npz", train=objects(moves[:2]), valid=objects(moves[2:]), test=objects(moves[2:]))
+    drawings = list(load_drawings(tmp_path / "a.npz").values())
+    assert [drawing.part for drawing in drawings] == ["train", "train", "val", "test"]
+    for drawing, sketch in zip(drawings, [*moves, moves[2]], strict=True):
+        np.testing.assert_array_equal(drawing.points, sketch[:, :2].cumsum(axis=0) * UP)
+        assert [len(stroke) for stroke in drawing.strokes] == [6, len(sketch) - 6]
+
+
+class Hostile:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def test_a_hostile_pickle_is_refused_and_does_not_run(tmp_path):
+    np.savez(tmp_path / "a.npz", train=objects([Hostile(tmp_path / "made")]))
+    with pytest.raises(ValueError, match=r"it names \w+.mkdir, which is no array of numbers"):
+        load_drawings(tmp_path / "a.npz")
+    assert not (tmp_path / "made").exists()
+
+
+# ---- limits ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_inflates_beyond_the_limit_is_refused(tmp_path):
+    (tmp_path / "a.xopp").write_bytes(gzip.compress(b"<xournal>" + b" " * (101 * 10**6)))
+    np.savez_compressed(tmp_path / "b.npz", a=np.zeros((7_000_000, 2)))
+    for name in ("a.xopp", "b.npz"):
+        with pytest.raises(ValueError, match=rf"{name}: expected at most 100 MB \(decompressed\)"):
+            load_drawings(tmp_path / name)
+
+
+def test_use_within_use_cannot_multiply_without_end(tmp_path):
+    levels = "".join(f'<g id="l{i + 1}">' + f'<use href="#l{i}"/>' * 10 + "</g>" for i in range(9))
+    (tmp_path / "a.svg").write_text(
+        f'<svg><defs><g id="l0"><path stroke="red" d="M0 0L1 1"/></g>{levels}</defs><use href="#l9"/></svg>'
+    )
+    with pytest.raises(ValueError, match=r"expected at most 100,000 elements drawn by <use>"):
+        load_drawings(tmp_path / "a.svg")
