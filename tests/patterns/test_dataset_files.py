@@ -14,7 +14,7 @@ FILES = [path for path in sorted((CONF / "dataset").glob("*.yaml")) if "Automato
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_the_commands_in_the_head_work(path):
-    commands = [line[2:].strip() for line in path.read_text().splitlines() if line.startswith("#   python")]
+    commands = [line[2:].strip() for line in path.read_text().splitlines() if line.startswith("#   vrnn")]
     plain, changed = (shlex.split(command)[2:] for command in commands)
     assert plain == [f"dataset={path.stem}"]
     drawn = []
