@@ -31,21 +31,21 @@ def run(
 ) -> dict[str, Any]:
     """Train, evaluate and score one configuration in a directory; continue where an earlier call was interrupted.
 
-    Of several processes that torchrun started the main one does all this. The others train with it and return nothing.
+    Where torchrun started several processes, the main one does all this. The others train with it and return no scores.
 
     Args:
         config: A composed configuration of `conf/train.yaml`.
         directory: The run's.
-        overrides: Those of the command line: TensorBoard's first columns.
-        progress_bar: Whether to show one.
-        extra_callbacks: The caller's own.
+        overrides: Those of the command line, which become the first columns of TensorBoard's HPARAMS.
+        progress_bar: Whether to show a progress bar while training.
+        extra_callbacks: Further callbacks of Lightning's Trainer.
 
     Returns:
         The scores, also those of a run that had finished before.
 
     Raises:
         ConfigError: The configuration cannot be run, or the directory holds a run with another one.
-        BusyError: Another process is at work in this directory.
+        BusyError: Another process uses this directory.
         DamagedError: The checkpoint to continue from cannot be read.
         NonFiniteError: The loss or a gradient became NaN or infinite.
     """
