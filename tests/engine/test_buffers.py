@@ -18,7 +18,7 @@ from vrnn.training.optimizer import FlatAdam
 torch.set_num_threads(1)
 set_threads(int(sys.argv[1]))
 vrnn = VRNN(engine="native")
-adam = FlatAdam(vrnn, lr=1e-3)
+adam = FlatAdam(vrnn.parameters(), lr=1e-3)
 x = torch.randn(250, 32, 2)
 for step in range(75):
     if step == 15:

@@ -23,7 +23,9 @@ def test_the_same_steps_as_adam_over_every_weight():
         torch.manual_seed(0)
         vrnn = VRNN()
         before = concatenate(vrnn.parameters())
-        optimizer = FlatAdam(vrnn, lr=1e-2) if flat else torch.optim.Adam(vrnn.parameters(), lr=1e-2, fused=True)
+        optimizer = (
+            FlatAdam(vrnn.parameters(), lr=1e-2) if flat else torch.optim.Adam(vrnn.parameters(), lr=1e-2, fused=True)
+        )
         for step in range(5):
             vrnn.zero_grad()
             optimizer.zero_grad()
@@ -36,7 +38,7 @@ def test_the_same_steps_as_adam_over_every_weight():
 
 def test_loaded_weights_and_gradients_reach_the_one_parameter():
     vrnn, other = VRNN(), VRNN()
-    optimizer = FlatAdam(vrnn, lr=1e-2)
+    optimizer = FlatAdam(vrnn.parameters(), lr=1e-2)
     (flat,) = optimizer.param_groups[0]["params"]
     vrnn.load_state_dict(other.state_dict())
     assert torch.equal(flat.detach(), concatenate(other.parameters()))

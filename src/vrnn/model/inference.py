@@ -16,6 +16,7 @@ from vrnn.networks.six_networks import SixNetworks
 from vrnn.networks.state import State
 from vrnn.objective.latents import rebuild
 from vrnn.objective.masking import has_gaps, where_observed
+from vrnn.objective.wake import WakeTerms, sampled_wake_terms, summed_wake_terms
 
 
 class Inference(NamedTuple):
@@ -124,19 +125,49 @@ class InferenceModel(SixNetworks):
             state=state.after(x, run.memory),
         )
 
-    def distortion(self, run: Inference) -> Tensor:
+    def distortion(self, run: Inference, per_class: Tensor | None = None) -> Tensor:
         """Return the likelihood's term of the loss at each step, (T, B), in nats or as a squared error.
 
         With an "exact" latent it is the mean over the classes of z, weighted by the posterior's probabilities.
+
+        Args:
+            run: The inference.
+            per_class: The result of `distortion_per_class`, if it is at hand.
         """
         if not self.sums_classes:
             return self.likelihood.distortion(run.decoder, run.x, run.mask)
+        per_class = self.distortion_per_class(run) if per_class is None else per_class
+        return (self.latent.embedding(run.q).movedim(-1, 0) * per_class).sum(0)
+
+    def distortion_per_class(self, run: Inference) -> Tensor:
+        """Return the likelihood's term of the loss at each step for every class of z, (classes, T, B)."""
         raw = self._raw_per_class(run.h)
         shape = raw.shape[:-1]
         decoder = self.likelihood.from_raw(raw, run.mean_offset.expand(*shape, -1), self.coordinates.scale)
         mask = None if run.mask is None else run.mask.expand(shape)
-        per_class = self.likelihood.distortion(decoder, run.x.expand(*shape, -1), mask)
-        return (self.latent.embedding(run.q).movedim(-1, 0) * per_class).sum(0)
+        return self.likelihood.distortion(decoder, run.x.expand(*shape, -1), mask)
+
+    def wake_terms(self, run: Inference, samples: int, per_class: Tensor | None = None) -> WakeTerms:
+        """Return the terms of the wake loss at each step, (T, B) in nats: see `vrnn.objective.wake`.
+
+        Args:
+            run: The inference.
+            samples: Samples of z per step; unused with an "exact" latent, whose classes are summed.
+            per_class: The result of `distortion_per_class`, if it is at hand.
+        """
+        if self.sums_classes:
+            per_class = self.distortion_per_class(run) if per_class is None else per_class
+            log_p, log_q = (dist[0].squeeze(-2).movedim(-1, 0) for dist in (run.p, run.q))
+            return summed_wake_terms(-per_class, log_p, log_q)
+        shape = (samples, *run.x.shape[:2])
+        noise = self.latent.noise(*shape, like=run.x)
+        q, p = (rebuild(dist, (part.expand(samples, *part.shape) for part in dist)) for dist in (run.q, run.p))
+        z = self.latent.sample(q, noise).detach()
+        h = run.h.expand(samples, *run.h.shape)
+        raw = self.decoder(torch.cat([self.phi_z(z), h], dim=-1))
+        decoder = self.likelihood.from_raw(raw, run.mean_offset.expand(*shape, -1), self.coordinates.scale)
+        log_x = self.likelihood.log_prob(decoder, run.x.expand(*shape, -1))
+        return sampled_wake_terms(log_x, self.latent.log_prob(p, z), self.latent.log_prob(q, z))
 
     def _raw_per_class(self, h: Tensor) -> Tensor:
         """Return the decoder's raw outputs for every class of z, (classes, T, B, n_outputs), given h (T, B, h_dim).

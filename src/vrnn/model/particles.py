@@ -151,6 +151,25 @@ def check_trainable(networks: SixNetworks) -> None:
         )
 
 
+def check_wake(networks: SixNetworks) -> None:
+    """Refuse a model that cannot be trained on the wake loss.
+
+    Raises:
+        ValueError: A likelihood that trains on something else than log p(x | z), or soft draws of z.
+    """
+    likelihood = type(networks.likelihood)
+    if likelihood.nats_per_distortion is not Likelihood.nats_per_distortion or networks.likelihood.follows_batches:
+        raise ValueError(
+            f"w_schedule=wake needs log p(x | z) of each step, but {likelihood.__name__} trains on something else: "
+            "choose another likelihood, or another w_schedule."
+        )
+    if samples_softly(networks.latent):
+        raise ValueError(
+            "w_schedule=wake weighs draws of z, and those of latent.estimator=gumbel_softmax are soft: choose exact or "
+            "straight_through."
+        )
+
+
 def samples_softly(latent: Latent) -> bool:
     """Return whether samples in training mode are softened, so that they have no log-probability."""
     categorical = latent.categorical if isinstance(latent, GaussianCategoricalLatent) else latent

@@ -1,6 +1,7 @@
 """The six networks: modules and parameters, without the loop over time."""
 
 from vrnn.networks.coordinates import Coordinates
+from vrnn.networks.forecast import Forecast, NoForecast
 from vrnn.networks.mlp import MLP, LatentNetwork, StandardPrior
 from vrnn.networks.recurrence import GRU, LSTM, MTRNN, Elman, NoRecurrence, Recurrence
 from vrnn.networks.six_networks import SixNetworks
@@ -13,7 +14,9 @@ __all__ = [
     "MTRNN",
     "Coordinates",
     "Elman",
+    "Forecast",
     "LatentNetwork",
+    "NoForecast",
     "NoRecurrence",
     "Recurrence",
     "SixNetworks",

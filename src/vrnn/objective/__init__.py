@@ -35,6 +35,7 @@ from vrnn.objective.w_schedules import (
     LogisticW,
     RateW,
     Terms,
+    WakeW,
     Weighted,
     WSchedule,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "SharedGaussianLikelihood",
     "Terms",
     "WSchedule",
+    "WakeW",
     "Weighted",
     "gaussian_kl",
     "gaussian_log_prob",

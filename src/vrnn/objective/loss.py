@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from vrnn.objective.latents import Latent
 from vrnn.objective.reduction import mean_per_step
 from vrnn.objective.w_schedules import Terms, Weighted, WSchedule
+from vrnn.objective.wake import WakeTerms
 
 
 class Loss(NamedTuple):
@@ -42,6 +43,7 @@ def elbo_loss(
     latent: Latent,
     w_schedule: WSchedule,
     mask: Tensor | None = None,
+    wake: Callable[[int], WakeTerms] | None = None,
 ) -> Loss:
     """Return the loss of the evidence lower bound: mean distortion + w * mean KL (Chung et al. 2015, equation 11).
 
@@ -54,9 +56,10 @@ def elbo_loss(
         latent: The kind of variable z is.
         w_schedule: Weighs the KL.
         mask: (T, B), True at the steps that count; None: everywhere.
+        wake: Makes the terms of the wake loss, as `VRNN.wake_terms` does; for `w_schedule=wake` alone.
     """
     kl = latent.kl(q, p)
-    weighted = w_schedule(Terms(distortion, kl, lambda: latent.stop_gradient_kls(q, p), mask))
+    weighted = w_schedule(Terms(distortion, kl, lambda: latent.stop_gradient_kls(q, p), mask, wake))
     return _with_usage_penalty(weighted, distortion, kl, latent, q, mask)
 
 

@@ -172,7 +172,7 @@ def training_step(vrnn: VRNN, infer: Callable[[], PlainRun | Inference], x: torc
         infer: Returns the inference along x.
         x: (T, B, x_dim).
     """
-    schedule, optimizer = LinearW(), FlatAdam(vrnn, lr=1e-3)
+    schedule, optimizer = LinearW(), FlatAdam(vrnn.parameters(), lr=1e-3)
 
     def step() -> None:
         run = infer()

@@ -55,6 +55,7 @@ def build_run(settings: Settings) -> tuple[Pattern, VRNNModule, TraceDataModule]
     with as_config_error():
         if settings["evaluation"]["particles"]:
             check_bound(vrnn)
+        forecast = instantiate(settings["forecast"], settings["allow"])(vrnn.h_dim, vrnn.x_dim)
         module = VRNNModule(
             vrnn,
             schedule,
@@ -62,6 +63,7 @@ def build_run(settings: Settings) -> tuple[Pattern, VRNNModule, TraceDataModule]
             log_every=settings["training"]["log_every"],
             seed=settings["seed"],
             bound=bound,
+            forecast=forecast,
             **settings["optim"],
         )
     return pattern, module, data

@@ -119,6 +119,7 @@ class TrainConfig:
     likelihood: Any = MISSING
     w_schedule: Any = MISSING
     bound: Any = MISSING
+    forecast: Any = MISSING
     dataset: Any = MISSING
     data: DataConfig = field(default_factory=DataConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)

@@ -20,6 +20,7 @@ def upgrade_settings(settings: dict[str, Any]) -> dict[str, Any]:
     dataset = upgraded.get("dataset")
     if isinstance(dataset, dict) and "hand" in dataset:
         upgraded["dataset"] = {"pen" if key == "hand" else key: value for key, value in dataset.items()}
+    upgraded.setdefault("forecast", {"_target_": "vrnn.networks.NoForecast", "_partial_": True})
     return upgraded
 
 

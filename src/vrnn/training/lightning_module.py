@@ -15,13 +15,14 @@ from vrnn.data.loader import Batch
 from vrnn.distributed import gather, is_sharded, local_shard, shard_batch
 from vrnn.errors import NonFiniteError
 from vrnn.model.inference import Inference, concatenate
-from vrnn.model.particles import check_trainable, infer_particles
+from vrnn.model.particles import check_trainable, check_wake, infer_particles
 from vrnn.model.vrnn import VRNN
+from vrnn.networks.forecast import Forecast, NoForecast
 from vrnn.networks.state import State
 from vrnn.objective.bounds import ELBO, Bound
 from vrnn.objective.loss import Loss, elbo_loss, elbo_scalars, particle_loss
 from vrnn.objective.reduction import mean_per_step, mean_per_trace
-from vrnn.objective.w_schedules import ConstantW, WSchedule
+from vrnn.objective.w_schedules import ConstantW, WakeW, WSchedule
 from vrnn.training.optimizer import FlatAdam
 
 ACTIVE_NATS = 0.01  # a latent dimension counts as active if its KL exceeds this, in nats per step
@@ -45,6 +46,7 @@ class VRNNModule(LightningModule):
         seed: Of the noise used in validation and in figures.
         gaps: Whether points are missing within traces, not only past their ends. The model then fills them in.
         bound: What is maximised; None: the ELBO.
+        forecast: An auxiliary loss, called with h_{t-1}, the points and their mask; None: no forecast.
 
     Raises:
         ValueError: Parts that do not go together.
@@ -63,6 +65,7 @@ class VRNNModule(LightningModule):
         seed: int = 0,
         gaps: bool = False,
         bound: Bound | None = None,
+        forecast: Forecast | NoForecast | None = None,
     ):
         super().__init__()
         self.bound = bound or ELBO()
@@ -70,6 +73,7 @@ class VRNNModule(LightningModule):
         if gaps:
             vrnn.coordinates.check_gaps()
         self.vrnn, self.w_schedule = vrnn, w_schedule
+        self.forecast = forecast or NoForecast(vrnn.h_dim, vrnn.x_dim)
         self.steps, self.warmup_steps, self.final_fraction = steps, warmup_steps, final_fraction
         self.learning_rate, self.clip = learning_rate, clip
         self.log_every, self.seed = log_every, seed
@@ -79,7 +83,7 @@ class VRNNModule(LightningModule):
 
     @override
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        optimizer = FlatAdam(self.vrnn, lr=self.learning_rate)
+        optimizer = FlatAdam([*self.vrnn.parameters(), *self.forecast.parameters()], lr=self.learning_rate)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.learning_rate_factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
@@ -100,11 +104,14 @@ class VRNNModule(LightningModule):
                 )
             local = Batch(batch.x[:, shard], batch.mask[:, shard], batch.start[shard])
             run, loss = self.loss(local)
-            if not torch.isfinite(loss.loss):
-                raise NonFiniteError(self._diagnosis("loss", loss.loss.detach()))
+            forecast_loss = self.forecast(run.h, run.x, run.mask)
+            total = loss.loss + forecast_loss
+            if not torch.isfinite(total):
+                raise NonFiniteError(self._diagnosis("loss", total.detach()))
             if self.log_due:
                 self.scalars = self.summary(run, loss)
-            return loss.loss
+                self.scalars |= {"train/loss": float(total), "train/forecast_loss": float(forecast_loss)}
+            return total
 
     def loss(self, batch: Batch) -> tuple[Inference, Loss]:
         """Infer along a window and compute the loss; carry the state at the window's end.
@@ -120,8 +127,16 @@ class VRNNModule(LightningModule):
         if isinstance(self.bound, ELBO):
             run = self.vrnn.infer(batch.x, state, batch.mask, fill=self.fill)
             self.carried = run.state.detach()
-            distortion = self.vrnn.distortion(run)
-            return run, elbo_loss(distortion, run.q, run.p, self.vrnn.latent, self.w_schedule, run.mask)
+            per_class = self.vrnn.distortion_per_class(run) if self.vrnn.sums_classes else None
+            return run, elbo_loss(
+                distortion=self.vrnn.distortion(run, per_class),
+                q=run.q,
+                p=run.p,
+                latent=self.vrnn.latent,
+                w_schedule=self.w_schedule,
+                mask=run.mask,
+                wake=lambda samples: self.vrnn.wake_terms(run, samples, per_class),
+            )
         w = self.w_schedule.scalar_weight()
         assert w is not None  # see check_parts
         result = infer_particles(
@@ -174,7 +189,6 @@ class VRNNModule(LightningModule):
         scalars = elbo_scalars(likelihood.log_prob(run.decoder, x), loss.kl, mask)
         return {
             **{f"train/{name}": value for name, value in scalars.items()},
-            "train/loss": float(loss.loss),
             "train/RE": float(re),
             "train/DE": float(de),
             "train/usage_penalty": float(loss.usage_penalty),
@@ -226,6 +240,8 @@ def check_parts(vrnn: VRNN, w_schedule: WSchedule, bound: Bound) -> None:
     """
     if not vrnn.latent.groups and type(w_schedule) is not ConstantW:
         raise ValueError("latent=none leaves no KL to weigh: choose w_schedule=constant.")
+    if isinstance(w_schedule, WakeW):
+        check_wake(vrnn)
     if isinstance(bound, ELBO):
         return
     check_trainable(vrnn)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import nn
 from typing_extensions import override
 
 
 class FlatAdam(torch.optim.Adam):
-    """torch's fused Adam with one parameter, (n,), of which all weights of a module become views.
+    """torch's fused Adam with one parameter, (n,), of which all weights become views.
 
-    Move the module to its device and precision first: what replaces its weights, instead of changing them in place, separates
-    them from this parameter.
+    Move the weights to their device and precision first: what replaces them, instead of changing them in place, separates them
+    from this parameter.
 
     Args:
-        module: Its parameters become views.
+        weights: They become views.
         lr: Learning rate.
     """
 
-    def __init__(self, module: nn.Module, lr: float):
-        self.weights = list(module.parameters())
+    def __init__(self, weights: Iterable[nn.Parameter], lr: float):
+        self.weights = list(weights)
         sizes = [weight.numel() for weight in self.weights]
         flat = nn.Parameter(torch.cat([weight.detach().reshape(-1) for weight in self.weights]))
         flat.grad = torch.zeros_like(flat)

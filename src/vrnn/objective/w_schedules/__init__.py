@@ -7,6 +7,7 @@ checkpoint contains it.
 from vrnn.objective.w_schedules.base import Terms, Weighted, WSchedule
 from vrnn.objective.w_schedules.controllers import AdaptiveW, ControlVAEW, GecoW, RateW
 from vrnn.objective.w_schedules.thresholds import FreeBitsW, FreeNatsW, KLBalancingW
+from vrnn.objective.w_schedules.wake import WakeW
 from vrnn.objective.w_schedules.warm_ups import (
     ConstantW,
     CosineW,
@@ -33,6 +34,7 @@ __all__ = [
     "RateW",
     "Terms",
     "WSchedule",
+    "WakeW",
     "WarmUp",
     "Weighted",
 ]

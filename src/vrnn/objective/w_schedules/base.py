@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from vrnn.objective.reduction import any_observed, mean_per_step
+from vrnn.objective.wake import WakeTerms
 
 
 class Terms(NamedTuple):
@@ -22,12 +23,14 @@ class Terms(NamedTuple):
         stop_gradient_kls: Returns the same KL twice, KL(sg q || p) and KL(q || sg p), where sg stops the gradient: the first
             trains the prior alone, the second the posterior alone.
         mask: (T, B), True at the steps that count; None: everywhere.
+        wake: Returns the terms of the wake loss from so many samples of z per step; None where the caller has none.
     """
 
     distortion: Tensor
     kl: Tensor
     stop_gradient_kls: Callable[[], tuple[Tensor, Tensor]]
     mask: Tensor | None = None
+    wake: Callable[[int], WakeTerms] | None = None
 
     @property
     def observed(self) -> bool:
