@@ -116,7 +116,7 @@ def test_a_caller_without_wake_terms_is_refused():
 
 @pytest.mark.parametrize("engine", ["native", "reference"])
 def test_a_models_terms_by_forcing_every_class(engine):
-    """Brute force: each class forced into the decoder, likelihoods by torch.distributions; NaN in the padding changes nothing."""
+    """Brute force: each class forced into the decoder, densities by torch.distributions; NaN in the padding changes nothing."""
     torch.manual_seed(0)
     vrnn = VRNN(latent=CategoricalLatent(classes=3, estimator="exact"), engine=engine).double()
     x = 0.1 * draws(5, 2, 2).cumsum(0)
