@@ -110,7 +110,10 @@ class VRNNModule(LightningModule):
                 raise NonFiniteError(self._diagnosis("loss", total.detach()))
             if self.log_due:
                 self.scalars = self.summary(run, loss)
-                self.scalars |= {"train/loss": float(total), "train/forecast_loss": float(forecast_loss)}
+                self.scalars |= {
+                    "train/loss": float(total.detach()),
+                    "train/forecast_loss": float(forecast_loss.detach()),
+                }
             return total
 
     def loss(self, batch: Batch) -> tuple[Inference, Loss]:
