@@ -215,7 +215,7 @@ def own():
     return names
 
 
-NATIVE, REFERENCE = "in the native engine", "in the reference engine"
+NATIVE, REFERENCE = "the native engine", "the reference engine"
 ENGINES = {  # of training and inference, of generation: the table at the end of the page
     "recurrence": (REFERENCE, REFERENCE),
     "w_schedule": (NATIVE, NATIVE),
@@ -242,8 +242,8 @@ def test_own_parts_train_from_outside(words, lab):
     weights = torch.load(directory / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
     scores = json.loads((directory / "scores.json").read_text())
     assert np.isfinite(scores["elbo_nats_per_step"])
-    for task, engine in zip(("unroll", "generate"), ENGINES[group], strict=True):
-        assert f"{task} runs {engine}" in printed
+    for task, engine in zip(("Inference", "Generation"), ENGINES[group], strict=True):
+        assert f"{task} uses {engine}" in printed
     if group == "recurrence":
         assert weights["vrnn.recurrence.cell.weight_hh"].shape == (16, 16)
     if group == "w_schedule":

@@ -76,7 +76,7 @@ STUDIES = {
     "recipes": Study(
         "Do our recipes learn the patterns that the blog's could not?",
         axis="experiment",
-        values=("eye", "eye_gaussian", "circle_triangle_eight"),
+        values=("eye", "eye_gaussian", "circle_triangle_eight", "circle_triangle_eight_mixture"),
         scores=(*LEARNED, "kl_at_junctions_share", "kl_per_choice_nats"),
         sort="invalid_fraction",
     ),
@@ -158,7 +158,7 @@ CLAIMS = (
         "recipes",
         [
             Condition(row, score, "<", bound)
-            for row in ("eye", "circle_triangle_eight")
+            for row in ("eye", "circle_triangle_eight", "circle_triangle_eight_mixture")
             for score, bound in (("invalid_fraction", 0.02), ("transition_tv", 0.05))
         ],
     ),

@@ -57,21 +57,19 @@ def plot_latent(kl: Array, marks: Marks, spreads: Sequence[Spread], generated_ma
     Args:
         kl: (T,), KL(q‖p) at each step of the held-out trace, in nats per step.
         marks: Where the laps of the held-out trace begin.
-        spreads: One or more, a panel each.
+        spreads: A panel each; none for a latent of a kind that is not known here.
         generated_marks: Where the laps of the generated trace begin.
 
     Raises:
-        ValueError: `kl` does not have the shape (T,) with T >= 1, or there are no spreads.
+        ValueError: `kl` does not have the shape (T,) with T >= 1.
     """
     kl = np.asarray(kl, dtype=np.float64)
     if kl.ndim != 1 or kl.size == 0:
         raise ValueError(f"kl must have the shape (T,) with T >= 1, but has {kl.shape}.")
-    if not spreads:
-        raise ValueError("spreads must be one or more, but there are none: plot a model with a latent variable.")
     labels = sorted({label for _, label in (*marks, *generated_marks)} - {INVALID})
     hues = {label: HUES[i % len(HUES)] for i, label in enumerate(labels)} | {INVALID: WRONG}
     figure = Figure(figsize=(10.5, 2.2 + 1.6 * len(spreads)), dpi=110, layout=roomy())
-    axes = figure.subplots(1 + len(spreads), 1, sharex=True)
+    axes = figure.subplots(1 + len(spreads), 1, sharex=True, squeeze=False)[:, 0]
     axes[0].fill_between(np.arange(len(kl)), kl, color=QUIET, step="mid", linewidth=0)
     axes[0].plot(kl, color=INK, linewidth=0.9, drawstyle="steps-mid")
     axes[0].set_ylim(bottom=0.0)
@@ -82,7 +80,7 @@ def plot_latent(kl: Array, marks: Marks, spreads: Sequence[Spread], generated_ma
         ax.set_title(f"{spread.title} along a generated trace", fontsize=10, color=INK, pad=6 if i else 20)
         _mark_laps(ax, generated_marks, hues, len(spread.values), with_labels=not i)
     axes[-1].set_xlabel("step", fontsize=9, color=INK)
-    axes[-1].set_xlim(0, max(len(kl), *(len(spread.values) for spread in spreads)) - 1)
+    axes[-1].set_xlim(0, max(len(kl), *(len(spread.values) for spread in spreads), 2) - 1)
     for ax in axes:
         plain_axes(ax)
         ax.grid(axis="x", visible=False)
