@@ -3,13 +3,15 @@
 import torch
 
 from vrnn.objective import Terms
+from vrnn.objective.wake import WakeTerms
 
 T, B, Z = 5, 3, 2
 
 
 def terms_of(distortion, kl, mask=None):
-    """Terms whose two sides are the KL itself, each with a gradient of its own."""
-    return Terms(distortion, kl, lambda: (kl, kl), mask)
+    """Terms whose two sides are the KL itself, each with a gradient of its own; the wake terms are constants of their own."""
+    wake = WakeTerms(torch.full_like(distortion, 3.0), torch.full_like(distortion, 0.5))
+    return Terms(distortion, kl, lambda: (kl, kl), mask, lambda samples: wake)
 
 
 def constant_terms(re, rate):

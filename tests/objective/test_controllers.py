@@ -16,7 +16,7 @@ TERMS = random_terms()
 @pytest.mark.parametrize(("kl_offset", "missing_half"), [("blog", 0.5), ("exact", 0.0)])
 def test_adaptive_follows_the_blog_s_rule(reduction, kl_offset, missing_half):
     """Twenty steps by hand, in plain floats."""
-    distortion, kl, _, _ = TERMS
+    distortion, kl = TERMS.distortion, TERMS.kl
     schedule = AdaptiveW(r=10, alpha=1e-3, w_0=0.01, kl_offset=kl_offset, reduction=reduction).double()
     re = sum(distortion.flatten().tolist()) / (T * B)
     de = sum(kl.flatten().tolist()) / B + T * Z * missing_half

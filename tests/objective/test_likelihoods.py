@@ -280,7 +280,7 @@ def test_schemes_that_choose_sigma_set_the_likelihood(composed, scheme):
     [
         (["likelihood=mse"], "'sigma'"),
         (["likelihood=gaussian_fixed"], r"likelihood\.sigma must be a positive number, but is 'optimal'"),
-        (["experiment=circle_triangle_eight"], "'sigma'"),
+        (["experiment=circle_triangle_eight"], "'ceiling'; it takes sigma"),
         (["experiment=blog_eye"], "'sigma'"),
     ],
 )

@@ -20,7 +20,8 @@ def mean(values):
 
 @pytest.mark.parametrize("clamp", ["before", "after"])
 def test_free_nats(clamp):
-    distortion, kl, _, _ = random_terms()
+    terms = random_terms()
+    distortion, kl = terms.distortion, terms.kl
     free_nats = float(kl.sum(-1).mean())  # in the midst: some steps lie below
     rates = [sum(row) for row in observed(kl)]
     charged = mean([max(rate, free_nats) for rate in rates]) if clamp == "before" else max(mean(rates), free_nats)
@@ -38,7 +39,8 @@ def test_free_nats_before_the_mean_charge_more():
 
 
 def test_free_bits_of_each_group():
-    distortion, kl, _, _ = random_terms()
+    terms = random_terms()
+    distortion, kl = terms.distortion, terms.kl
     groups = [mean(group) for group in zip(*observed(kl), strict=True)]
     free_nats = sum(groups) / 2  # between the two
     assert min(groups) < free_nats < max(groups)

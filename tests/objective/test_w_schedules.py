@@ -8,6 +8,7 @@ import torch
 from tests.conftest import ROOT
 from tests.objective.steps import random_terms, terms_of
 from vrnn.objective import Terms
+from vrnn.objective.wake import WakeTerms
 from vrnn.runs.config import check
 from vrnn.runs.instantiate import instantiate
 
@@ -60,14 +61,15 @@ def test_nan_past_a_trace_s_end_leaks_nowhere(make):
     terms = random_terms()
     results = []
     for padding in (0.0, math.nan):
-        leaves = [terms.distortion.clone(), terms.kl.clone(), terms.kl.clone(), terms.kl.clone()]
+        leaves = [part.clone() for part in (terms.distortion, terms.kl, terms.kl, terms.kl, *terms.wake(16))]
         for leaf in leaves:
             leaf[~mask] = padding
             leaf.requires_grad_()
-        distortion, kl, to_prior, to_posterior = leaves
+        distortion, kl, to_prior, to_posterior, *wake = leaves
         schedule = make()
         for _ in range(3):
-            weighted = schedule(Terms(distortion, kl, lambda pair=(to_prior, to_posterior): pair, mask))
+            sides = lambda pair=(to_prior, to_posterior): pair  # noqa: E731
+            weighted = schedule(Terms(distortion, kl, sides, mask, lambda _, wake=wake: WakeTerms(*wake)))
         gradients = torch.autograd.grad(weighted.loss, leaves, allow_unused=True)
         results.append([weighted.loss, *weighted.log.values(), *schedule.state_dict().values()])
         results[-1] += [gradient for gradient in gradients if gradient is not None]
@@ -81,9 +83,11 @@ def test_the_kl_is_discouraged(make):
     schedule = make()
     for _ in range(5):
         schedule(random_terms())
-    distortion, kl, _, _ = random_terms()
-    still = (kl + 2.0).requires_grad_()
-    weighted = schedule(terms_of(distortion, still))
-    slope = torch.autograd.grad(weighted.loss, still)[0].sum() / kl.shape[-1]
+    terms = random_terms()
+    still = (terms.kl + 2.0).requires_grad_()
+    steps = terms_of(terms.distortion, still)
+    flat = WakeTerms(*(part.requires_grad_() for part in steps.wake(16)))
+    weighted = schedule(steps._replace(wake=lambda _: flat))
+    slope = torch.autograd.grad(weighted.loss, still, materialize_grads=True)[0].sum() / still.shape[-1]
     prior = weighted.log.get("w_prior", 0.0)
     assert float(slope) == pytest.approx(float(weighted.w_per_step + prior), rel=1e-4)

@@ -82,7 +82,8 @@ def test_steps_are_counted_in_training_only():
 
 
 def test_free_nats_cost_nothing_and_give_no_gradient():
-    distortion, kl, _, _ = random_terms()
+    terms = random_terms()
+    distortion, kl = terms.distortion, terms.kl
     rate = float(kl.sum(-1).mean())
     for free_nats, cost, slope in ((2 * rate, 2 * rate, 0.0), (rate / 2, rate, 1 / kl[..., 0].numel())):
         leaf = kl.clone().requires_grad_()

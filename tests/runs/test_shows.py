@@ -130,7 +130,7 @@ def test_compared_and_in_a_browser(undisturbed):
     assert len((sweep / "compare.csv").read_text().splitlines()) == 13
     if shutil.which("chromium"):
         done = subprocess.run(
-            [sys.executable, "scripts/screenshot.py", str(sweep), str(sweep / "hparams.png")],
+            [sys.executable, "tools/screenshot.py", str(sweep), str(sweep / "hparams.png")],
             cwd=ROOT,
             capture_output=True,
             text=True,

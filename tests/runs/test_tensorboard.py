@@ -55,7 +55,7 @@ def test_the_projector_has_codes_and_their_states(runs):
 
 def browse(root, tab, picture):
     """What TensorBoard's tab shows, its lines; a picture of it is taken."""
-    command = [sys.executable, "scripts/screenshot.py", str(root), str(picture), "--tab", tab]
+    command = [sys.executable, "tools/screenshot.py", str(root), str(picture), "--tab", tab]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert picture.stat().st_size > 20_000
@@ -80,7 +80,7 @@ def test_the_table_of_hyperparameters_in_a_browser(runs, tmp_path):
 @pytest.mark.parametrize(
     ("tab", "expected"),
     [
-        ("images", {"laps", "latent", "samples", "traces", "transitions", "true_and_generated", "picture of"}),
+        ("images", {"laps", "latent", "samples", "traces", "transitions", "true_and_generated", "image of"}),
         ("custom_scalars", {"val", "train", "weight of the KL", "implied_beta", "Matches (9)"}),  # three curves a run
         ("projector", {"Points:", "2000", "Total variance described"}),
     ],
