@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vrnn.engine.native.jit import inner
+from vrnn.engine.native.jit import inlined, inner
 from vrnn.engine.native.vector_math import sigmoid, tanh
 
 ELMAN, GRU, LSTM, MTRNN = range(4)
@@ -65,14 +65,14 @@ class CellAt(NamedTuple):
     n: int
 
 
-@inner
+@inlined
 def cell_at(op, row, ahead):
     """Return where the cell of the row that begins at `row` is; `ahead`: distance to the next step's row."""
     gates, state, after = np.uintp(row + op.gates), np.uintp(row + op.state), np.uintp(row + ahead + op.state)
     return CellAt(gates, state, after, np.uintp(op.keep_place), np.uintp(op.width))
 
 
-@inner
+@inlined
 def cell_forward(op, tape, weights, rows):
     """Compute the state of the next rows."""
     for row in range(rows.start, rows.start + rows.n * rows.width, rows.width):
@@ -87,7 +87,7 @@ def cell_forward(op, tape, weights, rows):
             mtrnn_forward(tape, weights, at)
 
 
-@inner
+@inlined
 def cell_backward(op, tape, grads, weights, rows, d_rows):
     """Compute the gradients of the gates and add to those of the state."""
     for r in range(0, rows.n * rows.width, rows.width):

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vrnn.engine.native.gaussian import SIGMOID
-from vrnn.engine.native.jit import inner
+from vrnn.engine.native.jit import inlined, inner
 from vrnn.engine.native.vector_math import exp, sigmoid, softplus
 
 NOTHING, LAST_POINT, VELOCITY = range(3)
@@ -52,7 +52,7 @@ class EmissionSpec(NamedTuple):
         return self._replace(**floats)
 
 
-@inner
+@inlined
 def sample_point(spec, tape, raw, x, previous, previous2, noise, uniform):
     """Draw one point, or take its mean. Twin: Likelihood.from_raw, then Likelihood.sample or Likelihood.moments.
 
@@ -124,7 +124,7 @@ def mixture_mean(tape, logits, components, mean, stride):
     return weighted_sum
 
 
-@inner
+@inlined
 def write_features(spec, tape, features, x, previous):
     """Write what the networks see of the point. Twin: Coordinates.features."""
     for i in range(spec.x_dim):
@@ -134,7 +134,7 @@ def write_features(spec, tape, features, x, previous):
             tape[features + spec.x_dim + i] = spec.difference_gain * (x[i] - previous[i])
 
 
-@inner
+@inlined
 def shift_history(x, previous, previous2, is_start, x_dim):
     """Make the point the previous one. Twin: State.after."""
     for i in range(x_dim):

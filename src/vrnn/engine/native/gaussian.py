@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from vrnn.engine.native.jit import inner
+from vrnn.engine.native.jit import inlined, inner
 from vrnn.engine.native.vector_math import sigmoid, softplus
 
 SOFTPLUS, SIGMOID = range(2)
 
 
-@inner
+@inlined
 def std_forward(op, tape, weights, rows):
     """std = floor + squash(raw). Twin: vrnn.objective.likelihoods.base.positive."""
     floor = weights[op.floor_place]
@@ -19,7 +19,7 @@ def std_forward(op, tape, weights, rows):
         squash(op.kind, tape, np.uintp(row + op.raw), np.uintp(row + op.std), floor, np.uintp(op.width))
 
 
-@inner
+@inlined
 def std_backward(op, tape, grads, rows, d_rows):
     """Add to the gradient of raw what comes from that of std."""
     for r in range(0, rows.n * rows.width, rows.width):
@@ -27,7 +27,7 @@ def std_backward(op, tape, grads, rows, d_rows):
         squash_gradient(op.kind, grads, tape, d_raw, d_std, np.uintp(rows.start + r + op.raw), np.uintp(op.width))
 
 
-@inner
+@inlined
 def sample_gaussian_forward(op, tape, rows):
     """z = mean + std * noise. Twin: vrnn.objective.latents.GaussianLatent.sample."""
     for row in range(rows.start, rows.start + rows.n * rows.width, rows.width):
@@ -37,7 +37,7 @@ def sample_gaussian_forward(op, tape, rows):
             tape[z + j] = tape[mean + j] + tape[std + j] * tape[noise + j]
 
 
-@inner
+@inlined
 def sample_gaussian_backward(op, tape, grads, rows, d_rows):
     """Add to the gradients of mean, std and noise what comes from that of z."""
     n = np.uintp(op.width)

@@ -25,6 +25,8 @@ ZERO, ONE = np.int64(0), np.int64(1)
 
 INNER: dict[str, Any] = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # not called from Python
 inner: Any = njit(**INNER)
+# For the short kernels of single instructions: at batch 1 a call costs as much as their work.
+inlined: Any = njit(forceinline=True, **INNER)
 
 
 def entry(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,28 +9,28 @@ from __future__ import annotations
 import numpy as np
 
 from vrnn.engine.native.gemm import ROWS, MatrixAt, Size, product, to_panels
-from vrnn.engine.native.jit import ONE, ZERO, inner
+from vrnn.engine.native.jit import ONE, ZERO, inlined, inner
 from vrnn.engine.native.tape import add, copy
 from vrnn.engine.native.vector_math import exp, sigmoid, tanh
 
 RELU, TANH, ELU, SILU = range(4)
 
 
-@inner
+@inlined
 def bias_forward(op, tape, weights, rows):
     """out = bias. Twin: torch.nn.Linear's bias alone."""
     for row in range(rows.start, rows.start + rows.n * rows.width, rows.width):
         copy(tape, np.uintp(row + op.out), weights, np.uintp(op.bias_place), np.uintp(op.width))
 
 
-@inner
+@inlined
 def bias_gradient(out, width, bias_place, grads, d_weights, d_rows):
     """Add the gradients of `out`, summed over the rows, to that of the bias."""
     for row in range(d_rows.start, d_rows.start + d_rows.n * d_rows.width, d_rows.width):
         add(d_weights, np.uintp(bias_place), grads, np.uintp(row + out), np.uintp(width))
 
 
-@inner
+@inlined
 def product_forward(op, tape, weights, rows):
     """out = bias + x W, or out += x W without a bias. Twin: torch.nn.Linear."""
     y_at = MatrixAt(rows.start + op.out, rows.width, ONE)
@@ -42,7 +42,7 @@ def product_forward(op, tape, weights, rows):
         product(tape, y_at, weights, MatrixAt(op.bias_place, ZERO, ONE), tape, x_at, weights, op.w_place, size)
 
 
-@inner
+@inlined
 def product_backward(op, grads, weights, d_rows):
     """Add to the gradient of x what comes from that of `out`."""
     y_at = MatrixAt(d_rows.start + op.out, d_rows.width, ONE)
@@ -62,14 +62,14 @@ def product_gradient(op, tape, grads, d_weights, rows, d_rows, panels):
     product(d_weights, w_at, d_weights, w_at, tape, x_transposed_at, panels, ZERO, size)
 
 
-@inner
+@inlined
 def activate_forward(op, tape, rows):
     """Apply the activation in place. Twin: torch.nn.ReLU, Tanh, ELU, SiLU."""
     for row in range(rows.start, rows.start + rows.n * rows.width, rows.width):
         activate(op.kind, tape, np.uintp(row + op.y), np.uintp(row + op.slope), np.uintp(op.width))
 
 
-@inner
+@inlined
 def activate_backward(op, tape, grads, rows, d_rows):
     """Turn the gradient of the activation's value into that of its argument, in place."""
     for r in range(0, rows.n * rows.width, rows.width):

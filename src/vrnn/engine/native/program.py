@@ -44,7 +44,7 @@ from vrnn.engine.native.instructions import (
     SampleGaussian,
     Std,
 )
-from vrnn.engine.native.jit import inner
+from vrnn.engine.native.jit import inlined, inner
 from vrnn.engine.native.layers import (
     activate_backward,
     activate_forward,
@@ -149,13 +149,13 @@ def weight_gradients(program, tape, grads, d_weights, rows, d_rows, panels):
             bias_gradient(bias.out, bias.width, bias.bias_place, grads, d_weights, d_rows)
 
 
-@inner
+@inlined
 def as_bias(program, i):
     """Read row i of the table as a Bias."""
     return Bias(program[i, 1], program[i, 2], program[i, 3])
 
 
-@inner
+@inlined
 def as_product(program, i):
     """Read row i of the table as a Product."""
     return Product(
@@ -170,25 +170,25 @@ def as_product(program, i):
     )
 
 
-@inner
+@inlined
 def as_activate(program, i):
     """Read row i of the table as an Activate."""
     return Activate(program[i, 1], program[i, 2], program[i, 3], program[i, 4])
 
 
-@inner
+@inlined
 def as_std(program, i):
     """Read row i of the table as a Std."""
     return Std(program[i, 1], program[i, 2], program[i, 3], program[i, 4], program[i, 5])
 
 
-@inner
+@inlined
 def as_sample_gaussian(program, i):
     """Read row i of the table as a SampleGaussian."""
     return SampleGaussian(program[i, 1], program[i, 2], program[i, 3], program[i, 4], program[i, 5])
 
 
-@inner
+@inlined
 def as_log_softmax(program, i):
     """Read row i of the table as a LogSoftmax."""
     return LogSoftmax(
@@ -196,25 +196,25 @@ def as_log_softmax(program, i):
     )
 
 
-@inner
+@inlined
 def as_sample_class(program, i):
     """Read row i of the table as a SampleClass."""
     return SampleClass(program[i, 1], program[i, 2], program[i, 3], program[i, 4], program[i, 5], program[i, 6])
 
 
-@inner
+@inlined
 def as_gumbel_score(program, i):
     """Read row i of the table as a GumbelScore."""
     return GumbelScore(program[i, 1], program[i, 2], program[i, 3], program[i, 4], program[i, 5])
 
 
-@inner
+@inlined
 def as_argmax(program, i):
     """Read row i of the table as an Argmax."""
     return Argmax(program[i, 1], program[i, 2], program[i, 3], program[i, 4], program[i, 5])
 
 
-@inner
+@inlined
 def as_cell(program, i):
     """Read row i of the table as a Cell."""
     return Cell(program[i, 1], program[i, 2], program[i, 3], program[i, 4], program[i, 5])

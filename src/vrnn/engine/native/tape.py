@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vrnn.engine.native.gemm import VECTOR_BYTES
-from vrnn.engine.native.jit import ONE, inner
+from vrnn.engine.native.jit import ONE, inlined, inner
 
 
 class Slot(NamedTuple):
@@ -69,7 +69,7 @@ def add_scaled(y, out, x, at, factor, n):
         y[out + j] += factor * x[at + j]
 
 
-@inner
+@inlined
 def load(source, start, n, rows, tape, column, width):
     """Copy rows of n numbers, one after another from `start`, into a column of the tape; padding becomes 0."""
     lane = VECTOR_BYTES // tape.itemsize
