@@ -125,3 +125,9 @@ def test_old_words_are_gone(old):
 def test_the_texts_are_all_there():
     folders = {file.relative_to(ROOT).parts[0] for file in TEXTS}
     assert folders == {"README.md", "src", "conf", "tools", "examples", "docs"}
+
+
+def test_names_of_tests_are_short():
+    names = re.findall(r"def (test_\w+)", "".join(file.read_text() for file in sorted((ROOT / "tests").rglob("*.py"))))
+    assert len(names) > 500
+    assert [name for name in names if len(name) >= 60] == []

@@ -69,7 +69,7 @@ def test_two_processes_make_the_run_of_one(undisturbed, tmp_path):
 
 
 @pytest.mark.sweeps
-def test_killed_together_the_same_command_makes_the_undisturbed_run(undisturbed, tmp_path):
+def test_both_processes_killed_then_resumed_bit_for_bit(undisturbed, tmp_path):
     with two(tmp_path) as process:
         while not (tmp_path / "checkpoints" / "last.ckpt").exists():
             assert process.poll() is None, process.communicate()[0]

@@ -93,7 +93,7 @@ def test_the_metadata_of_the_wheel(wheel):
         assert re.search(rf"^Requires-Dist: {package}.*extra == .sweeps.", text, re.M)
 
 
-def test_the_command_trains_and_generates_from_another_directory(environment, tmp_path):
+def test_trains_and_generates_from_another_directory(environment, tmp_path):
     assert re.fullmatch(r"vrnn \d+\.\d+\.\d+\n", run(environment / "vrnn", "--version", cwd=tmp_path))
     run(environment / "vrnn", "train", "experiment=quick", *SHORT, cwd=tmp_path)
     (directory,) = (tmp_path / "outputs" / "quick").iterdir()

@@ -29,9 +29,9 @@ class NonFiniteError(RuntimeError):
 
 
 @contextmanager
-def exit_with_message(*more: type[Exception]) -> Iterator[None]:
+def exit_with_message(*extra: type[Exception]) -> Iterator[None]:
     """End the process with an error's message alone, without a traceback, for errors whose message says how to mend them."""
-    mendable: tuple[type[Exception], ...] = (ConfigError, BusyError, DamagedError, NonFiniteError, OSError, *more)
+    mendable: tuple[type[Exception], ...] = (ConfigError, BusyError, DamagedError, NonFiniteError, OSError, *extra)
     try:
         yield
     except MissingMandatoryValue as error:

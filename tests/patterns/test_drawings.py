@@ -53,7 +53,7 @@ def test_nobody_knows_the_truth(files):
         assert (trace.lap == -1).all()
 
 
-def test_windows_are_stretches_of_the_drawings_in_turn_and_differ(files):
+def test_windows_are_stretches_of_the_drawings_in_turn(files):
     whole = [normalise(np.load(path)) for path in files]
     windows = drawn(DrawnPattern(files, holdout=0), n=20, steps=60)
     assert [len(window) for window in windows] == [60] * 20
@@ -82,7 +82,7 @@ def test_the_generator_alone_decides(files, speed):
     assert not np.array_equal(once[0], other[0])
 
 
-def test_what_is_drawn_may_be_changed_without_changing_the_drawing(files):
+def test_changing_a_trace_leaves_the_drawing_as_it_was(files):
     pattern = DrawnPattern(files)
     drawn(pattern)[0][:] = 0.0
     assert np.abs(drawn(pattern)[0]).max() > 1.0

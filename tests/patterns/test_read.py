@@ -185,14 +185,14 @@ def test_a_pen_at_rest_keeps_its_repeated_points(tmp_path):
     )
 
 
-def test_pressure_strokes_are_chained_without_repeating_the_joints(tmp_path):
+def test_pressure_strokes_do_not_repeat_their_joints(tmp_path):
     body = "".join(
         f'<path stroke="black" stroke-width="{i}" d="{path_of(pair)}"/>' for i, pair in enumerate(pairwise(POINTS), 1)
     )
     np.testing.assert_array_equal(only(svg(tmp_path, body)), POINTS * [1, -1])
 
 
-def test_strokes_are_joined_in_document_order_whatever_their_kind_and_group(tmp_path):
+def test_strokes_are_joined_in_document_order(tmp_path):
     body = (
         '<g stroke="black" fill="none"><polyline points="0,0 1,0 1,1"/><g><path d="M 2 2 L 3 3"/></g></g>'
         '<line x1="4" y1="4" x2="5" y2="5" stroke="black"/><polygon points="6,6 7,6 7,7" stroke="black"/>'

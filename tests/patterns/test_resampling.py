@@ -39,7 +39,7 @@ def test_speed_is_constant_where_the_pens_was_not():
     np.testing.assert_allclose(chords, 0.02, rtol=2e-3)
 
 
-def test_the_curve_passes_through_the_drawn_points_once_even_where_the_pen_rests():
+def test_curve_meets_drawn_points_even_where_the_pen_rests():
     points = lissajous()
     stroke, rested = SmoothStroke(points), SmoothStroke(np.repeat(points, 3, axis=0))
     assert rested.length == stroke.length

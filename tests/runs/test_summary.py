@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 
-def test_asking_whether_a_run_finished_does_not_wait_for_heavy_imports():
+def test_is_finished_needs_no_heavy_imports():
     code = "import sys, vrnn.cli, vrnn.runs.summary, vrnn.runs.sweep; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     assert not {"torch", "pytorch_lightning", "matplotlib", "numba"} & {*loaded}

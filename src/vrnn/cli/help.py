@@ -77,7 +77,7 @@ PAGES = {
     ),
     "generate": Page(
         "draw traces from a trained run",
-        "Writes one picture, or one file of points or curves.",
+        "Writes one figure, or one file of points or curves.",
         {
             "run": "the run's directory",
             "n": "number of traces",
@@ -90,7 +90,7 @@ PAGES = {
             "seed": "of the noise",
         },
         {
-            "vrnn generate run=RUN": "a picture of eight traces",
+            "vrnn generate run=RUN": "a figure of eight traces",
             "vrnn generate run=RUN n=12 steps=600 format=svg": "twelve curves",
             "vrnn generate run=RUN prefix=drawing.npy": "continue a drawing",
             "vrnn generate run=RUN out=points.csv": "points, for other programs",
@@ -112,7 +112,7 @@ PAGES = {
             "seed": "of the noise",
         },
         {
-            "vrnn impute run=RUN drawing=a.npy gap=[60,110]": "a picture",
+            "vrnn impute run=RUN drawing=a.npy gap=[60,110]": "a figure",
             "vrnn impute run=RUN drawing=a.npy gap=[60,110] n=20": "twenty fillings",
             "vrnn impute run=RUN drawing=a.csv gap=[60,110] particles=256": "more exact",
             "vrnn impute run=RUN drawing=a.svg gap=[0,40] particles=1": "a beginning",

@@ -173,7 +173,8 @@ def group_runs(runs: Sequence[Run], sort: str) -> list[Group]:
             alike = tuple((key, value) for key, value in sorted(run.settings.items()) if key != "seed")
             members.setdefault(alike, []).append(run)
     groups = [
-        Group({key: dict(alike).get(key) for key in parameters}, *once(found)) for alike, found in members.items()
+        Group({key: dict(alike).get(key) for key in parameters}, *one_per_seed(found))
+        for alike, found in members.items()
     ]
     rng = np.random.default_rng(0)
     for group in groups:
@@ -182,7 +183,7 @@ def group_runs(runs: Sequence[Run], sort: str) -> list[Group]:
     return sorted(groups, key=lambda group: (math.isnan(group.mean[sort]), sign * group.mean[sort], group.label))
 
 
-def once(runs: Sequence[Run]) -> tuple[list[Run], dict[str, str]]:
+def one_per_seed(runs: Sequence[Run]) -> tuple[list[Run], dict[str, str]]:
     """Return one run a seed, a finished one if there is, and which are left out for which: a copy is no further evidence."""
     kept: dict[Any, Run] = {}
     duplicates: dict[str, str] = {}

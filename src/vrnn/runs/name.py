@@ -23,9 +23,9 @@ def run_name(sweep: str | None, experiment: str | None, dataset: str, overrides:
     experiment = None if experiment in (None, "None", "null") else experiment
     unnamed = ("sweep", "fresh") if sweep else ("sweep", "fresh", "experiment")
     parsed = [o for o in OverridesParser.create().parse_overrides(list(overrides)) if o.key_or_group not in unnamed]
-    asked = ",".join(sorted(f"{o.get_key_element()}={o.get_value_element_as_str()}" for o in parsed))
-    slug = re.sub(r"[^A-Za-z0-9._]+", "-", asked.replace(",", "_")).strip("-._")[:120] or "defaults"
-    return f"{sweep or experiment or dataset}/{slug}-{hashlib.sha256(asked.encode()).hexdigest()[:8]}"
+    stated = ",".join(sorted(f"{o.get_key_element()}={o.get_value_element_as_str()}" for o in parsed))
+    slug = re.sub(r"[^A-Za-z0-9._]+", "-", stated.replace(",", "_")).strip("-._")[:120] or "defaults"
+    return f"{sweep or experiment or dataset}/{slug}-{hashlib.sha256(stated.encode()).hexdigest()[:8]}"
 
 
 def digest(dataset: Mapping[str, Any]) -> str | None:

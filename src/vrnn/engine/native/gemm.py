@@ -104,13 +104,13 @@ def tile(rows: int, vectors: int, chains: int = 1) -> Callable[..., Any]:
                         term = builder.fmul(spread, factors[v], flags=("contract",))
                         builder.store(builder.fadd(builder.load(place), term, flags=("contract",)), place)
 
-            together = builder.mul(builder.sdiv(depth_, ir.Constant(index, chains)), ir.Constant(index, chains))
+            whole = builder.mul(builder.sdiv(depth_, ir.Constant(index, chains)), ir.Constant(index, chains))
             zero, step = ir.Constant(index, 0), ir.Constant(index, chains)
-            with cgutils.for_range_slice(builder, zero, together, step, index) as (k, _):
+            with cgutils.for_range_slice(builder, zero, whole, step, index) as (k, _):
                 for chain in range(chains):
                     add_term(builder.add(k, ir.Constant(index, chain)), chain)
             if chains > 1:
-                with cgutils.for_range_slice(builder, together, depth_, ir.Constant(index, 1), index) as (k, _):
+                with cgutils.for_range_slice(builder, whole, depth_, ir.Constant(index, 1), index) as (k, _):
                     add_term(k, 0)
             for r in range(rows):
                 for v, place in enumerate(vectors_at(address(y, y_, y0_, times(r, ys_)))):
