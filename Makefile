@@ -11,7 +11,7 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $@
 
-.PHONY: help setup train quick results pictures benchmark test test-sweeps test-slurm shows lint format tensorboard docs lock clean
+.PHONY: help setup train quick results pictures benchmark test test-sweeps test-slurm torture shows lint format tensorboard docs lock clean
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
 
@@ -44,6 +44,9 @@ test-sweeps: $(STAMP)  ## the tests of sweeps, searches and torchrun, with many 
 
 test-slurm: $(STAMP)  ## the tests on a real Slurm (Debian: apt install slurm-wlm munge; as root)
 	$(BIN)/pytest -m slurm
+
+torture: $(STAMP)  ## faults of all kinds against the real program, and a table of what survived (20 minutes)
+	$(BIN)/python -m tests.torture $(ARGS)
 
 lint: $(STAMP)  ## ruff, mypy and the import contracts
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

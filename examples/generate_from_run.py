@@ -5,7 +5,8 @@ from pathlib import Path
 
 import torch
 
-from vrnn.runs.build import build_vrnn, stored_settings
+from vrnn.runs.parts import build_vrnn
+from vrnn.runs.stored import stored_settings
 from vrnn.training.checkpoints import load_weights
 
 

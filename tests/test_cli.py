@@ -4,86 +4,18 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 import vrnn
 from tests.conftest import ROOT
+from tests.torture import wrong_inputs
+from tests.torture.outcome import sample
 from vrnn.cli import groups, main
 from vrnn.cli.completion import complete
 from vrnn.cli.help import COMMANDS, command_help, general_help
 from vrnn.cli.signatures import class_arguments
-
-# {command line: what the one line of the answer says}
-WRONG = {
-    # a misspelt command, group, choice, setting or option
-    "trian": "did you mean train?",
-    "train experimnt=quick": "experimnt is not a setting: did you mean experiment?",
-    "train quick": "quick is not a setting: did you mean experiment=quick or search=quick?",
-    "train dataset=eyes": "but is 'eyes': did you mean eye?",
-    "train -m recurrence=gru,gro": "recurrence must be elman, gru, lstm, mtrnn, none, but is 'gro'",
-    "train experiment=nope": "experiment must be one of its",
-    "train hydra/launcher=corse": "but is 'corse': did you mean cores?",
-    "train model.hdim=32": "model.hdim is not a setting: did you mean model.h_dim",
-    "train dataset.speed=0.2": "did you mean dataset.pen.speed?",
-    "train dataset.hand.speed=1": "did you mean dataset.pen.speed?",
-    "train w_schedule.alpha=-1": "not a setting of w_schedule=linear, but of w_schedule=adaptive or rate",
-    "train epochs=3": "did you mean training.steps?",
-    "train hydra.run.dri=x": "did you mean hydra.run.dir?",
-    "train --experiment quick": "settings are given without dashes, as experiment=quick.",
-    "train --multirn seed=1": "did you mean --multirun?",
-    "train --experimental-rerun x.pickle": "--experimental-rerun is not an option",
-    "train --config-dir nowhere": "--config-dir must be a directory",
-    "generate temperature=0.5": "generate has allow, checkpoint, format, n, out, prefix, run, sample, seed, steps.",
-    # a setting that no class and no schema takes
-    "train +epochs=3": "epochs is not a setting: did you mean training.steps?",
-    "train +training.foo=3": "training.foo is not a setting: training has checkpoint_every,",
-    "train ++training.step=5": "did you mean training.steps?",
-    "train +experiment.foo=1": "experiment.foo is not a setting",
-    "train +config=config": "config is not a setting",
-    "train +callbacks.early._target_=a.B": "callbacks.early._target_ is not a setting",
-    "train optim._target_=a.B": "optim has clip, final_fraction, learning_rate, warmup_steps.",
-    "train +optim.weight_decay=1": "optim.weight_decay is not a setting",
-    "train +data.bacth_size=3": "did you mean data.batch_size?",
-    "train dataset.pen.wite_noise=1": "did you mean dataset.pen.white_noise",
-    "train +dataset.pen.wite_noise=1": "did you mean dataset.pen.white_noise",
-    "train +likelihood.wings=2": "likelihood has ceiling, floor.",
-    "train +experiment=quick": "leave the + out, as in experiment=quick.",
-    "train -m w_schedule=linear,constant w_schedule.start=1": "not a setting of w_schedule=constant, but of w_schedule=cosine,",
-    # a value
-    "train training.steps=many": "training.steps must be an integer, but is 'many'.",
-    "train training.steps=null": "training.steps must be an integer, but is null.",
-    "train model.phi_x=3": "model.phi_x must be a list of integers, as in [64, 64], but is 3.",
-    "train seed=1,2": "add -m for a sweep",
-    "train seed=${foo}": "Interpolation key 'foo' not found",
-    "train dataset.files=[dïr/a.npy]": """quote it, as in 'dataset.files=["dïr/a.npy"]'.""",
-    "train -m seed=0,1,-1": "seed must be at least 0, but is -1.",
-    "train sweep=..": "sweep must be a directory's name",
-    "train sweep=" + 300 * "x": "of 300 characters",
-    "train dataset=traces": "dataset.files must be given",
-    "train dataset.automaton.transitions.wide={wide:0.5,fat:0.5}": "transitions.wide has thin, wide.",
-    "train frame.scale=-1": "frame.scale must be",
-    "train w_schedule.steps=-3": "w_schedule.steps must be at least 0",
-    # a setting without effect, or choices that undo each other
-    "train data.batch_size=1000": "data.batch_size must be at most data.traces = 256, but is 1000.",
-    "train data.window=100000": "data.window must be at most data.steps = 2048",
-    "train threads=100000": "threads must be at most",
-    "train trainer.precision=bf16": "trainer.precision must be 32-true or 64-true",
-    "train architecture=rnn latent=gaussian": "architecture=rnn sets latent=none, but latent=gaussian is given too",
-    "train dataset=digits likelihood=gaussian": "dataset=digits sets likelihood=bernoulli",
-    "train bound=fivo architecture=rnn": "bound must be elbo",
-    # requests to trained runs
-    "generate run=nowhere": "run must be a run's directory",
-    "generate": "run must be given, as in run=…",
-    "generate run=nowhere n=0": "n must be at least 1, but is 0.",
-    "generate run=nowhere format=gif": "one of png, npz, csv, svg",
-    "compare runs=. traces=-1": "traces must be at least 1, but is -1.",
-    "search base=[experiment=nope]": """quote it, as in 'base=["experiment=nope"]'.""",
-    "search trials=0": "trials must be at least 1",
-    "--completion tcsh": "--completion must be bash, zsh or fish, but is tcsh.",
-}
 
 
 @pytest.fixture(autouse=True)
@@ -100,14 +32,17 @@ def answer(line: str, monkeypatch) -> str:
     return str(caught.value.code)
 
 
-@pytest.mark.parametrize("line", WRONG)
+# Every third; `make torture` tries all.
+@pytest.mark.parametrize("line", sample(wrong_inputs.TABLE, 0.33))
 def test_wrong_input_is_answered_in_one_line(line, monkeypatch, tmp_path):
+    wrong_inputs.lay_out(tmp_path)
+    before = wrong_inputs.listing(tmp_path)
     monkeypatch.chdir(tmp_path)
     said = answer(line, monkeypatch)
     assert said.startswith("error: ")
     assert "\n" not in said
-    assert WRONG[line] in said
-    assert list(tmp_path.iterdir()) == []
+    assert wrong_inputs.TABLE[line] in said
+    assert wrong_inputs.listing(tmp_path) == before
 
 
 def vrnn_process(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess:
@@ -119,18 +54,11 @@ def vrnn_process(*words: str, cwd: Path, **environment: str) -> subprocess.Compl
 
 @pytest.mark.parametrize("line", ["train model.h_dim=-3", "train +epochs=3", "train sweep=..", "generate run=x n=0"])
 def test_an_error_of_value_takes_no_torch_and_ends_with_1(line, tmp_path):
-    """The fastest of three tries counts: the machine may be busy."""
-    code = "import sys; sys.modules['torch'] = None; sys.argv[0] = 'vrnn'; from vrnn.cli import main; main()"
-    seconds = []
-    for _ in range(3):
-        begin = time.perf_counter()
-        command = [sys.executable, "-c", code, *line.split(" ")]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        seconds.append(time.perf_counter() - begin)
-        assert done.returncode == 1
-        assert done.stderr.startswith("error: ")
-        assert len(done.stderr.splitlines()) == 1
-    assert min(seconds) < 3
+    ended, seconds = wrong_inputs.run_vrnn(line, tmp_path, before="import sys; sys.modules['torch'] = None; ")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: ")
+    assert len(ended.stderr.splitlines()) == 1
+    assert seconds < wrong_inputs.SLOWEST
     assert list(tmp_path.iterdir()) == []
 
 

@@ -21,8 +21,9 @@ from pytorch_lightning import Callback, Trainer
 from typing_extensions import override
 
 from vrnn.runs.benchmark import training_step
-from vrnn.runs.build import build_run, build_vrnn
+from vrnn.runs.build import build_run
 from vrnn.runs.config import check, conf_directory, register
+from vrnn.runs.parts import build_vrnn
 from vrnn.runs.tensorboard import HyperParameters, hparams_row
 from vrnn.training.callbacks import ProgressBar
 from vrnn.training.signals import Interruption

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from vrnn import plots
-from vrnn.runs.build import build_run, stored_settings
+from vrnn.runs.build import build_run
+from vrnn.runs.stored import stored_settings
 from vrnn.runs.trained import generate_from_run
 
 STEPS = 400

@@ -37,6 +37,13 @@ def exit_with_message(*extra: type[Exception]) -> Iterator[None]:
     except MissingMandatoryValue as error:
         sys.exit(f"error: {error.full_key} must be given, as in {error.full_key}=…")
     except mendable as error:
-        sys.exit(f"error: {printable(error)}")
+        sys.exit(f"error: {printable(_in_words(error))}")
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+
+
+def _in_words(error: Exception) -> str:
+    """Return an error's message; that of a refusal by the system with what to do about it."""
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{error.filename}: {error.strerror}. Check the path, its permissions and the disk's free space."
+    return str(error)

@@ -24,10 +24,11 @@ from vrnn.data import TraceDataModule
 from vrnn.data.gaps import Gaps
 from vrnn.errors import ConfigError
 from vrnn.networks import SixNetworks
-from vrnn.runs.build import build_run, build_vrnn, validate_data
+from vrnn.runs.build import build_run, validate_data
 from vrnn.runs.config import DataConfig, GapsConfig, ModelConfig, OptimConfig, check, register, run_settings
 from vrnn.runs.instantiate import instantiate
 from vrnn.runs.name import differences, flat, run_name
+from vrnn.runs.parts import build_vrnn
 from vrnn.training.lightning_module import VRNNModule
 from vrnn.training.signals import Interruption
 from vrnn.training.trainer import fit

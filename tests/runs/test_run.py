@@ -21,8 +21,8 @@ from tests.conftest import SMALL
 from tests.handwriting import write_lines
 from vrnn.errors import ConfigError, DamagedError, NonFiniteError
 from vrnn.files import write_text_atomically
-from vrnn.runs.build import build_vrnn
 from vrnn.runs.config import check
+from vrnn.runs.parts import build_vrnn
 from vrnn.runs.report import SCALARS
 from vrnn.runs.run import run
 from vrnn.runs.trained import evaluate_run, generate_from_run, impute_from_run
@@ -140,7 +140,7 @@ def test_another_order_of_states_is_another_run(finished, small, tmp_path):
         run(small(), directory)
 
 
-@pytest.mark.parametrize("option", ["trainer.accelerator=quantum", "+trainer.profiler=quantum"])
+@pytest.mark.parametrize("option", ["+trainer.strategy=quantum", "+trainer.profiler=quantum"])
 def test_options_lightning_refuses_are_a_config_error(small, tmp_path, option):
     value = option.split("=")[1]
     with pytest.raises(ConfigError, match=f"Lightning's Trainer cannot be made of trainer = .*{value}"):

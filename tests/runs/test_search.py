@@ -19,7 +19,8 @@ from tests.conftest import ROOT, SMALL
 from tests.runs.sweeps import running
 from vrnn.errors import ConfigError
 from vrnn.runs.config import register
-from vrnn.runs.search import Search, distribution
+from vrnn.runs.search import Search
+from vrnn.runs.space import distribution
 
 PACE = "training={steps: 40, log_every: 10, val_every: 10, checkpoint_every: 5, figure_every: 40}"
 SPACE = {

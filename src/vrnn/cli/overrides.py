@@ -128,7 +128,8 @@ class _Composer:
         for value in [] if override.is_delete() else _choices(override):
             if (group, value) in EXTRAS:
                 require_extra(f"{group}={value}", *EXTRAS[group, value])
-            if value not in ("null", "None", *choices):
+            absent = ("null", "None") if groups.defaults(self.config_name).get(group) is None else ()
+            if value not in (*absent, *choices):
                 listed = ", ".join(choices) if len(choices) <= MANY else f"one of its {len(choices)} choices"
                 hint = did_you_mean(value, choices) or f"vrnn {self.command} --help lists them."
                 raise ConfigError(f"{group} must be {listed}, but is {value!r}: {hint}")
@@ -206,6 +207,11 @@ class _Composer:
         parent, _, last = key.rpartition(".")
         while parent and not isinstance(OmegaConf.select(config, parent), DictConfig):
             parent = parent.rpartition(".")[0]
+        if key.startswith("space."):
+            return ConfigError(
+                f"{key} is not in the space: add it with dots inside of the braces, as in "
+                "'space={model.h_dim: [8, 16]}' or 'space={model.h_dim: {low: 8, high: 64}}'."
+            )
         below = _below(OmegaConf.select(config, parent), f"{parent}.") if parent else list(_keys(config))
         names = [name for name in below if "." not in name[len(parent) + 1 :]]
         everywhere = [*groups.groups(), *_keys(config)] if self.command == "train" else names

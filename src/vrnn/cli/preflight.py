@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from vrnn.errors import ConfigError
-from vrnn.runs.config import check, check_allow, check_effects
-from vrnn.runs.directory import DONE, FAILED, LOCK
-from vrnn.runs.requests import check_request
+from vrnn.cli.overrides import check_overrides
+from vrnn.runs.config import check, check_allow, check_effects, conf_directory
+from vrnn.runs.directory import CONFIG, DONE, FAILED, LOCK, LOG
+from vrnn.runs.pattern import build_pattern, is_quick_to_read
+from vrnn.runs.requests import check_request, check_writable
 
-# Groups whose classes can be made without data. The model's parts are made again, after the seed is set.
-PARTS = ("recurrence", "latent", "prior", "frame", "likelihood", "w_schedule", "bound")
+UNTRAINED = (LOCK, FAILED, CONFIG, LOG)  # what a run makes before its first step
 
 
 def check_configs(command: str, configs: Sequence[DictConfig], overrides: Sequence[str], multirun: bool) -> None:
@@ -32,24 +30,29 @@ def check_configs(command: str, configs: Sequence[DictConfig], overrides: Sequen
         ConfigError: The command would fail.
     """
     for config in configs:
-        settings = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+        settings = _without_hydra(config)
         if command != "train":
             check_request(command, settings)
+            if command == "search":
+                _check_trials(settings)
             continue
         check_allow(settings, overrides)
         checked = check(settings)
         check_effects(checked)
         directory = _directory(config, multirun)
-        _check_writable(directory)
+        check_writable("the run", directory, "run the command in another directory, or give hydra.run.dir=…")
         if not multirun and not (directory / DONE).exists():
-            _check_parts(checked)
+            pattern = build_pattern(checked) if is_quick_to_read(checked["dataset"]) else None
+            from vrnn.runs.parts import check_parts  # imports torch: what is wrong without it has been answered
+
+            check_parts(checked, pattern)
 
 
 def remove_unused(directory: Path) -> None:
-    """Remove the directory of a refused run if the run has left nothing in it, and the parents that are then empty."""
-    if {path.name for path in directory.iterdir()} - {LOCK, FAILED}:
+    """Remove the directory of a refused run if the run has trained nothing, and the parents that are then empty."""
+    if {path.name for path in directory.iterdir()} - {*UNTRAINED}:
         return
-    for name in (LOCK, FAILED):
+    for name in UNTRAINED:
         (directory / name).unlink(missing_ok=True)
     for path in (directory, *directory.parents):
         if path == Path.cwd() or any(path.iterdir()):
@@ -57,24 +60,21 @@ def remove_unused(directory: Path) -> None:
         path.rmdir()
 
 
+def _without_hydra(config: DictConfig) -> DictConfig:
+    return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+
+
+def _check_trials(config: DictConfig) -> None:
+    """Check the runs of a search as the command line of each would be checked."""
+    from vrnn.runs.space import read_space, trials_of  # optuna is an extra
+
+    for params in trials_of(read_space(config)):
+        chosen = [f"{key}={'null' if value is None else value}" for key, value in params.items()]
+        words = [*config.base, *chosen]
+        for composed in check_overrides("train", str(conf_directory()), "train", words, multirun=False)[1]:
+            check_effects(check(_without_hydra(composed)))
+
+
 def _directory(config: DictConfig, multirun: bool) -> Path:
     HydraConfig.instance().set_config(config)
     return Path(config.hydra.sweep.dir if multirun else config.hydra.run.dir).absolute()
-
-
-def _check_writable(directory: Path) -> None:
-    existing = next(path for path in (directory, *directory.parents) if path.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        raise ConfigError(
-            f"outputs go to {directory}, but {existing} cannot be written to: run the command in another directory, or give "
-            "hydra.run.dir=…"
-        )
-
-
-def _check_parts(settings: dict[str, Any]) -> None:
-    from vrnn.runs.instantiate import instantiate
-
-    if "automaton" in settings["dataset"]:
-        instantiate(settings["dataset"], settings["allow"])
-    for group in PARTS:
-        instantiate(settings[group], settings["allow"])

@@ -23,11 +23,12 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import torch
 from torch import nn
 
+from vrnn.checks import check_at_least, check_positive
 from vrnn.engine.native.gemm import VECTOR_BYTES
 from vrnn.engine.native.threads import set_threads
 from vrnn.errors import ConfigError, exit_with_message
@@ -39,12 +40,6 @@ from vrnn.objective.latents import stacked
 from vrnn.objective.loss import elbo_loss
 from vrnn.training.optimizer import FlatAdam
 
-EXAMPLES = """examples:
-    vrnn benchmark                   every workload, about five minutes
-    vrnn benchmark --only W2 G1      those whose name begins so
-    vrnn benchmark --threads 1 2     the native engine with one thread and with two; torch uses one
-    vrnn benchmark --curves          also time and memory over T, B and h_dim
-"""
 OUTPUTS = Path("outputs")
 TURN_SECONDS = 0.05  # for which a candidate is called again and again before the next one
 RECURRENCES = {"gru": GRU, "lstm": LSTM, "elman": Elman, "mtrnn": MTRNN}
@@ -402,17 +397,24 @@ def select(beginnings: Sequence[str]) -> list[tuple[str, Workload]]:
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line, or the given arguments."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = _Parser(prog="vrnn benchmark", add_help=False)
     parser.add_argument("--only", nargs="*", default=[], help="beginnings of the names of the workloads to time")
     parser.add_argument("--threads", nargs="*", type=int, default=[1], help="numbers of threads of the native engine")
     parser.add_argument("--seconds", type=float, default=5.0, help="per workload")
     parser.add_argument("--curves", action="store_true", help="also time and memory over T, B and h_dim, with a figure")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    for threads in options.threads:
+        check_at_least("--threads", threads, 1)
+    check_positive("--seconds", options.seconds)
+    return options
 
 
-@exit_with_message()
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message[:1].upper()}{message[1:]}; vrnn benchmark --help shows the options.")
+
+
+@exit_with_message(ValueError)
 def main() -> None:
     """Time the workloads, print the table and write outputs/benchmark.json, a list of its rows."""
     options = parse()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import re
-import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -24,6 +23,7 @@ from vrnn.runs.instantiate import check_plain
 from vrnn.runs.legacy import upgrade_settings
 from vrnn.runs.limits import check_limits
 from vrnn.runs.name import digest, flat, run_name
+from vrnn.runs.types import in_words
 
 
 @dataclass
@@ -207,14 +207,6 @@ SCHEMAS: dict[str, type] = {
     "compare": CompareConfig,
     "search": SearchConfig,
 }
-TYPES = {
-    int: "an integer",
-    float: "a number",
-    bool: "true or false",
-    str: "a text",
-    dict: "settings, as in {key: value}",
-}
-
 MINIMA = {
     "threads": 1,
     "model.z_dim": 1,
@@ -263,6 +255,7 @@ TRAINER_OPTIONS = (
     "strategy",
     "use_distributed_sampler",
 )
+ACCELERATORS = ("cpu", "gpu", "cuda", "mps", "auto")
 PRECISIONS = ("32-true", "64-true", "32", "64")
 WIDTHS = ("phi_x", "phi_z", "prior", "encoder", "decoder")
 MOST_SEED = 2**32 - 1  # numpy's
@@ -289,15 +282,7 @@ def expected_type(schema: type, key: str) -> str:
     expected: Any = schema
     for part in key.split("."):
         expected = typing.get_type_hints(expected).get(part, Any) if is_dataclass(expected) else Any
-    options = typing.get_args(expected) if isinstance(expected, types.UnionType) else (expected,)
-    words = []
-    for option in options:
-        if typing.get_origin(option) is list:
-            (item,) = typing.get_args(option)
-            words.append("a list of integers, as in [64, 64]" if item is int else "a list of texts")
-        else:
-            words.append("null" if option is type(None) else TYPES.get(typing.get_origin(option) or option, "settings"))
-    return " or ".join(words)
+    return in_words(expected)
 
 
 def check_keys(settings: Mapping[str, Any], schema: type, prefix: str = "") -> None:
@@ -379,6 +364,12 @@ def check_effects(settings: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"trainer.precision must be 32-true or 64-true, but is {trainer['precision']}: the engines compute in no other."
         )
+    accelerator, devices = trainer.get("accelerator", "cpu"), trainer.get("devices", 1)
+    check_choice("trainer.accelerator", accelerator, ACCELERATORS)
+    if not isinstance(devices, int) or isinstance(devices, bool) or devices < 1:
+        raise ConfigError(f"trainer.devices must be a number of devices, at least 1, but is {devices!r}.")
+    if devices > 1 and "ddp" not in str(trainer.get("strategy")):
+        raise ConfigError(f"trainer.devices must be 1 without trainer=ddp, but is {devices}: add trainer=ddp.")
     if _target(settings["latent"]).endswith(".NoLatent") and not _target(settings["bound"]).endswith(".ELBO"):
         raise ConfigError("bound must be elbo where there is no latent variable to sample: use bound=elbo.")
 

@@ -10,11 +10,13 @@ import functools
 import importlib
 import inspect
 import sys
+import typing
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
 from vrnn.errors import ConfigError
+from vrnn.runs.types import in_words, is_as_expected
 
 TARGET, PARTIAL = "_target_", "_partial_"
 CONFIGURABLE = ("vrnn.networks", "vrnn.objective", "vrnn.patterns")  # the packages of vrnn that settings may name
@@ -167,3 +169,15 @@ def _check_arguments(target: str, made: Callable[..., Any], given: dict[str, Any
     missing = [name for name in required if name not in given]
     if missing and not partial:
         raise ConfigError(f"{target}: the arguments {', '.join(missing)} must be given.")
+    hints = _type_hints(made)
+    for key, value in given.items():
+        if key in hints and not is_as_expected(value, hints[key]):
+            raise ConfigError(f"{target}: {key} must be {in_words(hints[key])}, but is {value!r}.")
+
+
+def _type_hints(made: Callable[..., Any]) -> dict[str, Any]:
+    """Return the types of a class's arguments; {} where its source names some that cannot be found."""
+    try:
+        return typing.get_type_hints(made.__init__)
+    except (NameError, AttributeError, TypeError):
+        return {}

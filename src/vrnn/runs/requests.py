@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from vrnn.errors import ConfigError
-from vrnn.runs.config import check_choice, check_sweep
+from vrnn.runs.compare import SCORE
+from vrnn.runs.config import MOST_SEED, check_choice, check_sweep
 from vrnn.runs.directory import CONFIG
+from vrnn.runs.limits import check_points
+from vrnn.runs.stored import stored_settings
 
 MINIMA = {
     "evaluate": {"traces": 1, "steps": 2, "seed": 0, "particles": 1},
@@ -19,7 +23,6 @@ MINIMA = {
     "search": {"trials": 1, "seed": 0},
 }
 FORMATS = ("png", "npz", "csv", "svg")
-MOST_POINTS = 10**8
 
 
 def check_request(command: str, config: DictConfig) -> None:
@@ -33,6 +36,8 @@ def check_request(command: str, config: DictConfig) -> None:
     for key, least in MINIMA[command].items():
         if config[key] is not None and config[key] < least:
             raise ConfigError(f"{key} must be at least {least}, but is {config[key]}.")
+    if "seed" in config and config.seed is not None and config.seed > MOST_SEED:
+        raise ConfigError(f"seed must be at most {MOST_SEED}, but is {config.seed}.")
     if "checkpoint" in config and config.checkpoint is not None:
         check_choice("checkpoint", config.checkpoint, ("last", "best"))
     if "format" in config:
@@ -41,10 +46,31 @@ def check_request(command: str, config: DictConfig) -> None:
         raise ConfigError(f"run must be a run's directory, outputs/<task>/<run>, but {config.run} has no config.yaml.")
     if "runs" in config and not Path(config.runs).is_dir():
         raise ConfigError(f"runs must be a directory of runs, but {config.runs} is not a directory.")
-    if command == "generate" and config.n * (config.steps or 1) > MOST_POINTS:
-        raise ConfigError(f"n * steps must be at most {MOST_POINTS} points, but is {config.n * config.steps}.")
+    if command in ("evaluate", "generate", "impute"):
+        _check_of_run(command, config, stored_settings(Path(config.run), list(config.allow)))
+    if command == "compare" and config.out is not None:
+        check_writable("out", Path(config.out).absolute(), "give out=… another one")
+    if command == "compare":
+        check_choice("sort", config.sort, tuple(SCORE))
     if command == "search":
         check_sweep(config.sweep)
+        check_writable("root", Path(config.root).absolute(), "give root=… another one")
+
+
+def _check_of_run(command: str, config: DictConfig, settings: dict[str, Any]) -> None:
+    """Check what is asked of one run against its settings."""
+    own = settings["evaluation"]
+    if command == "evaluate":
+        check_points("traces * steps", config.traces or own["traces"], config.steps or own["steps"])
+        return
+    from vrnn.runs.drawing import check_gap, check_prefix, read_drawing  # numpy: not every command needs it
+
+    if command == "impute":
+        check_gap(list(config.gap), read_drawing("drawing", config.drawing, settings))
+        return
+    check_points("n * steps", config.n, config.steps or own["steps"])
+    if config.prefix is not None:
+        check_prefix(config.prefix, read_drawing("prefix", config.prefix, settings))
 
 
 def _check_output(format: str | None, out: Any) -> None:
@@ -55,3 +81,18 @@ def _check_output(format: str | None, out: Any) -> None:
         raise ConfigError(f"out must end in .{format}, the format, but is {out}: leave one of the two out.")
     if out is not None and format is None and ending not in FORMATS:
         raise ConfigError(f"out must end in .{', .'.join(FORMATS)}, but is {out}.")
+    if out is not None:
+        check_writable("out", Path(out).absolute().parent, "give out=… another one")
+
+
+def check_writable(option: str, directory: Path, cure: str) -> None:
+    """Raise ConfigError if a directory can neither be written to nor be made.
+
+    Args:
+        option: What the directory is given by, for the message.
+        directory: The directory; it need not exist.
+        cure: What to do instead.
+    """
+    existing = next(path for path in (directory, *directory.parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise ConfigError(f"{option} must be in a directory that can be written to, but {existing} is none: {cure}.")

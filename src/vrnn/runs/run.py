@@ -18,8 +18,9 @@ from vrnn.runs.report import SCALARS, publish
 from vrnn.runs.tensorboard import HyperParameters, hparams_row, write_projector
 from vrnn.training.callbacks import ProgressBar
 from vrnn.training.checkpoints import load_weights
+from vrnn.training.compatibility import check_trainer
 from vrnn.training.signals import Interruption
-from vrnn.training.trainer import check_trainer, fit, ignore_cluster_rank
+from vrnn.training.trainer import fit, ignore_cluster_rank
 
 
 def run(

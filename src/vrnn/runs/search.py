@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,8 @@ from filelock import FileLock
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.exceptions import OptunaError, UpdateFinishedTrialError
 from optuna.pruners import MedianPruner, NopPruner
 from optuna.trial import FrozenTrial, TrialState
@@ -27,16 +26,15 @@ from typing_extensions import override
 
 from vrnn.errors import BusyError, ConfigError
 from vrnn.runs.compare import SCORE, read_run
-from vrnn.runs.config import check_choice, check_sweep
+from vrnn.runs.config import check_sweep
 from vrnn.runs.directory import state
 from vrnn.runs.name import differences, run_name
 from vrnn.runs.run import run
+from vrnn.runs.space import read_space, trials_of
 
 logger = logging.getLogger(__name__)
 
 START_TIMEOUT = timedelta(minutes=1)  # a trial whose run has not begun by then has lost its worker
-
-Space = dict[str, BaseDistribution]
 
 
 class Pruned(Exception):  # noqa: N818 - a result, no error
@@ -79,18 +77,7 @@ class Search:
 
     def __init__(self, config: DictConfig, conf: str):
         check_sweep(config.sweep)
-        check_choice("score", config.score, tuple(SCORE))
-        if config.trials < 1:
-            raise ConfigError(f"trials must be at least 1, but is {config.trials}.")
-        if config.prune and config.score != "elbo_nats_per_step":
-            raise ConfigError(
-                f"prune must be false with score={config.score}, but is true, which compares trials by val/elbo: "
-                "use prune=false."
-            )
-        space = OmegaConf.to_container(config.space)
-        if not isinstance(space, dict) or not space:
-            raise ConfigError("space must have at least one key, but is empty: set it as conf/search/quick.yaml does.")
-        self.space: Space = {str(key): distribution(str(key), node) for key, node in space.items()}
+        self.space = read_space(config)
         self.config, self.conf = config, conf
         self._check_runs()
         self.directory = Path(config.root) / config.sweep
@@ -101,14 +88,11 @@ class Search:
 
     def _check_runs(self) -> None:
         """Compose a run with each value of each key: a misspelt one would make trial after trial fail."""
-        values_of = {key: values(found) for key, found in self.space.items()}
-        params = {key: first for key, (first, *_) in values_of.items()}
-        for key, each in values_of.items():
-            for value in each:
-                try:
-                    self._compose(self.overrides(params | {key: value}))
-                except (HydraException, OmegaConfBaseException) as error:
-                    raise ConfigError(f"space.{key}: a run with {key}={value} cannot be composed: {error}") from error
+        for params in trials_of(self.space):
+            try:
+                self._compose(self.overrides(params))
+            except (HydraException, OmegaConfBaseException) as error:
+                raise ConfigError(f"space: a run with {params} cannot be composed: {error}") from error
 
     def _open_study(self) -> optuna.Study:
         """Open the study, or create it."""
@@ -227,35 +211,3 @@ class Search:
         value = "" if frozen.value is None else f" {frozen.value:.4f}"
         counts = f"{len(ended)} of {self.config.trials} trials ended{best}"
         logger.info("trial %d %s%s: %s", frozen.number, frozen.state.name.lower(), value, counts)
-
-
-def values(found: BaseDistribution) -> Sequence[Any]:
-    """Return the values of a list of choices, or the smallest of a range."""
-    if isinstance(found, CategoricalDistribution):
-        return found.choices
-    assert isinstance(found, IntDistribution | FloatDistribution)
-    return (found.low,)
-
-
-def distribution(key: str, node: Any) -> BaseDistribution:
-    """Return the choice that a list describes, or the range that {low, high[, log]} describes.
-
-    Args:
-        key: The setting's, for the error message.
-        node: From `space`. A range of two integers is one of integers.
-
-    Raises:
-        ConfigError: Anything else.
-    """
-    if isinstance(node, list) and node:
-        return CategoricalDistribution(node)
-    if isinstance(node, Mapping) and {"low", "high"} <= node.keys() <= {"low", "high", "log"}:
-        low, high, log = node["low"], node["high"], node.get("log", False)
-        are_numbers = all(isinstance(end, int | float) and not isinstance(end, bool) for end in (low, high))
-        if are_numbers and isinstance(log, bool) and low < high and (low > 0 or not log):
-            make = IntDistribution if isinstance(low, int) and isinstance(high, int) else FloatDistribution
-            return make(low, high, log=log)
-    raise ConfigError(
-        f"space.{key} must be a list of choices or {{low, high[, log: true]}} with low < high, and low > 0 for log, "
-        f"but is {node}."
-    )

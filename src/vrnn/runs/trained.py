@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,18 @@ from numpy.typing import NDArray
 from vrnn import plots
 from vrnn.errors import ConfigError
 from vrnn.model.vrnn import VRNN
-from vrnn.patterns import read_drawings, write_traces
-from vrnn.patterns.trace import SequenceKind
+from vrnn.patterns import write_traces
 from vrnn.plots.sequences import SEQUENCE_PLOTS
-from vrnn.runs.build import build_run, build_vrnn, pattern_class, stored_settings
+from vrnn.runs.build import build_run
 from vrnn.runs.config import check_choice
 from vrnn.runs.directory import state
+from vrnn.runs.drawing import check_gap, check_prefix, read_drawing
 from vrnn.runs.evaluate import evaluate
 from vrnn.runs.limits import check_points
+from vrnn.runs.parts import build_vrnn
+from vrnn.runs.pattern import pattern_class
 from vrnn.runs.report import save_figures, write_scores
+from vrnn.runs.stored import stored_settings
 from vrnn.runs.summary import print_scores
 from vrnn.training.checkpoints import load_weights
 
@@ -94,7 +98,8 @@ def generate_from_run(
         prefix: The file of a drawing, in the coordinates of the run's data, that every trace continues. The written traces do
             not include it.
         format: One of FORMATS; None: the ending of `out`, else png.
-        out: The file; None: generated.<format> in the run's directory.
+        out: The file, replaced if it exists; None: generated.<format> in the run's directory, or generated-2.<format>, … if it
+            exists.
         sample: Whether each point is drawn from the decoder; False: its mean.
         checkpoint: One of CHECKPOINTS.
         seed: Of all noise.
@@ -104,10 +109,9 @@ def generate_from_run(
         The file's path.
 
     Raises:
-        ConfigError: No run there, or an option out of its range.
+        ConfigError: No run there, an option out of its range, or a prefix that cannot be read or does not fit the data.
         FileNotFoundError: The run has no such checkpoint yet.
         DamagedError: The checkpoint cannot be read.
-        ValueError: The prefix cannot be read, or holds several drawings.
     """
     format = _format(format, out)
     check_choice("format", format, FORMATS)
@@ -117,12 +121,14 @@ def generate_from_run(
     settings = _settings(run, allow)
     steps = settings["evaluation"]["steps"] if steps is None else steps
     check_points("n * steps", n, steps)
-    prefix_points = None if prefix is None else _read_one_drawing("prefix", prefix, settings)
-    if prefix_points is not None and prefix_points.isnan().any():
-        raise ConfigError(f"prefix must be a drawing without lost points, but {prefix} has some: fill them in.")
+    prefix_points = None
+    if prefix is not None:
+        prefix_points = read_drawing("prefix", prefix, settings)
+        check_prefix(prefix, prefix_points)
     vrnn = _load_vrnn(run, settings, checkpoint)
-    points = vrnn.generate(n, steps, prefix=prefix_points, sample=sample, generator=torch.Generator().manual_seed(seed))
-    path = run / f"generated.{format}" if out is None else Path(out)
+    begin = None if prefix_points is None else torch.as_tensor(prefix_points, dtype=torch.float32)
+    points = vrnn.generate(n, steps, prefix=begin, sample=sample, generator=torch.Generator().manual_seed(seed))
+    path = _free(run / f"generated.{format}") if out is None else Path(out)
     traces = points.transpose(0, 1).double().numpy()
     form = pattern_class(settings).form
     if format == "png":
@@ -154,7 +160,8 @@ def impute_from_run(
         n: How often.
         particles: With 1 the points depend on what comes before the gap; with more, on what comes after it, too.
         format: One of FORMATS; None: the ending of `out`, else png.
-        out: The file; None: imputed.<format> in the run's directory.
+        out: The file, replaced if it exists; None: imputed.<format> in the run's directory, or imputed-2.<format>, … if it
+            exists.
         checkpoint: One of CHECKPOINTS.
         seed: Of all noise.
         allow: The packages whose classes the run's settings may name.
@@ -163,10 +170,10 @@ def impute_from_run(
         The file's path.
 
     Raises:
-        ConfigError: No run there, or an option out of its range.
+        ConfigError: No run there, an option out of its range, or a drawing that cannot be read or does not fit the data.
         FileNotFoundError: The run has no such checkpoint yet.
         DamagedError: The checkpoint cannot be read.
-        ValueError: The drawing cannot be read, the file holds several, or the model cannot fill gaps.
+        ValueError: The model cannot fill gaps.
     """
     format = _format(format, out)
     check_choice("format", format, FORMATS)
@@ -174,18 +181,16 @@ def impute_from_run(
     _check_at_least(1, n=n, particles=particles)
     _check_at_least(0, seed=seed)
     settings = _settings(run, allow)
-    points = _read_one_drawing("drawing", drawing, settings)
-    if len(gap) != 2 or not 0 <= gap[0] < gap[1] <= len(points):
-        raise ConfigError(
-            f"gap must be [first, end] with 0 <= first < end <= {len(points)}, the drawing's points, but is {gap}."
-        )
+    given = read_drawing("drawing", drawing, settings)
+    check_gap(gap, given)
+    points = torch.as_tensor(given, dtype=torch.float32)
     mask = torch.ones(len(points), n, dtype=torch.bool)
     mask[gap[0] : gap[1]] = False
     mask[points.isnan().any(1)] = False  # lost points are filled in as well
     vrnn = _load_vrnn(run, settings, checkpoint)
     x = points[:, None].expand(-1, n, -1)
     filled = vrnn.impute(x, mask, generator=torch.Generator().manual_seed(seed), particles=particles)
-    path = run / f"imputed.{format}" if out is None else Path(out)
+    path = _free(run / f"imputed.{format}") if out is None else Path(out)
     traces = filled.transpose(0, 1).double().numpy()
     if format == "png":
         with_gap = points.masked_fill(~mask[:, :1], torch.nan).numpy()
@@ -215,23 +220,15 @@ def _load_vrnn(run: Path, settings: dict[str, Any], checkpoint: str) -> VRNN:
     return vrnn
 
 
-def _read_one_drawing(option: str, path: str, settings: dict[str, Any]) -> torch.Tensor:
-    """Return the points, (T, 2), of the one drawing that a file holds."""
-    form: SequenceKind = pattern_class(settings).form
-    if form != "plane":
-        raise ConfigError(
-            f"{option} must be left out for a run whose sequences are of the form {form}, but is {path}: drawings are points "
-            "(x, y)."
-        )
-    drawings = list(read_drawings(path).values())
-    if len(drawings) != 1:
-        raise ValueError(f"{option} must be a file with one drawing, but {path} holds {len(drawings)}: split it.")
-    return torch.as_tensor(drawings[0], dtype=torch.float32)
-
-
 def _format(format: str | None, out: str | None) -> str:
     """Return the given format, else the ending of `out`, else png."""
     return format or (Path(out).suffix.removeprefix(".") if out else "png")
+
+
+def _free(path: Path) -> Path:
+    """Return a path, or the first of <name>-2, <name>-3, … that does not exist: nothing is overwritten unasked."""
+    numbered = (path.with_stem(f"{path.stem}-{i}") for i in count(2))
+    return next(free for free in chain([path], numbered) if not free.exists())
 
 
 def _suffix(options: dict[str, Any]) -> str:

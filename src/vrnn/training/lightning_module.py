@@ -15,14 +15,15 @@ from vrnn.data.loader import Batch
 from vrnn.distributed import gather, is_sharded, local_shard, shard_batch
 from vrnn.errors import NonFiniteError
 from vrnn.model.inference import Inference, concatenate
-from vrnn.model.particles import check_trainable, check_wake, infer_particles
+from vrnn.model.particles import infer_particles
 from vrnn.model.vrnn import VRNN
 from vrnn.networks.forecast import Forecast, NoForecast
 from vrnn.networks.state import State
 from vrnn.objective.bounds import ELBO, Bound
 from vrnn.objective.loss import Loss, elbo_loss, elbo_scalars, particle_loss
 from vrnn.objective.reduction import mean_per_step, mean_per_trace
-from vrnn.objective.w_schedules import ConstantW, WakeW, WSchedule
+from vrnn.objective.w_schedules import WSchedule
+from vrnn.training.compatibility import check_compatible
 from vrnn.training.optimizer import FlatAdam
 
 ACTIVE_NATS = 0.01  # a latent dimension counts as active if its KL exceeds this, in nats per step
@@ -69,7 +70,7 @@ class VRNNModule(LightningModule):
     ):
         super().__init__()
         self.bound = bound or ELBO()
-        check_parts(vrnn, w_schedule, self.bound)
+        check_compatible(vrnn, w_schedule, self.bound)
         if gaps:
             vrnn.coordinates.check_gaps()
         self.vrnn, self.w_schedule = vrnn, w_schedule
@@ -141,7 +142,7 @@ class VRNNModule(LightningModule):
                 wake=lambda samples: self.vrnn.wake_terms(run, samples, per_class),
             )
         w = self.w_schedule.scalar_weight()
-        assert w is not None  # see check_parts
+        assert w is not None  # see check_compatible
         result = infer_particles(
             self.vrnn,
             batch.x,
@@ -232,25 +233,4 @@ class VRNNModule(LightningModule):
         return (
             f"The {what} became {float(value)} at step {self.global_step}. The last good checkpoint is kept. "
             "Lower optim.learning_rate, set optim.clip, or raise likelihood.floor, then start again with fresh=true."
-        )
-
-
-def check_parts(vrnn: VRNN, w_schedule: WSchedule, bound: Bound) -> None:
-    """Refuse a model, a schedule and a bound that do not go together.
-
-    Raises:
-        ValueError: They do not.
-    """
-    if not vrnn.latent.groups and type(w_schedule) is not ConstantW:
-        raise ValueError("latent=none leaves no KL to weigh: choose w_schedule=constant.")
-    if isinstance(w_schedule, WakeW):
-        check_wake(vrnn)
-    if isinstance(bound, ELBO):
-        return
-    check_trainable(vrnn)
-    if w_schedule.scalar_weight() is None:
-        raise ValueError(
-            f"A bound by particles needs one weight known before the step for all of the KL, but "
-            f"{type(w_schedule).__name__} has none: choose w_schedule=constant, or linear without free_nats and "
-            "prior_at_once, or bound=elbo."
         )

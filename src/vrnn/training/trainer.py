@@ -32,25 +32,6 @@ warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # its hints and tips are not about this run
 
 
-def check_trainer(options: Mapping[str, Any]) -> None:
-    """Compare the number of processes with that of the trainer's options.
-
-    Raises:
-        ConfigError: They differ.
-    """
-    is_ddp = "ddp" in str(options.get("strategy"))
-    expected = options.get("devices", 1) * options.get("num_nodes", 1) if is_ddp else 1
-    if is_ddp and world_size() == 1:
-        raise ConfigError(
-            "trainer.strategy=ddp needs torchrun: torchrun --standalone --nproc-per-node=2 --no-python vrnn train trainer=ddp …"
-        )
-    if world_size() not in (1, expected):
-        raise ConfigError(
-            f"torchrun started {world_size()} processes, but the trainer is for {expected}; add trainer=ddp, or leave out "
-            "torchrun."
-        )
-
-
 def ignore_cluster_rank() -> None:
     """Undo Lightning's guess of a rank from Slurm's environment: each of srun's processes makes runs of its own."""
     if world_size() == 1:

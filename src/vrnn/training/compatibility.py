@@ -1,0 +1,56 @@
+"""What can be trained together: a model, a w schedule and a bound; processes and a Trainer.
+
+Importing this module does not import Lightning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vrnn.distributed import world_size
+from vrnn.errors import ConfigError
+from vrnn.model.particles import check_trainable, check_wake
+from vrnn.model.vrnn import VRNN
+from vrnn.objective.bounds import ELBO, Bound
+from vrnn.objective.w_schedules import ConstantW, WakeW, WSchedule
+
+
+def check_compatible(vrnn: VRNN, w_schedule: WSchedule, bound: Bound) -> None:
+    """Refuse a model, a schedule and a bound that do not go together.
+
+    Raises:
+        ValueError: They do not.
+    """
+    if not vrnn.latent.groups and type(w_schedule) is not ConstantW:
+        raise ValueError("latent=none leaves no KL to weigh: choose w_schedule=constant.")
+    if isinstance(w_schedule, WakeW):
+        check_wake(vrnn)
+    if isinstance(bound, ELBO):
+        return
+    check_trainable(vrnn)
+    if w_schedule.scalar_weight() is None:
+        raise ValueError(
+            f"A bound by particles needs one weight known before the step for all of the KL, but "
+            f"{type(w_schedule).__name__} has none: choose w_schedule=constant, or linear without free_nats and "
+            "prior_at_once, or bound=elbo."
+        )
+
+
+def check_trainer(options: Mapping[str, Any]) -> None:
+    """Compare the number of processes with that of the trainer's options.
+
+    Raises:
+        ConfigError: They differ.
+    """
+    is_ddp = "ddp" in str(options.get("strategy"))
+    expected = options.get("devices", 1) * options.get("num_nodes", 1) if is_ddp else 1
+    if is_ddp and world_size() == 1:
+        raise ConfigError(
+            "trainer.strategy=ddp needs torchrun: torchrun --standalone --nproc-per-node=2 --no-python vrnn train trainer=ddp …"
+        )
+    if world_size() not in (1, expected):
+        raise ConfigError(
+            f"torchrun started {world_size()} processes, but the trainer is for {expected}; add trainer=ddp, or leave out "
+            "torchrun."
+        )
