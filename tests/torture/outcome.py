@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from typing import NamedTuple, TypeVar
 
 Case = TypeVar("Case")
@@ -22,6 +23,20 @@ class Outcome(NamedTuple):
     case: str
     lost: str
     cases: int = 1
+
+
+def try_each(fault: str, attempt: Callable[[Case], str], cases: Iterable[Case]) -> Iterator[Outcome]:
+    """Yield the outcome of each case, two at a time.
+
+    Args:
+        fault: Their kind.
+        attempt: Tries a case and returns what was lost; "" if nothing was. Runs in another process.
+        cases: The cases.
+    """
+    listed = list(cases)
+    with ProcessPoolExecutor(2) as pool:
+        for case, lost in zip(listed, pool.map(attempt, listed), strict=True):
+            yield Outcome(fault, str(case), lost)
 
 
 def sample(cases: Iterable[Case], scale: float) -> list[Case]:

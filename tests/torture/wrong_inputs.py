@@ -7,13 +7,15 @@ import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import yaml
 
 from tests.conftest import ROOT
-from tests.torture.outcome import Outcome, sample
+from tests.torture.outcome import Outcome, sample, try_each
 
 TABLE: dict[str, str] = yaml.safe_load((Path(__file__).parent / "wrong_inputs.yaml").read_text())
 SLOWEST = 3.0  # seconds of computing until the answer: on an idle machine these are the seconds waited
@@ -24,13 +26,12 @@ CODE = "import sys; sys.argv[0] = 'vrnn'; from vrnn.cli import main; main()"
 
 def torture(scale: float, work: Path) -> Iterator[Outcome]:
     """Try a share of the wrong command lines."""
-    for line in sample(TABLE, scale):
-        yield Outcome("wrong inputs", line, try_line(line, work))
+    yield from try_each("wrong inputs", partial(try_line, work.parent), sample(TABLE, scale))
 
 
-def try_line(line: str, work: Path) -> str:
+def try_line(parent: Path, line: str) -> str:
     """Return what is wrong with the answer to a command line; "" if it is as it must be."""
-    shutil.rmtree(work, ignore_errors=True)
+    work = Path(tempfile.mkdtemp(dir=parent))
     lay_out(work)
     before, seconds = listing(work), []
     while len(seconds) < TRIES and min(seconds, default=SLOWEST) >= SLOWEST:

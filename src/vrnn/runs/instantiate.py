@@ -88,6 +88,7 @@ def _build(node: Any, allow: tuple[str, ...]) -> Any:
     partial = node.get(PARTIAL, False)
     _check_arguments(node[TARGET], target, given, partial)
     arguments = {key: _build(value, allow) for key, value in given.items()}
+    _check_types(node[TARGET], target, arguments)
     if partial:
         return functools.partial(target, **arguments)
     try:
@@ -169,15 +170,14 @@ def _check_arguments(target: str, made: Callable[..., Any], given: dict[str, Any
     missing = [name for name in required if name not in given]
     if missing and not partial:
         raise ConfigError(f"{target}: the arguments {', '.join(missing)} must be given.")
-    hints = _type_hints(made)
-    for key, value in given.items():
+
+
+def _check_types(target: str, made: Callable[..., Any], arguments: dict[str, Any]) -> None:
+    """Compare arguments, nested objects already made, with the types that a class's source gives them."""
+    try:
+        hints = typing.get_type_hints(made.__init__)
+    except (NameError, AttributeError, TypeError):  # its source gives none, or some that cannot be found
+        return
+    for key, value in arguments.items():
         if key in hints and not is_as_expected(value, hints[key]):
             raise ConfigError(f"{target}: {key} must be {in_words(hints[key])}, but is {value!r}.")
-
-
-def _type_hints(made: Callable[..., Any]) -> dict[str, Any]:
-    """Return the types of a class's arguments; {} where its source names some that cannot be found."""
-    try:
-        return typing.get_type_hints(made.__init__)
-    except (NameError, AttributeError, TypeError):
-        return {}

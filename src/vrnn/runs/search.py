@@ -77,6 +77,8 @@ class Search:
 
     def __init__(self, config: DictConfig, conf: str):
         check_sweep(config.sweep)
+        if config.trials < 1:
+            raise ConfigError(f"trials must be at least 1, but is {config.trials}.")
         self.space = read_space(config)
         self.config, self.conf = config, conf
         self._check_runs()
@@ -88,11 +90,11 @@ class Search:
 
     def _check_runs(self) -> None:
         """Compose a run with each value of each key: a misspelt one would make trial after trial fail."""
-        for params in trials_of(self.space):
+        for key, params in trials_of(self.space):
             try:
                 self._compose(self.overrides(params))
             except (HydraException, OmegaConfBaseException) as error:
-                raise ConfigError(f"space: a run with {params} cannot be composed: {error}") from error
+                raise ConfigError(f"space.{key}: a run with {key}={params[key]} cannot be composed: {error}") from error
 
     def _open_study(self) -> optuna.Study:
         """Open the study, or create it."""

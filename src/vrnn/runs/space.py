@@ -35,12 +35,11 @@ def read_space(config: DictConfig) -> Space:
     return {str(key): distribution(str(key), node) for key, node in space.items()}
 
 
-def trials_of(space: Space) -> Iterator[dict[str, Any]]:
-    """Yield parameters that have every choice of every key once, and the lowest value of every range."""
+def trials_of(space: Space) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every key with parameters that have one of its choices, or the lowest value of its range."""
     values_of = {key: _values(found) for key, found in space.items()}
     first = {key: values[0] for key, values in values_of.items()}
-    yield first
-    yield from (first | {key: value} for key, values in values_of.items() for value in values[1:])
+    yield from ((key, first | {key: value}) for key, values in values_of.items() for value in values)
 
 
 def _values(found: BaseDistribution) -> Sequence[Any]:
