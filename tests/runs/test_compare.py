@@ -19,6 +19,7 @@ from tests.conftest import ROOT
 from vrnn import plots
 from vrnn.plots import style
 from vrnn.runs import compare
+from vrnn.runs.compare_report import show
 from vrnn.runs.directory import lock_run
 
 
@@ -186,3 +187,15 @@ def test_a_score_that_not_all_runs_have_says_of_how_many(tmp_path):
     (group,) = compare.group_runs(compare.collect(tmp_path), "elbo_nats_per_step")
     assert compare.cell(group, "elbo_nats_per_step") == "1.0000 [1.0000, 1.0000]"
     assert compare.cell(group, "transition_tv") == "0.1000 [0.1000, 0.1000] of 2"
+
+
+@pytest.mark.parametrize(("columns", "shown"), [("20", False), ("300", True)])
+def test_the_table_fits_the_terminal(columns, shown, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    make_run(tmp_path, {"recurrence": "GRU", "seed": 0}, 1.0)
+    table = compare.rows(compare.group_runs(compare.collect(tmp_path), "elbo_nats_per_step"), "elbo_nats_per_step")
+    show(table, {}, {}, tmp_path)
+    said = capsys.readouterr().out
+    assert ("transition" in said) == shown
+    assert "elbo" in said

@@ -53,6 +53,19 @@ def report(config: DictConfig) -> None:
     show(table, failed, duplicates, out)
 
 
+def _fit(printed: Table, kept: int, width: int) -> None:
+    """Leave out the last columns that do not fit the terminal, but not the first `kept`, and say so."""
+    shown = len(printed.columns)
+    while len(printed.columns) > kept and _width(printed) > width:
+        del printed.columns[-1]
+    if len(printed.columns) < shown:
+        printed.caption = f"{shown - len(printed.columns)} more scores are in compare.md"
+
+
+def _width(printed: Table) -> int:
+    return Console(width=1000).measure(printed).maximum
+
+
 def show(table: list[list[str]], failed: dict[str, str], duplicates: dict[str, str], out: Path) -> None:
     """Print the table and the failures on the console, with the interval of the first score only."""
     printed = Table(box=box.SIMPLE)
@@ -62,7 +75,9 @@ def show(table: list[list[str]], failed: dict[str, str], duplicates: dict[str, s
     for row in table[1:]:
         printed.add_row(*row[:kept], *(re.sub(r" \[.*\]", "", cell) for cell in row[kept:]))
     console = Console()
-    console.width = max(console.width, Console(width=1000).measure(printed).maximum)  # half a number is none
+    if console.is_terminal:
+        _fit(printed, kept, console.width)
+    console.width = max(console.width, _width(printed))  # half a number is none
     console.print(printed)
     for name, own in duplicates.items():
         console.print(f"left out: {name} has the settings and the seed of {own}", highlight=False, soft_wrap=True)

@@ -25,7 +25,9 @@ from vrnn.evaluation import (
     truth,
 )
 from vrnn.evaluation.latent_usage import held_out_kl, prior_along
+from vrnn.evaluation.warning_signs import find_warnings
 from vrnn.model.vrnn import VRNN
+from vrnn.objective.w_schedules import WSchedule
 from vrnn.patterns import AutomatonPattern, Pattern, Trace
 from vrnn.plots.sequences import SEQUENCE_PLOTS
 
@@ -43,7 +45,7 @@ class Evaluation:
 
     Attributes:
         scores: Ready for JSON. `generated` and `truth` are there where an automaton says what is true; `judge` is the same
-            score on as many fresh true traces: what a perfect model would get.
+            score on as many fresh true traces: what a perfect model would get. `warnings`: see `find_warnings`.
         figures: By name, what the scores were computed on.
         sample: One generated trace, (T, x_dim).
     """
@@ -53,11 +55,14 @@ class Evaluation:
     sample: Array
 
 
-def evaluate(vrnn: VRNN, pattern: Pattern, data: TraceDataModule, options: dict[str, Any], seed: int) -> Evaluation:
+def evaluate(
+    vrnn: VRNN, w_schedule: WSchedule, pattern: Pattern, data: TraceDataModule, options: dict[str, Any], seed: int
+) -> Evaluation:
     """Score a model on held-out traces and on traces it generates.
 
     Args:
         vrnn: The model; it is left in eval mode.
+        w_schedule: As training left it.
         pattern: What it learned.
         data: Holds the test traces.
         options: `traces` to generate, `steps` in each, `sample`: whether their points are drawn or are the decoder's means,
@@ -78,9 +83,9 @@ def evaluate(vrnn: VRNN, pattern: Pattern, data: TraceDataModule, options: dict[
     generated = vrnn.generate(n, steps, sample=options["sample"], generator=generator)
     drawn = generated.transpose(0, 1).double().cpu().numpy()
     figures = sample_figures(pattern, test, drawn)
-    kl, mask = held_out_kl(vrnn, held_out, seed)
+    kl, observed = held_out_kl(vrnn, held_out, seed)
     automaton = pattern.automaton if isinstance(pattern, AutomatonPattern) else None
-    scores |= junction_scores(kl, mask, test, automaton)
+    scores |= junction_scores(kl, observed, test, automaton)
     drawn_marks: plots.Marks = []
     if isinstance(pattern, AutomatonPattern):
         lap_scores, lap_figures, drawn_marks = evaluate_laps(pattern, drawn, seed)
@@ -88,6 +93,7 @@ def evaluate(vrnn: VRNN, pattern: Pattern, data: TraceDataModule, options: dict[
         figures |= lap_figures
     if vrnn.latent.groups:
         figures["latent"] = latent_figure(vrnn, pattern, test[0], kl[:, 0], drawn[0], drawn_marks, seed)
+    scores["warnings"] = find_warnings(vrnn, w_schedule, scores, x, mask, drawn, seed)
     return Evaluation(scores, figures, drawn[0, :GRID_STEPS])
 
 

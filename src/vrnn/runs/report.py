@@ -66,5 +66,7 @@ def publish(evaluation: Evaluation, directory: Path, logger: TensorBoardLogger, 
     write_scores(evaluation.scores, directory / SCORES)
     for name, figure in evaluation.figures.items():
         logger.experiment.add_figure(name, figure, step)
+    if found := evaluation.scores["warnings"]:
+        logger.experiment.add_text("warnings", "\n".join(f"- {warning}" for warning in found), step)
     logger.log_metrics(scalar_scores(evaluation.scores), step=step)
     logger.finalize("success")

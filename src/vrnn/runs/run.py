@@ -87,7 +87,7 @@ def run(
 
         # --- evaluate ---
         load_weights(module, directory / "checkpoints" / f"{settings['evaluation']['checkpoint']}.ckpt")
-        evaluation = evaluate(module.vrnn, pattern, data, settings["evaluation"], settings["seed"])
+        evaluation = evaluate(module.vrnn, module.w_schedule, pattern, data, settings["evaluation"], settings["seed"])
         write_projector(module.vrnn, pattern, data.traces("test"), directory)
 
         # --- publish ---

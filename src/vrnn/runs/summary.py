@@ -9,6 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from vrnn.text import printable
+
 
 def print_scores(scores: dict[str, Any], directory: Path, suffix: str = "") -> None:
     """Print the model's scores next to those of true traces and the truth, and where the run's files are.
@@ -26,6 +28,8 @@ def print_scores(scores: dict[str, Any], directory: Path, suffix: str = "") -> N
         table.add_row(*row)
     console = Console()
     console.print(table)
+    for warning in scores.get("warnings", ()):
+        console.print(f"warning: {printable(warning)}", soft_wrap=True, highlight=False, markup=False)
     for label, location in (
         ("scores", directory / f"scores{suffix}.json"),
         ("figures", directory / f"figures{suffix}"),

@@ -68,7 +68,7 @@ def evaluate_run(run: Path, **changes: Any) -> dict[str, Any]:
     check_points("traces * steps", options["traces"], options["steps"])
     pattern, module, data = build_run(settings)
     load_weights(module, run / "checkpoints" / f"{options['checkpoint']}.ckpt")
-    evaluation = evaluate(module.vrnn, pattern, data, options, options["seed"])
+    evaluation = evaluate(module.vrnn, module.w_schedule, pattern, data, options, options["seed"])
     suffix = "" if options == own else _suffix(options)
     save_figures(evaluation.figures, run / f"figures{suffix}")
     write_scores(evaluation.scores, run / f"scores{suffix}.json")
