@@ -38,6 +38,7 @@ autoapi_ignore = ["*/engine/native/*", "*/conf/*"]
 autoapi_options = ["members", "undoc-members", "show-inheritance", "show-module-summary"]
 autoapi_add_toctree_entry = False
 autoapi_python_class_content = "both"
+napoleon_use_ivar = True  # an attribute is described once, by autoapi
 suppress_warnings = [
     "autoapi.python_import_resolution",  # the kernels are left out
     "ref.python",  # a short name such as `laps` may be an attribute of several classes

@@ -8,7 +8,8 @@ from torch.distributions import Categorical, Normal, kl_divergence
 
 from vrnn.model import VRNN
 from vrnn.objective import CategoricalLatent, ConstantW, Terms, WakeW
-from vrnn.objective.wake import sampled_wake_terms, summed_wake_terms
+from vrnn.objective.loss import elbo_loss
+from vrnn.objective.wake import WakeTerms, sampled_wake_terms, summed_wake_terms
 
 
 def chance(seed=0):
@@ -155,3 +156,16 @@ def test_a_gaussian_models_terms_average_to_the_evidence():
     error = float(likelihood.std() / likelihood.mean()) / math.sqrt(200_000)
     assert abs(float(-found.nll) - math.log(float(likelihood.mean()))) < 4.5 * max(error, 0.003)
     assert float(found.kl) >= -0.01
+
+
+@pytest.mark.parametrize(("schedule", "penalised"), [(WakeW(hold=5, end=9), "prior"), (ConstantW(0.0), "posterior")])
+def test_whose_unused_classes_are_penalised(schedule, penalised):
+    """The penalty is KL(mean || uniform) of the prior in a wake phase, else of the posterior."""
+    latent = CategoricalLatent(classes=3, balance=2.0)
+    sides = {"posterior": draws(5, 2, 1, 3), "prior": draws(5, 2, 1, 3, seed=1)}
+    q, p = (logits.log_softmax(-1) for logits in sides.values())
+    flat = WakeTerms(torch.zeros(5, 2), torch.zeros(5, 2))
+    found = elbo_loss(torch.zeros(5, 2), (q,), (p,), latent, schedule, wake=lambda samples: flat)
+    mean = sides[penalised].softmax(-1).mean((0, 1, 2))
+    uniform = Categorical(logits=torch.zeros(3, dtype=mean.dtype))
+    assert float(found.usage_penalty) == pytest.approx(2 * float(kl_divergence(Categorical(mean), uniform)))

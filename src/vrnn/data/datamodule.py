@@ -88,14 +88,17 @@ class TraceDataModule(LightningDataModule):
 
     @override
     def train_dataloader(self) -> TraceLoader:
+        """Return a loader of windows of the training traces, in an order that depends on the seed and the epoch."""
         return TraceLoader(TraceSet(self.traces("train")), self.batch_size, self.window, self.seed, self.batches)
 
     @override
     def val_dataloader(self) -> TraceLoader:
+        """Return a loader of all validation traces, whole, as one batch."""
         return self._one_batch("val")
 
     @override
     def test_dataloader(self) -> TraceLoader:
+        """Return a loader of all test traces, whole, as one batch."""
         return self._one_batch("test")
 
     def _one_batch(self, split: Split) -> TraceLoader:

@@ -45,7 +45,7 @@ def choices(trace: Trace, automaton: Automaton) -> Steps:
         automaton: The automaton that drew it.
 
     Returns:
-        The steps (n,); none with `crossing: line`.
+        The steps (n,); none where `crossing` is `line`.
     """
     if automaton.crossing:
         return np.empty(0, dtype=np.int64)
@@ -95,12 +95,14 @@ def junction_scores(
         automaton: The automaton that drew them; None if there is none.
 
     Returns:
-        kl_at_junctions_share: KL at the steps of junctions / KL at all steps.
-        steps_at_junctions_share: Steps of junctions / all steps, which is the share of a KL that is the same at all steps.
-        kl_per_choice_nats: KL at the steps of choices (see `choices`) / number of choices, in nats per choice. Only choices
-            whose steps are all observed count.
-        choice_entropy_nats: What kl_per_choice_nats would be if z carried the choices and nothing else, see `choice_entropy`.
-        <key>_se: The standard error of an estimate over traces, see `ratio`; None for one trace.
+        The scores by name:
+
+        - kl_at_junctions_share: KL at the steps of junctions / KL at all steps.
+        - steps_at_junctions_share: Steps of junctions / all steps, which is the share of a KL that is the same at all steps.
+        - kl_per_choice_nats: KL at the steps of choices (see `choices`) / number of choices, in nats per choice. Only choices
+          whose steps are all observed count.
+        - choice_entropy_nats: What kl_per_choice_nats would be if z carried the choices and nothing else, see `choice_entropy`.
+        - <key>_se: The standard error of an estimate over traces, see `ratio`; None for one trace.
     """
     scores: dict[str, float | None] = dict.fromkeys(SCORES)
     if automaton is None:

@@ -187,10 +187,12 @@ def judge_the_judge(
         traces: The number of traces.
 
     Returns:
-        laps: The number of laps that count.
-        invalid_fraction: The share of them that is invalid.
-        label_errors: The share of the valid ones that are not, for more than half of their steps, one true lap of the state
-            that they are named after.
+        The scores by name:
+
+        - laps: The number of laps that count.
+        - invalid_fraction: The share of them that is invalid.
+        - label_errors: The share of the valid ones that are not, for more than half of their steps, one true lap of the state
+          that they are named after.
     """
     valid = invalid = wrong = 0
     for trace in pattern.draw("test", traces, steps, np.random.default_rng(seed)):

@@ -82,21 +82,21 @@ def score(traces: Sequence[NDArray[np.floating[Any]]], judge: LapJudge) -> dict[
     Returns:
         A dictionary that is ready for JSON; None is an undefined value.
 
-        laps: The number of laps that count. An invalid stretch counts as the number of laps that fit in, at least one, so
-            that a trace which stops early has no advantage.
-        invalid_fraction: Invalid laps / laps.
-        pattern_fractions: {state: share of the valid laps}, without each trace's first visit, whose state is not chosen.
-            Unbiased if choices are independent of the state (eye). Otherwise the successors of the start state are slightly
-            more frequent than in the long run, by about one visit per trace.
-        visits: The number of visits that count, see `find_visits`.
-        laps_right_fraction: The share of the visits that are `whole` and have exactly the automaton's number of laps.
-        transition_matrix: {from: {to: share}}, over pairs of successive visits without an invalid lap in between.
-        transition_tv_rows: {from: total variation distance 0.5 sum_to |share - probability|}. It is 1 for a state that never
-            occurs, so that a model has no advantage from leaving a state out.
-        transition_tv: The mean of transition_tv_rows.
-        <key>_se: The standard error by a bootstrap over traces, with a fixed seed. The total variation distance of a perfect
-            model is not 0, but about as large as its standard error.
-        truth: What a perfect model's scores tend to, see `truth`.
+        - laps: The number of laps that count. An invalid stretch counts as the number of laps that fit in, at least one, so
+          that a trace which stops early has no advantage.
+        - invalid_fraction: Invalid laps / laps.
+        - pattern_fractions: {state: share of the valid laps}, without each trace's first visit, whose state is not chosen.
+          Unbiased if choices are independent of the state (eye). Otherwise the successors of the start state are slightly
+          more frequent than in the long run, by about one visit per trace.
+        - visits: The number of visits that count, see `find_visits`.
+        - laps_right_fraction: The share of the visits that are `whole` and have exactly the automaton's number of laps.
+        - transition_matrix: {from: {to: share}}, over pairs of successive visits without an invalid lap in between.
+        - transition_tv_rows: {from: total variation distance `0.5 sum_to |share - probability|`}. It is 1 for a state that never
+          occurs, so that a model has no advantage from leaving a state out.
+        - transition_tv: The mean of transition_tv_rows.
+        - <key>_se: The standard error by a bootstrap over traces, with a fixed seed. The total variation distance of a perfect
+          model is not 0, but about as large as its standard error.
+        - truth: What a perfect model's scores tend to, see `truth`.
 
     Raises:
         ValueError: There are no traces, or one does not have the shape (T, 2).

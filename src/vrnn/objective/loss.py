@@ -60,7 +60,8 @@ def elbo_loss(
     """
     kl = latent.kl(q, p)
     weighted = w_schedule(Terms(distortion, kl, lambda: latent.stop_gradient_kls(q, p), mask, wake))
-    return _with_usage_penalty(weighted, distortion, kl, latent, q, mask)
+    counted = p if w_schedule.balances == "prior" else q
+    return _with_usage_penalty(weighted, distortion, kl, latent, counted, mask)
 
 
 def particle_loss(
@@ -97,10 +98,10 @@ def particle_loss(
 
 
 def _with_usage_penalty(
-    weighted: Weighted, distortion: Tensor, kl: Tensor, latent: Latent, q: tuple[Tensor, ...], mask: Tensor | None
+    weighted: Weighted, distortion: Tensor, kl: Tensor, latent: Latent, counted: tuple[Tensor, ...], mask: Tensor | None
 ) -> Loss:
-    """Add (1 - w) times the latent's penalty for unused classes."""
-    penalty = (1 - weighted.w).clamp(min=0) * latent.usage_penalty(q, mask)
+    """Add (1 - w) times the latent's penalty for classes that the distribution `counted` does not use."""
+    penalty = (1 - weighted.w).clamp(min=0) * latent.usage_penalty(counted, mask)
     return Loss(
         loss=weighted.loss + penalty,
         distortion=distortion,

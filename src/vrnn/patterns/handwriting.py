@@ -33,7 +33,9 @@ class Handwriting(Pattern):
     y points upwards, and one scale for dx and dy, from the training files, makes their two variances sum to 1 there
     (Chung et al. 2015). The files are shuffled and split 80 : 10 : 10 into training, validation and test.
 
-    directory: searched for *.xml with everything below it. split_seed: of the shuffle.
+    Args:
+        directory: Searched for XML files, with everything below it.
+        split_seed: Of the shuffle.
 
     Raises:
         ValueError: no such directory, fewer than three files in it, or a file that cannot be read (see `read_strokes`).

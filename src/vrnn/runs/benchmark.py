@@ -2,7 +2,8 @@
 
 Times training steps and generation of both engines, and of torch's nn.GRU, in turn, in one process. A training step is forward,
 loss, backward and Adam. The candidates:
-    reference: A VRNN as most public code is written: all six networks are called at each step.
+
+- reference: A VRNN as most public code is written: all six networks are called at each step.
     operators: `engine=reference`: torch operators, but only what depends on the previous step is in the loop over time. When
         generating it is the same as `reference`.
     nn.GRU: Forward and backward pass of the recurrence alone, without a VAE.

@@ -29,7 +29,7 @@ def run_name(sweep: str | None, experiment: str | None, dataset: str, overrides:
 
 
 def digest(dataset: Mapping[str, Any]) -> str | None:
-    """Return a digest of what a dataset's `files` hold, or the handwriting (*.xml) below its `directory`.
+    """Return a digest of what a dataset's `files` hold, or the handwriting's XML files below its `directory`.
 
     It is part of what a run is. None if there are no such files.
     """

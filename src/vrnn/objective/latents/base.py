@@ -38,7 +38,7 @@ class Latent(nn.Module):
         raise NotImplementedError
 
     def noise(self, *shape: int, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Return the random numbers that `sample` needs, (*shape, n_noise).
+        """Return the random numbers that `sample` needs, (shape…, n_noise).
 
         Args:
             shape: Leading dimensions.
@@ -73,16 +73,16 @@ class Latent(nn.Module):
         """Return one point that represents the distribution, (…, z_dim): its means or probabilities."""
         raise NotImplementedError
 
-    def usage_penalty(self, q: tuple[Tensor, ...], mask: Tensor | None) -> Tensor:
+    def usage_penalty(self, dist: tuple[Tensor, ...], mask: Tensor | None) -> Tensor:
         """Return the penalty for values of z that no step uses, () in nats; 0 unless a subclass defines one.
 
         The loss adds it (1 - w) times.
 
         Args:
-            q: Posterior, parts (T, B, …).
+            dist: Posterior or prior, as `WSchedule.balances` says, parts (T, B, …).
             mask: (T, B), True at the steps that count; None: everywhere.
         """
-        return q[0].new_zeros(())
+        return dist[0].new_zeros(())
 
     def stop_gradient_kls(self, q: D, p: D) -> tuple[Tensor, Tensor]:
         """Return KL(sg q || p) and KL(q || sg p), where sg stops the gradient, each like `kl`."""

@@ -30,7 +30,8 @@ class CategoricalLatent(Latent):
 
     The raw outputs are logits, one variable after the other. The noise is uniform in [0, 1), and the fixed prior gives all
     classes the same probability. A sample has no gradient of its own; the estimator supplies one:
-        "straight_through": The gradient passes as if z were the probabilities (Bengio et al. 2013, arXiv 1308.3432; DreamerV2,
+
+    - "straight_through": The gradient passes as if z were the probabilities (Bengio et al. 2013, arXiv 1308.3432; DreamerV2,
             arXiv 2010.02193).
         "gumbel_softmax": In training mode z = softmax((log p + Gumbel noise) / temperature), which is soft (Jang et al. 2017,
             arXiv 1611.01144), so that a bound by particles cannot be trained with it; in eval mode z is one-hot.
@@ -45,7 +46,7 @@ class CategoricalLatent(Latent):
         uniform: Share of a uniform distribution mixed into each one, so that no class is impossible (DreamerV3,
             arXiv 2301.04104).
         balance: The factor of KL(mean q of a batch || uniform), a penalty for classes that no step uses. The loss adds it
-            (1 - w) times.
+            (1 - w) times. With `w_schedule=wake` it is the mean of p.
 
     Raises:
         ValueError: A number out of its range, an unknown estimator, or "exact" with several variables.
@@ -132,11 +133,11 @@ class CategoricalLatent(Latent):
         return dist[0].exp().flatten(-2)
 
     @override
-    def usage_penalty(self, q: tuple[Tensor, ...], mask: Tensor | None) -> Tensor:
-        # balance * KL(mean of q over all observed steps || uniform), summed over the variables; 0 without an observed step.
+    def usage_penalty(self, dist: tuple[Tensor, ...], mask: Tensor | None) -> Tensor:
+        # balance * KL(mean of dist over all observed steps || uniform), summed over the variables; 0 without an observed step.
         if not self.balance:
-            return super().usage_penalty(q, mask)
-        probs = q[0].exp()
+            return super().usage_penalty(dist, mask)
+        probs = dist[0].exp()
         steps = probs.flatten(0, 1) if mask is None else probs[mask]
         mean = all_reduce_sum(steps.sum(0)) / all_reduce_sum(steps.new_tensor(len(steps))).clamp(min=1)
         return self.balance * (mean * (mean.clamp(min=1e-12).log() + math.log(self.classes))).sum()

@@ -81,8 +81,8 @@ class GaussianCategoricalLatent(Latent):
         return self.gaussian.log_prob(dist[:2], a) + self.categorical.log_prob(dist[2:], b)
 
     @override
-    def usage_penalty(self, q: tuple[Tensor, ...], mask: Tensor | None) -> Tensor:
-        return self.categorical.usage_penalty(q[2:], mask)
+    def usage_penalty(self, dist: tuple[Tensor, ...], mask: Tensor | None) -> Tensor:
+        return self.categorical.usage_penalty(dist[2:], mask)
 
     @override
     def embedding(self, dist: tuple[Tensor, ...]) -> Tensor:

@@ -92,11 +92,13 @@ class SharedGaussianLikelihood(OneSigma):
     """p(x) = N(mean, s^2) with an s that follows the data.
 
     sigma chooses how:
-        "learned": s = exp(log floor + softplus(log s' - log floor)) with a parameter log s' (Rybkin et al. 2021, sigma-VAE,
-            arXiv 2006.13202; its floor is exp(-6)).
-        "optimal": s^2 is the mean squared error of the batch (same source). It needs no gradient, since the likelihood is
-            stationary in s there.
-        "running": s^2 becomes min(mse, 0.99 mse + 0.01 the batch's mse) (Asperti & Trentin 2020, arXiv 2002.07514).
+
+    - "learned": s = exp(log floor + softplus(log s' - log floor)) with a parameter log s' (Rybkin et al. 2021, sigma-VAE,
+      arXiv 2006.13202; its floor is exp(-6)).
+    - "optimal": s^2 is the mean squared error of the batch (same source). It needs no gradient, since the likelihood is
+      stationary in s there.
+    - "running": s^2 becomes min(mse, 0.99 mse + 0.01 the batch's mse) (Asperti & Trentin 2020, arXiv 2002.07514).
+
     The last two change in training, as part of `distortion`: a distribution made before it has the s of the previous step.
     Evaluation and generation use the last s.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from torch import Tensor, nn
 from typing_extensions import override
@@ -67,7 +67,13 @@ class Weighted(NamedTuple):
 
 
 class WSchedule(nn.Module):
-    """The interface. A schedule is called with the `Terms` of a step; in training mode this advances it by one step."""
+    """The interface. A schedule is called with the `Terms` of a step; in training mode this advances it by one step.
+
+    Attributes:
+        balances: Whose classes the latent's penalty for unused ones counts.
+    """
+
+    balances: Literal["posterior", "prior"] = "posterior"
 
     @override
     def forward(self, terms: Terms) -> Weighted:
