@@ -91,8 +91,8 @@ def score(traces: Sequence[NDArray[np.floating[Any]]], judge: LapJudge) -> dict[
         - visits: The number of visits that count, see `find_visits`.
         - laps_right_fraction: The share of the visits that are `whole` and have exactly the automaton's number of laps.
         - transition_matrix: {from: {to: share}}, over pairs of successive visits without an invalid lap in between.
-        - transition_tv_rows: {from: total variation distance `0.5 sum_to |share - probability|`}. It is 1 for a state that never
-          occurs, so that a model has no advantage from leaving a state out.
+        - transition_tv_rows: {from: total variation distance `0.5 sum_to |share - probability|`}. It is 1 for a state that
+          never occurs, so that a model has no advantage from leaving a state out.
         - transition_tv: The mean of transition_tv_rows.
         - <key>_se: The standard error by a bootstrap over traces, with a fixed seed. The total variation distance of a perfect
           model is not 0, but about as large as its standard error.

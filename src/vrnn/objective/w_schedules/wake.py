@@ -17,8 +17,8 @@ class WakeW(WSchedule):
     the posterior already were Bayes' rule, so classes of z can part before the posterior has learned anything. The phase must
     last until they have.
 
-    `latent.balance` counts the prior's classes here. A class that prior and decoder have given up early gets nothing from Bayes'
-    rule ever after, whatever the posterior does; in a tenth to a third of the seeds all classes but one went that way.
+    `latent.balance` counts the prior's classes here. A class that prior and decoder give up early gets nothing from Bayes' rule
+    ever after, whatever the posterior does. Without the penalty all classes but one went that way on some seeds of the eye.
 
     Args:
         hold: Optimiser steps of the wake loss alone.
