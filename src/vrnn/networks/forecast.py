@@ -17,8 +17,8 @@ class Forecast(nn.Module):
     A choice that depends on the distant past, such as the number of laps drawn, matters at one step in thirty. A forecast one
     lap ahead needs it all lap long, so the recurrence learns to remember it. The head takes no part in generation.
 
-    loss_n = a_n * mean over k of mean over observed (t, b) of `|x_{t+k} - f_k(h_{t-1})|^2 / (2 scale^2)`, where a_n = weight for
-    `hold` optimiser steps and then falls linearly to 0 at step `end`.
+    loss_n = a_n * mean over k of mean over observed (t, b) of `|x_{t+k} - f_k(h_{t-1})|^2 / (2 scale^2)`, where a_n = weight
+    for `hold` optimiser steps and then falls linearly to 0 at step `end`.
 
     Args:
         h_dim: Width of h.
