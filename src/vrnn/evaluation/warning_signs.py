@@ -20,7 +20,7 @@ from vrnn.objective.w_schedules.controllers import MovingW
 Array = NDArray[np.float64]
 
 LOOKED_AT = 8  # held-out traces: these signs are shares over all their steps
-COLLAPSED = 1e-3  # nats per step: over a lap of 30 steps z then carries 1/20 of a coin's toss
+COLLAPSED = 1e-3  # nats per step: over a lap of 30 steps z then carries 1/20 of one binary choice
 FEW_LAPS = 100  # a share of 1/2 then has a standard error of 0.05
 OUTSIDE = 0.01  # share of the generated points: single ones are noise
 MARGIN = 0.25  # of half the extent: what noise may add to the data that are looked at

@@ -4,10 +4,10 @@ Times training steps and generation of both engines, and of torch's nn.GRU, in t
 loss, backward and Adam. The candidates:
 
 - reference: A VRNN as most public code is written: all six networks are called at each step.
-    operators: `engine=reference`: torch operators, but only what depends on the previous step is in the loop over time. When
-        generating it is the same as `reference`.
-    nn.GRU: Forward and backward pass of the recurrence alone, without a VAE.
-    native: `engine=native`: compiled kernels.
+- operators: `engine=reference`: torch operators, but only what depends on the previous step is in the loop over time. When
+  generating it is the same as `reference`.
+- nn.GRU: Forward and backward pass of the recurrence alone, without a VAE.
+- native: `engine=native`: compiled kernels.
 
 Ratios such as `reference_over_this` are medians over the rounds, since a disturbance of the machine affects neighbours alike.
 On a shared machine a second core is often not free: `cores_give` is the largest gain that so many threads could reach at that

@@ -32,11 +32,11 @@ class CategoricalLatent(Latent):
     classes the same probability. A sample has no gradient of its own; the estimator supplies one:
 
     - "straight_through": The gradient passes as if z were the probabilities (Bengio et al. 2013, arXiv 1308.3432; DreamerV2,
-            arXiv 2010.02193).
-        "gumbel_softmax": In training mode z = softmax((log p + Gumbel noise) / temperature), which is soft (Jang et al. 2017,
-            arXiv 1611.01144), so that a bound by particles cannot be trained with it; in eval mode z is one-hot.
-        "exact": The loss of a step is summed over all classes of z, weighted by their probabilities, for one variable. For the
-            steps that follow it is "straight_through".
+      arXiv 2010.02193).
+    - "gumbel_softmax": In training mode z = softmax((log p + Gumbel noise) / temperature), which is soft (Jang et al. 2017,
+      arXiv 1611.01144), so that a bound by particles cannot be trained with it; in eval mode z is one-hot.
+    - "exact": The loss of a step is summed over all classes of z, weighted by their probabilities, for one variable. For the
+      steps that follow it is "straight_through".
 
     Args:
         variables: How many.
