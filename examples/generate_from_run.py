@@ -1,24 +1,19 @@
 """Load a trained run and draw from it: `python examples/generate_from_run.py outputs/eye/defaults-e3b0c442`."""
 
 import sys
-from pathlib import Path
 
-import torch
+import numpy as np
 
-from vrnn.runs.parts import build_vrnn
-from vrnn.runs.stored import stored_settings
-from vrnn.training.checkpoints import load_weights
+import vrnn
 
 
-def main(directory: Path) -> None:
+def main(directory: str) -> None:
     """Print where the first generated trace goes, and save all of them."""
-    vrnn = build_vrnn(stored_settings(directory)).eval()
-    load_weights(vrnn, directory / "checkpoints" / "last.ckpt", prefix="vrnn.")
-    traces = vrnn.generate(n=8, steps=600, generator=torch.Generator().manual_seed(0))
-    print("shape (T, n, x_dim):", tuple(traces.shape))
+    traces = vrnn.load_run(directory).generate(n=8, steps=600)
+    print("shape (T, n, x_dim):", traces.shape)
     print("first trace, first points:", traces[:3, 0].tolist())
-    torch.save(traces, "generated.pt")
+    np.save("generated.npy", traces)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(sys.argv[1])

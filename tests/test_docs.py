@@ -15,6 +15,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from scipy.stats import kstest
 
+import vrnn
 from tests.conftest import ROOT, SMALL
 from tests.pages import DOCS, PAGES, README, blocks, commands, links, named_blocks
 from vrnn import cli
@@ -25,6 +26,7 @@ from vrnn.runs.run import run
 EYE = "outputs/eye/defaults-e3b0c442"
 PACE = "training={steps: 4, log_every: 2, val_every: 4, checkpoint_every: 2, figure_every: 4}"
 EXTENDING = ROOT / "docs" / "extending.md"
+RUNNING = ROOT / "docs" / "running.md"
 MAKEFILE = (ROOT / "Makefile").read_text()
 
 LINES = sorted({shlex.join(words) for page in PAGES if page != EXTENDING for words in commands(page)})
@@ -290,9 +292,27 @@ def test_own_latent_is_a_bernoulli_distribution(own):
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if page not in (README, EXTENDING)], ids=lambda page: page.name
+    "page", [page for page in PAGES if page not in (README, EXTENDING, RUNNING)], ids=lambda page: page.name
 )
 def test_python_blocks_run(page):
     names: dict = {}
     for block in blocks(page, "python"):
         exec(block, names)
+
+
+def test_ten_lines_open_a_run_that_was_moved(shop, tmp_path):
+    """As a process in another directory, after the run's directory has moved, with scores that `load_run` gives here."""
+    (script,) = blocks(RUNNING, "python")
+    assert len(script.splitlines()) <= 11
+    moved = shop / "moved"
+    (shop / EYE).rename(moved)
+    try:
+        words = [sys.executable, "-c", script, str(moved), str(shop / "b.csv")]
+        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        x = np.loadtxt(shop / "b.csv", delimiter=",", skiprows=1)
+        expected = vrnn.load_run(moved).log_likelihood(x).per_sequence / len(x)
+        assert float(done.stdout.rpartition(" ")[2]) == expected
+        assert (tmp_path / "continued.png").stat().st_size > 5000
+    finally:
+        moved.rename(shop / EYE)

@@ -79,9 +79,12 @@ if TYPE_CHECKING:
         Polygon,
         Rendering,
         Trace,
+        Units,
         read_drawings,
         write_traces,
     )
+    from vrnn.runs.load import TrainedRun, load_run
+    from vrnn.runs.read import read_runs
     from vrnn.runs.run import run
     from vrnn.training.lightning_module import VRNNModule
 
@@ -160,9 +163,12 @@ _NAMES = {
         "Polygon",
         "Rendering",
         "Trace",
+        "Units",
         "read_drawings",
         "write_traces",
     ),
+    "vrnn.runs.load": ("TrainedRun", "load_run"),
+    "vrnn.runs.read": ("read_runs",),
     "vrnn.runs.run": ("run",),
     "vrnn.training.lightning_module": ("VRNNModule",),
 }
@@ -237,14 +243,18 @@ __all__ = [
     "Trace",
     "TraceDataModule",
     "TraceSet",
+    "TrainedRun",
+    "Units",
     "VRNNModule",
     "WSchedule",
     "__version__",
     "elbo_loss",
     "held_out_scores",
+    "load_run",
     "log_evidence",
     "particle_loss",
     "read_drawings",
+    "read_runs",
     "run",
     "score",
     "write_traces",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -40,11 +40,44 @@ def log_evidence(
     Raises:
         ValueError: The loss is no bound, since the coordinates are predictive.
     """
+    return torch.cat([part.bound for part in _in_parts(model, x, bound, mask, generator)])
+
+
+@torch.no_grad()
+def log_evidence_per_step(
+    model: InferenceModel,
+    x: Tensor,
+    particles: int,
+    mask: Tensor | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Return an estimate of log p(x_t | x_<t) at each step, (T, B), in nats, by a particle filter.
+
+    It is what a step adds to FIVO (Maddison et al. 2017), so the sum over the steps is that lower bound on log p(x). A single
+    term is no bound. Missing points add 0.
+
+    Args:
+        model: The VRNN.
+        x: (T, B, x_dim).
+        particles: How many, >= 1.
+        mask: (T, B), as in `infer`.
+        generator: For the noise; None: torch's global generator.
+
+    Raises:
+        ValueError: The loss is no bound, since the coordinates are predictive.
+    """
+    parts = _in_parts(model, x, FIVO(particles), mask, generator)
+    return torch.cat([part.running.diff(dim=0, prepend=torch.zeros_like(part.running[:1])) for part in parts], dim=1)
+
+
+def _in_parts(
+    model: InferenceModel, x: Tensor, bound: Bound, mask: Tensor | None, generator: torch.Generator | None
+) -> Iterator[ParticleResult[State]]:
+    """Run the particles of a few traces after the other."""
     traces = max(1, COPIES_AT_ONCE // bound.particles)
     masks = [None] * x.shape[1] if mask is None else mask.split(traces, dim=1)
-    pairs = zip(x.split(traces, dim=1), masks, strict=False)
-    parts = [infer_particles(model, part, bound, mask=part_mask, generator=generator) for part, part_mask in pairs]
-    return torch.cat([part.bound for part in parts])
+    for part, part_mask in zip(x.split(traces, dim=1), masks, strict=False):
+        yield infer_particles(model, part, bound, mask=part_mask, generator=generator)
 
 
 def infer_particles(

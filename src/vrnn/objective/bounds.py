@@ -74,12 +74,14 @@ class ParticleResult(NamedTuple, Generic[S]):
         bound: (B,), nats per sequence, in double precision.
         state: Of the K * B particles at the end, resampled by their weights, so that all of a trace weigh the same.
         ancestors: (windows, K, B): which particle each one continues after a window.
+        running: (windows, B): the bound on all points up to the end of each window, without gradient.
         outputs: What `step_fn` returned besides, one per window.
     """
 
     bound: Tensor
     state: S
     ancestors: Tensor
+    running: Tensor
     outputs: list[Any]
 
 
@@ -133,12 +135,13 @@ def run_particles(
     """
     K = bound.particles
     log_weights, total = torch.zeros(()), torch.zeros(())
-    ancestors, outputs = [], []
+    ancestors, running, outputs = [], [], []
     for begin in range(0, steps, window):
         end = min(begin + window, steps)
         gained, state, output = step_fn(begin, end, state)
         outputs.append(output)
         log_weights = log_weights + gained.sum(0, dtype=torch.float64)
+        running.append(total.detach() + log_mean_exp(log_weights.detach()))
         due = effective_size(log_weights.detach()) <= bound.resample_below * K
         due = torch.ones_like(due) if end == steps else due
         parents = torch.arange(K, device=due.device).unsqueeze(1).expand(K, len(due))
@@ -149,7 +152,7 @@ def run_particles(
             rows = (parents * len(due) + torch.arange(len(due), device=due.device)).flatten()
             state = rebuild(state, (part[rows] for part in state))
         ancestors.append(parents)
-    return ParticleResult(total, state, torch.stack(ancestors), outputs)
+    return ParticleResult(total, state, torch.stack(ancestors), torch.stack(running), outputs)
 
 
 def trace_ancestors(ancestors: Tensor, chosen: Tensor) -> Tensor:

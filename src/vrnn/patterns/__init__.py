@@ -9,6 +9,7 @@ from vrnn.patterns.files.write import write_traces
 from vrnn.patterns.handwriting import Handwriting
 from vrnn.patterns.pen import AutomatonPattern, Pen
 from vrnn.patterns.trace import Pattern, SequenceKind, Split, Trace
+from vrnn.patterns.units import Units
 
 __all__ = [
     "Automaton",
@@ -29,6 +30,7 @@ __all__ = [
     "SequenceKind",
     "Split",
     "Trace",
+    "Units",
     "read_drawings",
     "write_traces",
 ]

@@ -9,6 +9,8 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from vrnn.patterns.units import Units
+
 Split = Literal["train", "val", "test"]
 
 # What the numbers of a step are. plane: a position (x, y); strokes: a move (pen, dx, dy), see `vrnn.patterns.strokes`;
@@ -58,11 +60,14 @@ class Pattern(Protocol):
         x_dim: How many numbers a step has.
         form: What these numbers are. It decides how sequences are plotted and written to files.
         names: The names of the states in its traces; () where states are unknown.
+        units: How `draw` has scaled the data's points. The default, of class and object, is not at all; a pattern that scales
+            sets its own when it is made.
     """
 
     x_dim: int = 2
     form: SequenceKind = "plane"
     names: Sequence[str] = ()
+    units: Units = Units()
 
     def draw(self, split: Split, n: int, steps: int, rng: np.random.Generator) -> list[Trace]:
         """Return traces of one split.

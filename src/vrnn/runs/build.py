@@ -27,8 +27,16 @@ def build_run(settings: Settings) -> tuple[Pattern, VRNNModule, TraceDataModule]
     torch.set_num_threads(1)  # torch's threads wait actively: beside a busy core they cost more than they gain
     set_threads(settings["threads"])
     pattern = build_pattern(settings)
-    with as_config_error():
-        data = TraceDataModule(pattern, settings["training"]["steps"], settings["seed"], **settings["data"])
+    data = build_data(settings, pattern)
+    return pattern, build_module(settings), data
+
+
+def build_module(settings: Settings) -> VRNNModule:
+    """Build the model with its w schedule, bound and forecast. The weights are drawn from the global generators.
+
+    Raises:
+        ConfigError: Settings that a part refuses, or parts that contradict each other.
+    """
     # In this order: each draws from the global generators.
     schedule = instantiate(settings["w_schedule"], settings["allow"])
     vrnn = build_vrnn(settings)
@@ -37,7 +45,7 @@ def build_run(settings: Settings) -> tuple[Pattern, VRNNModule, TraceDataModule]
         if settings["evaluation"]["particles"]:
             check_bound(vrnn)
         forecast = instantiate(settings["forecast"], settings["allow"])(vrnn.h_dim, vrnn.x_dim)
-        module = VRNNModule(
+        return VRNNModule(
             vrnn,
             schedule,
             steps=settings["training"]["steps"],
@@ -47,7 +55,16 @@ def build_run(settings: Settings) -> tuple[Pattern, VRNNModule, TraceDataModule]
             forecast=forecast,
             **settings["optim"],
         )
-    return pattern, module, data
+
+
+def build_data(settings: Settings, pattern: Pattern) -> TraceDataModule:
+    """Build the data of a run; its traces are drawn when they are asked for.
+
+    Raises:
+        ConfigError: Settings that it refuses.
+    """
+    with as_config_error():
+        return TraceDataModule(pattern, settings["training"]["steps"], settings["seed"], **settings["data"])
 
 
 def validate_data(module: VRNNModule, data: TraceDataModule) -> None:

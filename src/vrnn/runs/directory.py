@@ -12,6 +12,7 @@ import stat
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from vrnn.errors import BusyError, ConfigError, DamagedError
 from vrnn.files import open_regular, read_limited, remove_abandoned, write_text_atomically
+from vrnn.patterns.units import Units
 from vrnn.runs.legacy import upgrade_settings
 from vrnn.runs.name import differences
 from vrnn.runs.plain_yaml import read_json, read_yaml
@@ -29,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 CONFIG, SCORES, DONE, FAILED, LOCK = "config.yaml", "scores.json", "done", "failed", ".lock"
 LOG = "run.log"  # what the run's processes logged, with times
+UNITS = "units.json"  # of the data, where the pattern scales them
 SAMPLE = "sample.npy"  # one generated trace (T, x_dim) of a finished run
 STARTED_BY = ".started_by"  # the job of a cluster that began the run
 LAST_CHECKPOINT = "checkpoints/last.ckpt"
@@ -153,6 +156,27 @@ def read_scores(directory: Path) -> dict[str, Any]:
     return scores
 
 
+def write_units(directory: Path, units: Units) -> None:
+    """Store the units of a run's data, unless they are those of the networks."""
+    if units != Units():
+        write_text_atomically(directory / UNITS, json.dumps(asdict(units)) + "\n")
+
+
+def read_units(directory: Path) -> Units:
+    """Return the units of a run's data.
+
+    Raises:
+        DamagedError: They cannot be read.
+    """
+    path = directory / UNITS
+    if not path.exists():
+        return Units()
+    try:
+        return Units(**read_json(path))
+    except (ValueError, TypeError, OSError) as error:
+        raise DamagedError(_damage(path, error, "Restore it")) from error
+
+
 def finished_scores(directory: Path, settings: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the scores of the run in a directory if it finished with these settings; else None.
 
@@ -208,7 +232,17 @@ def discard(directory: Path) -> None:
     """Remove what a run leaves in its directory, and nothing else that may be there."""
     # `done` and `last` first: killed in between, the run is neither finished nor continued. The settings go last, so that
     # until then the directory is nobody else's.
-    for name in (STARTED_BY, DONE, LAST_CHECKPOINT, SCORES, SAMPLE, LOG, "hparams.yaml", "projector_config.pbtxt"):
+    for name in (
+        STARTED_BY,
+        DONE,
+        LAST_CHECKPOINT,
+        SCORES,
+        SAMPLE,
+        UNITS,
+        LOG,
+        "hparams.yaml",
+        "projector_config.pbtxt",
+    ):
         (directory / name).unlink(missing_ok=True)
     for name in ("checkpoints", "figures", "projector"):
         if (directory / name).exists():

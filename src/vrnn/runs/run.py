@@ -12,7 +12,7 @@ from pytorch_lightning import Callback
 from vrnn.distributed import barrier, destroy_process_group, is_main_process, process_group
 from vrnn.runs.build import build_run, validate_data
 from vrnn.runs.config import run_settings
-from vrnn.runs.directory import DONE, bind_directory, finished_scores, lock_run, mark_done, record_failure
+from vrnn.runs.directory import DONE, bind_directory, finished_scores, lock_run, mark_done, record_failure, write_units
 from vrnn.runs.evaluate import evaluate
 from vrnn.runs.report import SCALARS, publish
 from vrnn.runs.tensorboard import HyperParameters, hparams_row, write_projector
@@ -68,6 +68,7 @@ def run(
 
         # --- bind the directory ---
         bind_directory(directory, settings, fresh)
+        write_units(directory, pattern.units)
         barrier()  # the workers wait until the directory is this run's
 
         # --- train ---

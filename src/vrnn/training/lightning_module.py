@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from typing_extensions import override
 
+import vrnn
 from vrnn.data.loader import Batch
 from vrnn.distributed import gather, is_sharded, local_shard, shard_batch
 from vrnn.errors import NonFiniteError
@@ -81,6 +83,29 @@ class VRNNModule(LightningModule):
         self.fill = gaps
         self.carried: State | None = None
         self.scalars: dict[str, float] = {}
+
+    @classmethod
+    @override
+    def load_from_checkpoint(  # type: ignore[override]
+        cls, checkpoint_path: str | Path, map_location: Any = None, **options: Any
+    ) -> VRNNModule:
+        """Return the module of a run's checkpoint, in eval mode.
+
+        Args:
+            checkpoint_path: <run>/checkpoints/last.ckpt or best.ckpt. The run's settings are read from its config.yaml.
+            map_location: The device; None: the CPU.
+            options: For a checkpoint that belongs to no run: the arguments of this class, and Lightning's own options.
+
+        Raises:
+            ConfigError: The checkpoint lies in no run.
+            FileNotFoundError: There is no such checkpoint.
+            DamagedError: It cannot be read.
+        """
+        if options:
+            return super().load_from_checkpoint(checkpoint_path, map_location, **options)
+        path = Path(checkpoint_path)
+        # Through the public face, which alone of what training may import knows a run's directory.
+        return vrnn.load_run(path.absolute().parents[1], path.stem).module.to(map_location or "cpu")
 
     @override
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:

@@ -1,0 +1,45 @@
+"""The units of a user's data, and those in which the networks see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vrnn.checks import check_number, check_positive
+
+Points = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Units:
+    """One affine map per coordinate: the networks see (points - mean) / scale. The default changes nothing.
+
+    A run stores the units of its pattern, so that a trained model takes and returns points in the units of its data.
+
+    Args:
+        mean: One number per coordinate, or one for all, in the data's units.
+        scale: Likewise, each > 0.
+
+    Raises:
+        ValueError: A number that is not finite, or a scale that is not positive.
+    """
+
+    mean: Sequence[float] = (0.0,)
+    scale: Sequence[float] = (1.0,)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mean", tuple(check_number("units.mean", value) for value in self.mean))
+        object.__setattr__(self, "scale", tuple(check_positive("units.scale", value) for value in self.scale))
+
+    def from_units(self, points: Points) -> Points:
+        """Return points (…, x_dim) of the data's units as the networks see them."""
+        seen: Points = (points - np.array(self.mean)) / np.array(self.scale)
+        return seen
+
+    def to_units(self, points: Points) -> Points:
+        """Return points (…, x_dim) of the networks in the data's units."""
+        given: Points = points * np.array(self.scale) + np.array(self.mean)
+        return given
