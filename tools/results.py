@@ -22,6 +22,7 @@ from vrnn.runs import compare
 from vrnn.runs.claims import Claim, Condition, claims, ordered, table
 from vrnn.runs.compare import Group
 from vrnn.runs.name import run_name
+from vrnn.runs.statistics import FEWEST
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE, FIGURES = ROOT / "docs" / "results.md", ROOT / "docs" / "results"
@@ -185,7 +186,6 @@ def launch(name: str, study: Study, seeds: Sequence[int], full: bool) -> None:
 
 def read_rows(name: str, study: Study, seeds: Sequence[int], full: bool) -> dict[str, Group]:
     """Return the study's rows that have finished runs, best first."""
-    rng = np.random.default_rng(0)
     groups = []
     for value in study.values:
         for dataset in study.datasets or [""]:
@@ -196,7 +196,7 @@ def read_rows(name: str, study: Study, seeds: Sequence[int], full: bool) -> dict
             finished = [path for run in names if ((path := ROOT / "outputs" / run) / "done").exists()]
             if finished:
                 groups.append(Group(parameters, [compare.read_run(path) for path in finished]))
-                compare.estimate(groups[-1], rng)
+                compare.estimate(groups[-1])
     return ordered(groups, study.sort, "dataset")
 
 
@@ -227,13 +227,14 @@ def write(seeds: Sequence[int], full: bool) -> None:
     head = f"""# Results
 
 Written by `make results{" ARGS=--full" if full else ""}`, seeds {", ".join(map(str, seeds))}. A cell is the mean over the
-seeds and, in brackets, its 95 % bootstrap interval, which for two seeds is their range. ELBO and KL are in nats per step, on
-held-out traces. Generated laps have sampled points (the next-point networks of the earlier posts feed back means). seconds:
+seeds and, in brackets, its 95 % interval by Student's t; `runs` is their number. ELBO and KL are in nats per step, on held-out
+traces. Generated laps have sampled points (the next-point networks of the earlier posts feed back means). seconds:
 the training alone, on a machine that did other work, too. Bold: the best of the column on its dataset.
 
 ## Claims
 
-"Cannot be told": the intervals overlap, so that another seed could reverse the verdict.
+"Cannot be told": the interval of the score, or of the difference by Welch's test, includes both sides, or there are fewer than
+{FEWEST} seeds.
 """
     sections = [row for name, rows in results.items() for row in section(name, STUDIES[name], rows, full)]
     PAGE.write_text("\n".join([head, *claims(CLAIMS, results), "", *sections]))

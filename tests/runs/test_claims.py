@@ -3,7 +3,6 @@
 import math
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from vrnn.runs import compare
@@ -19,16 +18,17 @@ def group(model: str, dataset: str, *invalid: float) -> Group:
         Run(Path("nowhere"), "finished", {"training.steps": 10, "seed": i}, row, None) for i, row in enumerate(scores)
     ]
     made = Group({"model": model, "dataset": dataset}, runs)
-    compare.estimate(made, np.random.default_rng(0))
+    compare.estimate(made)
     return made
 
 
 @pytest.fixture
 def rows():
     groups = [
-        group("a", "eye", 0.3, 0.1),
-        group("b", "eye", 0.1, 0.1),
-        group("d", "eye", 0.4, 0.5),
+        group("a", "eye", 0.3, 0.1, 0.3, 0.1, 0.2),
+        group("b", "eye", *[0.1] * 5),
+        group("d", "eye", 0.4, 0.5, 0.4, 0.5, 0.45),
+        group("e", "eye", *[0.9] * 4),
         group("a", "cte", 0.9),
         group("c", "cte", math.nan),
     ]
@@ -36,7 +36,7 @@ def rows():
 
 
 def test_rows_are_ordered_within_their_data_set(rows):
-    assert list(rows) == ["a, cte", "c, cte", "b, eye", "a, eye", "d, eye"]
+    assert list(rows) == ["a, cte", "c, cte", "b, eye", "a, eye", "d, eye", "e, eye"]
 
 
 def test_the_best_of_a_column_is_bold_among_its_rivals(rows):
@@ -53,22 +53,24 @@ def test_a_claim_holds_or_not_and_shows_its_scores(rows):
     false = Claim(
         "d beats b.", "models", [Condition("d, eye", "invalid_fraction", "<", "b, eye")], [("a, cte", "transition_tv")]
     )
-    unknown = Claim("e is better.", "models", [Condition("e, eye", "invalid_fraction", "<", 0.2)])
+    unknown = Claim("f is better.", "models", [Condition("f, eye", "invalid_fraction", "<", 0.2)])
     elsewhere = Claim("b is better.", "schemes", [Condition("b, eye", "invalid_fraction", "<", 0.2)])
     said = claims([true, false, unknown, elsewhere], {"models": rows})
     assert said == [
         "- b is good. **Holds.** b, eye: invalid fraction 0.1000 [0.1000, 0.1000].",
-        "- d beats b. **Does not hold.** d, eye: invalid fraction 0.4500 [0.4000, 0.5000]; "
-        "b, eye: invalid fraction 0.1000 [0.1000, 0.1000]; a, cte: transition tv -.",
+        "- d beats b. **Does not hold.** d, eye: invalid fraction 0.4500 [0.3879, 0.5121]; "
+        "b, eye: invalid fraction 0.1000 [0.1000, 0.1000]; a, cte: transition tv -; "
+        "difference 0.3500 [0.2879, 0.4121], Hedges' g 8.9.",
     ]
 
 
 @pytest.mark.parametrize("relation", ["<", ">"])
 @pytest.mark.parametrize(
-    ("row", "bound"), [("c, cte", 0.2), ("a, cte", 0.2), ("a, eye", 0.2), ("a, eye", "b, eye"), ("b, eye", 0.1)]
+    ("row", "bound"),
+    [("c, cte", 0.2), ("a, cte", 0.2), ("a, eye", 0.2), ("a, eye", "a, eye"), ("b, eye", 0.1), ("e, eye", 0.2)],
 )
 def test_a_claim_with_overlapping_intervals_cannot_be_told(rows, row, bound, relation):
-    """Nothing measured; one seed; a bound within; another row's within; equal."""
+    """Nothing measured; one seed; a bound within; no difference; equal; four seeds."""
     assert "**Cannot be told.**" in Claim(
         "c.", "models", [Condition(row, "invalid_fraction", relation, bound)]
     ).verdict(rows)

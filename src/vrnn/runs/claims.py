@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vrnn.runs.compare import SCORE, Group, cell, line, training_seconds
+from vrnn.runs.statistics import FEWEST, difference, mean_interval
 
 # Scores of which neither more nor less is better.
 UNRANKED = ("kl_nats_per_step", "kl_at_junctions_share", "kl_per_choice_nats")
@@ -56,12 +57,14 @@ class Claim:
     def verdict(self, rows: Rows) -> str:
         """Return the sentence, whether it holds, and the scores as one line of Markdown.
 
-        The verdict is "Cannot be told" where intervals overlap or are missing: another seed could reverse it.
+        The verdict is "Cannot be told" where an interval includes both sides, or there are too few seeds: another seed could
+        reverse it. Between two rows the difference is shown with its interval by Welch's test, and Hedges' g.
         """
         met = [_is_met(condition, rows) for condition in self.conditions]
         verdict = "Does not hold" if False in met else "Cannot be told" if None in met else "Holds"
         scores = "; ".join(f"{row}: {score.replace('_', ' ')} {cell(rows[row], score)}" for row, score in self._shown())
-        return f"{self.text} **{verdict}.** {scores}."
+        differences = "".join(_difference(condition, rows) for condition in self.conditions)
+        return f"{self.text} **{verdict}.** {scores}{differences}."
 
     def _shown(self) -> Iterator[tuple[str, str]]:
         """Yield each (row, score) of the conditions and of `also_shown`, once."""
@@ -72,16 +75,30 @@ class Claim:
 
 
 def _is_met(condition: Condition, rows: Rows) -> bool | None:
-    """Return whether the row's whole interval is on the right side of the bound's; None if on neither side."""
+    """Return whether the score is on the right side of the bound; None if its 95 % interval, or that of the difference of two
+    rows, includes both sides, or if there are fewer than FEWEST seeds.
+    """
     row, score, relation, bound = condition
-    low, high = rows[row].low[score], rows[row].high[score]
-    bound_low, bound_high = (
-        (rows[bound].low[score], rows[bound].high[score]) if isinstance(bound, str) else (bound, bound)
-    )
-    below, above = high < bound_low, low > bound_high
-    if not (below or above):
+    values = rows[row].values(score)
+    others = rows[bound].values(score) if isinstance(bound, str) else None
+    if min(len(values), FEWEST if others is None else len(others)) < FEWEST:
         return None
-    return below if relation == "<" else above
+    if others is None:
+        low, high = (end - float(bound) for end in mean_interval(values))
+    else:
+        _, low, high, _ = difference(values, others)
+    if low <= 0 <= high:
+        return None
+    return high < 0 if relation == "<" else low > 0
+
+
+def _difference(condition: Condition, rows: Rows) -> str:
+    """Return how much two rows differ, as text; nothing for a bound that is a number, or with fewer than two seeds."""
+    row, score, _, bound = condition
+    if not isinstance(bound, str) or min(len(rows[name].values(score)) for name in (row, bound)) < 2:
+        return ""
+    found = difference(rows[row].values(score), rows[bound].values(score))
+    return f"; difference {found.mean:.4f} [{found.low:.4f}, {found.high:.4f}], Hedges' g {found.effect:.1f}"
 
 
 def claims(found: Sequence[Claim], studies: Mapping[str, Rows]) -> list[str]:

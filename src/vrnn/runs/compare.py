@@ -20,10 +20,9 @@ from tensorboard.util.tensor_util import make_ndarray  # type: ignore[import-unt
 
 from vrnn.errors import DamagedError
 from vrnn.runs.directory import CONFIG, FAILED, SAMPLE, State, failure, read_scores, read_settings, state
+from vrnn.runs.statistics import mean_interval
 
 Array = NDArray[np.float64]
-
-RESAMPLES = 2000  # of the bootstrap over runs
 
 
 @dataclass(frozen=True)
@@ -64,8 +63,8 @@ class Group:
     """The runs that differ in nothing but their seed.
 
     parameters: those that were swept. duplicates: runs left out, {name: name of the one with the same settings and seed}.
-    mean, low, high: of each score over the n finished runs that have it, and its 95 % bootstrap interval (NaN for fewer than
-    two runs).
+    mean, low, high: of each score over the n finished runs that have it, and its 95 % interval by Student's t (NaN for fewer
+    than two runs).
     """
 
     parameters: dict[str, Any]
@@ -75,6 +74,11 @@ class Group:
     mean: dict[str, float] = field(default_factory=dict)
     low: dict[str, float] = field(default_factory=dict)
     high: dict[str, float] = field(default_factory=dict)
+
+    def values(self, name: str) -> Array:
+        """Return a score of the runs that have it, (n,)."""
+        values = np.array([run.scores[name] for run in self.runs])
+        return values[np.isfinite(values)]
 
     @property
     def label(self) -> str:
@@ -176,9 +180,8 @@ def group_runs(runs: Sequence[Run], sort: str) -> list[Group]:
         Group({key: dict(alike).get(key) for key in parameters}, *one_per_seed(found))
         for alike, found in members.items()
     ]
-    rng = np.random.default_rng(0)
     for group in groups:
-        estimate(group, rng)
+        estimate(group)
     sign = -1.0 if SCORE[sort].higher_is_better else 1.0
     return sorted(groups, key=lambda group: (math.isnan(group.mean[sort]), sign * group.mean[sort], group.label))
 
@@ -194,26 +197,13 @@ def one_per_seed(runs: Sequence[Run]) -> tuple[list[Run], dict[str, str]]:
     return list(kept.values()), duplicates
 
 
-def estimate(group: Group, rng: np.random.Generator) -> None:
+def estimate(group: Group) -> None:
     """Fill in a group's means and intervals."""
     for name in SCORE:
-        values = np.array([run.scores[name] for run in group.runs])
-        values = values[np.isfinite(values)]
+        values = group.values(name)
         group.n[name] = len(values)
         group.mean[name] = float(values.mean()) if len(values) else math.nan
-        group.low[name], group.high[name] = interval(values, rng)
-
-
-def interval(values: Array, rng: np.random.Generator) -> tuple[float, float]:
-    """Return the 95 % percentile bootstrap interval of a mean; NaN for fewer than two values.
-
-    It is too narrow where there are few: for two values it is their range.
-    """
-    if len(values) < 2:
-        return math.nan, math.nan
-    means = values[rng.integers(len(values), size=(RESAMPLES, len(values)))].mean(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(low), float(high)
+        group.low[name], group.high[name] = mean_interval(values)
 
 
 def curve(directory: Path, tag: str) -> tuple[NDArray[np.int64], Array]:
@@ -332,8 +322,7 @@ def to_markdown(
     """The whole comparison as a page. figures: paths beside it."""
     lines = [f"# {title}", "", line(table[0]), line(["---"] * len(table[0])), *(line(row) for row in table[1:]), ""]
     lines += [
-        "Mean over seeds and its 95 % bootstrap interval, which is too narrow where they are few: of two it is their range. "
-        "`runs`: how many have finished.",
+        "Mean over seeds and its 95 % interval by Student's t. `runs`: how many have finished.",
         "",
     ]
     lines += [f"Left out: `{name}` has the settings and the seed of `{own}`.\n" for name, own in duplicates.items()]
