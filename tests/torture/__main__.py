@@ -10,11 +10,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.torture import wrong_inputs
+from tests.torture import damage, fuzz, hostile, kills, numerics, storage, wrong_inputs
 from tests.torture.outcome import Outcome
 
 KINDS: dict[str, Callable[[float, Path], Iterator[Outcome]]] = {
     "wrong_inputs": wrong_inputs.torture,
+    "kills": kills.torture,
+    "storage": storage.torture,
+    "damage": damage.torture,
+    "hostile": hostile.torture,
+    "numerics": numerics.torture,
+    "fuzz": fuzz.torture,
 }
 
 
