@@ -10,7 +10,7 @@ from torch import nn
 
 from tests.engine.engine_pairs import DEEP, compare, inputs, model, results
 from vrnn.engine import dispatch, reference
-from vrnn.engine.interface import Noise
+from vrnn.engine.interface import Noise, Sampling
 from vrnn.engine.native import autograd
 from vrnn.engine.native.threads import set_threads
 from vrnn.model import VRNN
@@ -231,7 +231,7 @@ def test_generation(likelihood, coordinates, sample):
         for steps in (20, 10):
             noise = Noise.draw(steps, 5, vrnn.latent, 2, like=state.memory, generator=generator)
             with torch.no_grad():
-                points, state = engine.generate(vrnn, noise, state, sample)
+                points, state = engine.generate(vrnn, noise, state, Sampling(sample))
             pieces.append(points)
         ends.append([*pieces, *state])
     for ours, theirs in zip(*ends, strict=True):

@@ -5,7 +5,7 @@ import torch
 
 from tests.engine.engine_pairs import DEEP, compare, inputs, model, outputs
 from vrnn.engine import reference
-from vrnn.engine.interface import Noise
+from vrnn.engine.interface import Noise, Sampling
 from vrnn.engine.native import autograd
 from vrnn.engine.native.threads import set_threads
 from vrnn.model import VRNN
@@ -52,7 +52,10 @@ def generate_by_both(vrnn, sample=True, steps=20, batch=5):
     """Generate from the same noise by both engines; return the points and the state after them of each."""
     noise = Noise.draw(steps, batch, vrnn.latent, 2, like=next(vrnn.parameters()))
     with torch.no_grad():
-        ends = [engine.generate(vrnn, noise, vrnn.initial_state(batch), sample) for engine in (autograd, reference)]
+        ends = [
+            engine.generate(vrnn, noise, vrnn.initial_state(batch), Sampling(sample))
+            for engine in (autograd, reference)
+        ]
     return [[points, *state] for points, state in ends]
 
 

@@ -304,3 +304,16 @@ def test_a_figure_that_cannot_be_rendered_leaves_the_old_file(tmp_path):
     with pytest.raises(ValueError, match="unknown"):
         plots.save(figure, path)
     assert path.read_bytes() == before
+
+
+def test_a_continued_trace_shows_what_was_given():
+    prefix, after = oval(60), [oval(20) + 5.0, oval(30)]
+    figure = plots.plot_continued(prefix, after)
+    axes = [ax for ax in figure.axes if ax.get_visible()]
+    assert len(axes) == 2
+    for ax in axes:
+        np.testing.assert_allclose(ax.lines[-1].get_xydata(), prefix)
+        low, high = ax.get_xlim()
+        assert low < prefix[:, 0].min()
+        assert high > after[0][:, 0].max()
+    assert "60 given points" in figure.get_suptitle()

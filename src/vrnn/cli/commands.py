@@ -68,9 +68,7 @@ def generate(config: DictConfig) -> None:
     """Draw traces from a trained run."""
     from vrnn.runs.trained import generate_from_run
 
-    options = {
-        key: config[key] for key in ("n", "steps", "prefix", "format", "out", "sample", "checkpoint", "seed", "allow")
-    }
+    options = {str(key): value for key, value in config.items() if key != "run"}
     print(generate_from_run(Path(config.run), **options))
 
 

@@ -86,6 +86,8 @@ PAGES = {
             "format": "png, npz, csv or svg; null: what out ends in, or png",
             "out": "the file; null: generated.<format> in the run's directory",
             "sample": "true: points drawn from the decoder; false: its means",
+            "temperature": "of the decoder: below 1 calmer, above 1 wilder",
+            "z_temperature": "likewise of the prior of z",
             "checkpoint": "last or best",
             "seed": "of the noise",
         },

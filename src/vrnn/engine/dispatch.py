@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 from torch import Tensor
 
 from vrnn.engine import reference
-from vrnn.engine.interface import Noise, Unrolled, UnsupportedError
+from vrnn.engine.interface import Noise, Sampling, Unrolled, UnsupportedError
 from vrnn.networks.six_networks import SixNetworks
 from vrnn.networks.state import State
 
@@ -41,7 +41,7 @@ def unroll(networks: SixNetworks, engine: EngineName, features: Tensor, noise: T
 
 
 def generate(
-    networks: SixNetworks, engine: EngineName, noise: Noise, state: State, sample: bool
+    networks: SixNetworks, engine: EngineName, noise: Noise, state: State, sampling: Sampling
 ) -> tuple[Tensor, State]:
     """Draw points from the prior: see `reference.generate`.
 
@@ -52,9 +52,9 @@ def generate(
     def native() -> tuple[Tensor, State]:
         from vrnn.engine.native import autograd
 
-        return autograd.generate(networks, noise, state, sample)
+        return autograd.generate(networks, noise, state, sampling)
 
-    return _run("Generation", engine, native, lambda: reference.generate(networks, noise, state, sample))
+    return _run("Generation", engine, native, lambda: reference.generate(networks, noise, state, sampling))
 
 
 def _run(task: str, engine: EngineName, native: Callable[[], Result], plain: Callable[[], Result]) -> Result:

@@ -34,6 +34,20 @@ class Unrolled(NamedTuple):
     memory: Tensor
 
 
+class Sampling(NamedTuple):
+    """How points are drawn.
+
+    Attributes:
+        sample: Whether x is drawn from the decoder. False takes its mean; z is drawn from the prior all the same.
+        temperature: Of the decoder, see `Likelihood.temper`.
+        z_temperature: Of the prior, see `Latent.temper`.
+    """
+
+    sample: bool = True
+    temperature: float = 1.0
+    z_temperature: float = 1.0
+
+
 class Noise(NamedTuple):
     """Random numbers for T generated steps of B traces, drawn beforehand so that all engines draw the same points.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vrnn.engine.interface import Noise, Unrolled
+from vrnn.engine.interface import Noise, Sampling, Unrolled
 from vrnn.networks.six_networks import SixNetworks
 from vrnn.networks.state import State
 from vrnn.objective.latents import stacked, where
@@ -81,25 +81,27 @@ def fill(networks: SixNetworks, x: Tensor, mask: Tensor, noise: Noise, state: St
     return run, torch.stack(xs)
 
 
-def generate(networks: SixNetworks, noise: Noise, state: State, sample: bool) -> tuple[Tensor, State]:
+def generate(networks: SixNetworks, noise: Noise, state: State, sampling: Sampling) -> tuple[Tensor, State]:
     """Draw points: prior -> z -> decoder -> x -> phi_x -> recurrence.
 
     Args:
         networks: The six networks.
         noise: For T generated steps.
         state: Before the first step.
-        sample: Whether x is drawn from the decoder. False takes its mean; z is drawn from the prior all the same.
+        sampling: How x and z are drawn.
 
     Returns:
         The points, (T, B, x_dim), and the state after them.
     """
-    xs = []
+    sample, temperature, z_temperature = sampling
+    likelihood, latent, xs = networks.likelihood, networks.latent, []
     for noise_z, noise_x, uniform in zip(*noise, strict=True):
         h = networks.recurrence.output(state.memory)
-        z = networks.latent.sample(networks.prior(h), noise_z)
+        prior = networks.prior(h)
+        z = latent.sample(prior if z_temperature == 1.0 else latent.temper(prior, z_temperature), noise_z)
         phi_z = networks.phi_z(z)
         decoder = networks.decode(phi_z, h, state.previous, state.previous2)
-        likelihood = networks.likelihood
+        decoder = decoder if temperature == 1.0 else likelihood.temper(decoder, temperature)
         x = likelihood.sample(decoder, noise_x, uniform) if sample else likelihood.moments(decoder).mean
         phi_x = networks.phi_x(networks.coordinates.features(x, state.previous))
         memory = networks.recurrence(torch.cat([phi_x, phi_z], dim=-1), state.memory)

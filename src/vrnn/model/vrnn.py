@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from vrnn.checks import check_positive
 from vrnn.engine import dispatch
-from vrnn.engine.interface import Noise
+from vrnn.engine.interface import Noise, Sampling
 from vrnn.model import particles as particle_filter
 from vrnn.model.inference import InferenceModel
 
@@ -28,6 +29,8 @@ class VRNN(InferenceModel):
         prefix: Tensor | None = None,
         sample: bool = True,
         generator: torch.Generator | None = None,
+        temperature: float = 1.0,
+        z_temperature: float = 1.0,
     ) -> Tensor:
         """Return n traces drawn from the prior, (steps, n, x_dim).
 
@@ -37,11 +40,15 @@ class VRNN(InferenceModel):
             prefix: Points that the traces continue, (T, x_dim) for all or (T, n, x_dim); not repeated in the result.
             sample: Whether each point is drawn from the decoder. False takes the decoder's mean; z is still drawn.
             generator: For the noise; None: torch's global generator.
+            temperature: Of the decoder: standard deviations are multiplied by its square root, the logarithms of mixture
+                weights and the logits of binary coordinates divided by it; see `Likelihood.temper`. 1 draws from the model.
+            z_temperature: Likewise of the prior's standard deviations and class probabilities; see `Latent.temper`.
 
         Raises:
-            ValueError: n or steps below 1.
+            ValueError: n or steps below 1, a temperature that is not positive, a decoder's temperature with sample=False, or
+                one that a class of the model does not define.
         """
-        return torch.cat(list(self.stream(n, steps, prefix, sample, generator)))
+        return torch.cat(list(self.stream(n, steps, prefix, sample, generator, temperature, z_temperature)))
 
     def stream(
         self,
@@ -50,6 +57,8 @@ class VRNN(InferenceModel):
         prefix: Tensor | None = None,
         sample: bool = True,
         generator: torch.Generator | None = None,
+        temperature: float = 1.0,
+        z_temperature: float = 1.0,
     ) -> Iterator[Tensor]:
         """Yield the points of `generate` in pieces of at most STREAM_STEPS steps, so that memory does not grow with `steps`.
 
@@ -57,11 +66,17 @@ class VRNN(InferenceModel):
         """
         if n < 1 or steps < 1:
             raise ValueError(f"n and steps must be at least 1, but are {n} and {steps}.")
-        return self._stream(n, steps, prefix, sample, generator)
+        check_positive("temperature", temperature)
+        check_positive("z_temperature", z_temperature)
+        if not sample and temperature != 1:
+            raise ValueError(
+                f"temperature must be 1 with sample=False, which takes the decoder's mean, but is {temperature}."
+            )
+        return self._stream(n, steps, prefix, Sampling(sample, temperature, z_temperature), generator)
 
     @torch.no_grad()
     def _stream(
-        self, n: int, steps: int, prefix: Tensor | None, sample: bool, generator: torch.Generator | None
+        self, n: int, steps: int, prefix: Tensor | None, sampling: Sampling, generator: torch.Generator | None
     ) -> Iterator[Tensor]:
         state = self.initial_state(n)
         if prefix is not None:
@@ -71,7 +86,7 @@ class VRNN(InferenceModel):
         for start in range(0, steps, STREAM_STEPS):
             length = min(STREAM_STEPS, steps - start)
             noise = Noise.draw(length, n, self.latent, self.x_dim, like=state.memory, generator=generator)
-            points, state = dispatch.generate(self, self.engine, noise, state, sample)
+            points, state = dispatch.generate(self, self.engine, noise, state, sampling)
             yield points
 
     @torch.no_grad()

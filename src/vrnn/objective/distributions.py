@@ -38,6 +38,11 @@ class GaussianMixture(NamedTuple):
     std: Tensor
 
 
+def temper_log_probs(log_probs: Tensor, temperature: float) -> Tensor:
+    """Return the normalised logarithms of p^(1/temperature) over the last dimension, (…, classes)."""
+    return (log_probs / temperature).log_softmax(-1)
+
+
 def gaussian_log_prob(x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     """Return log N(x; mean, diag(std^2)) in nats, summed over the last dimension, (…).
 

@@ -8,12 +8,13 @@ from vrnn.plots.images import plot_images
 from vrnn.plots.latent import Marks, Spread, plot_latent, spreads
 from vrnn.plots.runs import plot_curves, plot_intervals, plot_sweep
 from vrnn.plots.style import save
-from vrnn.plots.traces import plot_laps, plot_trace_grid, plot_traces
+from vrnn.plots.traces import plot_continued, plot_laps, plot_trace_grid, plot_traces
 from vrnn.plots.transitions import plot_transitions
 
 __all__ = [
     "Marks",
     "Spread",
+    "plot_continued",
     "plot_curves",
     "plot_images",
     "plot_intervals",

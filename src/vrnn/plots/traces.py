@@ -108,6 +108,27 @@ def plot_trace_grid(
     return figure
 
 
+def plot_continued(prefix: Array, traces: Sequences) -> Figure:
+    """Plot a trace, grey, and the ways in which it continues, coloured by time from where it ends.
+
+    Args:
+        prefix: (T, 2), what all traces continue.
+        traces: n traces, each (T', 2).
+
+    Raises:
+        ValueError: There are no traces, or points do not have the shape (T, 2).
+    """
+    # One point is repeated, so that a line leads from the prefix to its continuation.
+    figure = plot_trace_grid([np.concatenate([prefix[-1:], points]) for points in traces])
+    limits = _grown(_common_box([_box(prefix), *map(_box, traces)]), 0.08)
+    for ax in figure.axes[: len(traces)]:
+        ax.plot(*_near(prefix, limits).T, color=QUIET, linewidth=0.8, zorder=0)
+        ax.set_xlim(limits[0, 0], limits[1, 0])
+        ax.set_ylim(limits[0, 1], limits[1, 1])
+    figure.suptitle(f"{len(prefix)} given points, grey, and what follows", fontsize=10, color=INK)
+    return figure
+
+
 def plot_laps(points: Array, laps: Sequence[LabelledSpan]) -> Figure:
     """Plot a trace's laps on top of each other: a panel per label, with its share and number, the invalid ones last.
 

@@ -153,6 +153,8 @@ class GenerateConfig:
     format: str | None = None
     out: str | None = None
     sample: bool = True
+    temperature: float = 1.0
+    z_temperature: float = 1.0
     checkpoint: str = "last"
     seed: int = 0
     allow: list[str] = field(default_factory=lambda: ["vrnn"])

@@ -156,7 +156,14 @@ class TrainedRun:
         return LogLikelihood(_like(x, known), _like(x, per_step.sum(0, keepdim=True), whole=True))
 
     def generate(
-        self, n: int, steps: int, prefix: Any = None, sample: bool = True, seed: int = 0
+        self,
+        n: int,
+        steps: int,
+        prefix: Any = None,
+        sample: bool = True,
+        temperature: float = 1.0,
+        z_temperature: float = 1.0,
+        seed: int = 0,
     ) -> NDArray[np.float64] | Tensor:
         """Return sequences drawn from the prior, (steps, n, x_dim); a tensor if the prefix is one, else an array.
 
@@ -165,16 +172,18 @@ class TrainedRun:
             steps: Points in each.
             prefix: What they continue, (T, x_dim) for all or (T, n, x_dim); not repeated in the result.
             sample: Whether each point is drawn from the decoder; False: its mean.
+            temperature: Of the decoder, as in `VRNN.generate`.
+            z_temperature: Of the prior.
             seed: Of the noise.
 
         Raises:
-            ValueError: n or steps below 1, or a prefix with missing points.
+            ValueError: What `VRNN.generate` refuses, or a prefix with missing points.
         """
         points = None if prefix is None else self._given(prefix, None)
         if points is not None and not points[1].all():
             raise ValueError("prefix must have all its points, but some are missing: fill them in, as `impute` does.")
         start = None if points is None else points[0].expand(-1, n, -1)
-        drawn = self.vrnn.generate(n, steps, start, sample, self._generator(seed))
+        drawn = self.vrnn.generate(n, steps, start, sample, self._generator(seed), temperature, z_temperature)
         given = self.units.to_units(drawn.double().cpu().numpy())
         return torch.as_tensor(given) if isinstance(prefix, Tensor) else given
 

@@ -38,6 +38,13 @@ def check_request(command: str, config: DictConfig) -> None:
             raise ConfigError(f"{key} must be at least {least}, but is {config[key]}.")
     if "seed" in config and config.seed is not None and config.seed > MOST_SEED:
         raise ConfigError(f"seed must be at most {MOST_SEED}, but is {config.seed}.")
+    for key in ("temperature", "z_temperature"):
+        if key in config and not 0 < config[key] < float("inf"):
+            raise ConfigError(f"{key} must be a number > 0, but is {config[key]}.")
+    if config.get("sample") is False and config.get("temperature", 1) != 1:
+        raise ConfigError(
+            f"temperature must be 1 with sample=false, which takes the decoder's means, but is {config.temperature}."
+        )
     if "checkpoint" in config and config.checkpoint is not None:
         check_choice("checkpoint", config.checkpoint, ("last", "best"))
     if "format" in config:

@@ -87,6 +87,8 @@ def generate_from_run(
     sample: bool,
     checkpoint: str,
     seed: int,
+    temperature: float = 1.0,
+    z_temperature: float = 1.0,
     allow: Sequence[str] = ("vrnn",),
 ) -> Path:
     """Write traces drawn from a run's prior to a file.
@@ -101,6 +103,8 @@ def generate_from_run(
         out: The file, replaced if it exists; None: generated.<format> in the run's directory, or generated-2.<format>, … if it
             exists.
         sample: Whether each point is drawn from the decoder; False: its mean.
+        temperature: Of the decoder, see `VRNN.generate`.
+        z_temperature: Of the prior of z.
         checkpoint: One of CHECKPOINTS.
         seed: Of all noise.
         allow: The packages whose classes the run's settings may name.
@@ -127,12 +131,18 @@ def generate_from_run(
         check_prefix(prefix, prefix_points)
     vrnn = _load_vrnn(run, settings, checkpoint)
     begin = None if prefix_points is None else torch.as_tensor(prefix_points, dtype=torch.float32)
-    points = vrnn.generate(n, steps, prefix=begin, sample=sample, generator=torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(seed)
+    points = vrnn.generate(n, steps, begin, sample, generator, temperature, z_temperature)
     path = _free(run / f"generated.{format}") if out is None else Path(out)
     traces = points.transpose(0, 1).double().numpy()
     form = pattern_class(settings).form
     if format == "png":
-        plots.save(SEQUENCE_PLOTS[form].plot_grid(traces), path)
+        figure = (
+            SEQUENCE_PLOTS[form].plot_grid(traces)
+            if prefix_points is None
+            else plots.plot_continued(prefix_points, traces)
+        )
+        plots.save(figure, path)
     else:
         write_traces(path, traces, format, form)
     return path

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vrnn.engine.interface import Noise, Unrolled
+from vrnn.engine.interface import Noise, Sampling, Unrolled
 from vrnn.engine.native import kernels
 from vrnn.engine.native.buffers import Scratch
 from vrnn.engine.native.inspect import emission_spec, inspect_model, require_supported
@@ -57,25 +57,27 @@ def unroll(networks: SixNetworks, features: Tensor, noise: Tensor, memory: Tenso
     return Unrolled(h, q, p, raw, z, after)
 
 
-def generate(networks: SixNetworks, noise: Noise, state: State, sample: bool) -> tuple[Tensor, State]:
+def generate(networks: SixNetworks, noise: Noise, state: State, sampling: Sampling) -> tuple[Tensor, State]:
     """Draw points from the prior. Twin: vrnn.engine.reference.generate.
 
     Args:
         networks: The six networks.
         noise: For T generated steps.
         state: Before the first step.
-        sample: Whether x is drawn from the decoder. False takes its mean; z is still drawn.
+        sampling: How x and z are drawn.
 
     Returns:
         The points, (T, B, x_dim), and the state after them.
 
     Raises:
-        UnsupportedError: The kernels do not support one of the VRNN's parts, its likelihood or its coordinates.
+        UnsupportedError: The kernels do not support one of the VRNN's parts, likelihood or coordinates, or a temperature.
         ValueError: An input has a wrong shape.
         RuntimeError: A weight has a shape that does not fit the others.
     """
+    temperatures = (sampling.temperature, sampling.z_temperature)
+    require_supported(temperatures == (1.0, 1.0), "the kernels draw at temperature 1 only")
     structure, weights = inspect_model(networks)
-    spec = emission_spec(networks, sample)
+    spec = emission_spec(networks, sampling.sample)
     made = layout(structure)
     flat = prepare(made, weights)
     program, x_dim, (steps, batch) = made.program, networks.x_dim, noise.uniform.shape

@@ -56,6 +56,19 @@ class Latent(nn.Module):
         """
         raise NotImplementedError
 
+    def temper(self, dist: tuple[Tensor, ...], temperature: float) -> tuple[Tensor, ...]:
+        """Return p(z)^(1/temperature), normalised: below 1 narrower, above 1 wider, at 1 the same.
+
+        Standard deviations are multiplied by sqrt(temperature), log-probabilities of classes divided by temperature.
+
+        Raises:
+            ValueError: This kind of latent defines none.
+        """
+        raise ValueError(
+            f"z_temperature must be 1 with {type(self).__name__}, which defines no other, but is {temperature}: give the class "
+            "a method `temper`."
+        )
+
     def kl(self, q: tuple[Tensor, ...], p: tuple[Tensor, ...]) -> Tensor:
         """Return the exact KL(q || p) in nats, (…, groups)."""
         raise NotImplementedError

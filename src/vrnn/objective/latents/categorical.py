@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from vrnn.distributed import all_reduce_sum, sample_noise
+from vrnn.objective.distributions import temper_log_probs
 from vrnn.objective.latents.base import Latent
 
 Estimator = Literal["straight_through", "gumbel_softmax", "exact"]
@@ -115,6 +116,10 @@ class CategoricalLatent(Latent):
             chosen = (probs.cumsum(-1)[..., :-1] < noise.unsqueeze(-1)).sum(-1)
             z = self._one_hot(chosen, log_probs) + (probs - probs.detach())
         return z.flatten(-2)
+
+    @override
+    def temper(self, dist: tuple[Tensor, ...], temperature: float) -> Categorical:
+        return Categorical(temper_log_probs(dist[0], temperature))
 
     @override
     def kl(self, q: tuple[Tensor, ...], p: tuple[Tensor, ...]) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from typing_extensions import override
@@ -58,6 +60,11 @@ class GaussianLatent(Latent):
     def sample(self, dist: tuple[Tensor, ...], noise: Tensor) -> Tensor:
         mean, std = dist
         return mean + std * noise
+
+    @override
+    def temper(self, dist: tuple[Tensor, ...], temperature: float) -> Gaussian:
+        mean, std = dist
+        return Gaussian(mean, math.sqrt(temperature) * std)
 
     @override
     def kl(self, q: tuple[Tensor, ...], p: tuple[Tensor, ...]) -> Tensor:

@@ -72,6 +72,11 @@ class GaussianCategoricalLatent(Latent):
         return torch.cat([self.gaussian.sample(dist[:2], a), self.categorical.sample(dist[2:], b)], dim=-1)
 
     @override
+    def temper(self, dist: tuple[Tensor, ...], temperature: float) -> GaussianCategorical:
+        parts = self.gaussian.temper(dist[:2], temperature), self.categorical.temper(dist[2:], temperature)
+        return GaussianCategorical(*parts[0], *parts[1])
+
+    @override
     def kl(self, q: tuple[Tensor, ...], p: tuple[Tensor, ...]) -> Tensor:
         return torch.cat([self.gaussian.kl(q[:2], p[:2]), self.categorical.kl(q[2:], p[2:])], dim=-1)
 

@@ -44,6 +44,10 @@ class NoLatent(Latent):
         return dist[0]
 
     @override
+    def temper(self, dist: tuple[Tensor, ...], temperature: float) -> Nothing:
+        return Nothing(*dist)
+
+    @override
     def kl(self, q: tuple[Tensor, ...], p: tuple[Tensor, ...]) -> Tensor:
         return q[0]
 

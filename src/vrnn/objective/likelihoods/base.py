@@ -60,6 +60,21 @@ class Likelihood(nn.Module):
         """
         raise NotImplementedError
 
+    def temper(self, dist: tuple[Tensor, ...], temperature: float) -> tuple[Tensor, ...]:
+        """Return the distribution at a temperature: below 1 narrower, above 1 wider, at 1 the same.
+
+        Of a single Gaussian or Bernoulli variable it is p(x)^(1/temperature), normalised: standard deviations times
+        sqrt(temperature), logits divided by temperature. A mixture has this of its components and of its weights (Ha & Eck
+        2017, arXiv 1704.03477, equation 8).
+
+        Raises:
+            ValueError: This likelihood defines none.
+        """
+        raise ValueError(
+            f"temperature must be 1 with {type(self).__name__}, which defines no other, but is {temperature}: give the class a "
+            "method `temper`."
+        )
+
     def moments(self, dist: tuple[Tensor, ...]) -> Gaussian:
         """Return the mean and the standard deviation of each coordinate, (…, x_dim) each."""
         raise NotImplementedError

@@ -63,6 +63,10 @@ class BernoulliLikelihood(Likelihood):
         return sample_bernoulli(logits, noise)
 
     @override
+    def temper(self, dist: tuple[Tensor, ...], temperature: float) -> Bernoulli:
+        return Bernoulli(dist[0] / temperature)
+
+    @override
     def moments(self, dist: tuple[Tensor, ...]) -> Gaussian:
         return bernoulli_moments(*dist)
 

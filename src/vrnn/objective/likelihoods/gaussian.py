@@ -30,6 +30,11 @@ class AroundMean(Likelihood):
         return mean + std * noise
 
     @override
+    def temper(self, dist: tuple[Tensor, ...], temperature: float) -> Gaussian:
+        mean, std = dist
+        return Gaussian(mean, math.sqrt(temperature) * std)
+
+    @override
     def moments(self, dist: tuple[Tensor, ...]) -> Gaussian:
         return Gaussian(*dist)
 

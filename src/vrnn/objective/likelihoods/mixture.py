@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor
 from typing_extensions import override
 
-from vrnn.objective.distributions import Gaussian, GaussianMixture, gaussian_log_prob
+from vrnn.objective.distributions import Gaussian, GaussianMixture, gaussian_log_prob, temper_log_probs
 from vrnn.objective.likelihoods.base import DecoderDeviation
 
 
@@ -83,6 +85,11 @@ class GaussianMixtureLikelihood(DecoderDeviation):
         log_weights, mean, std = dist
         chosen = sample_component(log_weights, uniform)[..., None, None].expand(*uniform.shape, 1, noise.shape[-1])
         return (mean.gather(-2, chosen) + std.gather(-2, chosen) * noise.unsqueeze(-2)).squeeze(-2)
+
+    @override
+    def temper(self, dist: tuple[Tensor, ...], temperature: float) -> GaussianMixture:
+        log_weights, mean, std = dist
+        return GaussianMixture(temper_log_probs(log_weights, temperature), mean, math.sqrt(temperature) * std)
 
     @override
     def moments(self, dist: tuple[Tensor, ...]) -> Gaussian:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from typing_extensions import override
 
-from vrnn.objective.distributions import Gaussian, gaussian_log_prob
+from vrnn.objective.distributions import Gaussian, gaussian_log_prob, temper_log_probs
 from vrnn.objective.likelihoods.base import DecoderDeviation, Likelihood, check_x_dim
 from vrnn.objective.likelihoods.bernoulli import bernoulli_log_prob, bernoulli_moments, sample_bernoulli
 from vrnn.objective.likelihoods.mixture import check_components, mixture_moments, sample_component
@@ -90,6 +91,11 @@ class BivariateLikelihood(DecoderDeviation):
         return mean + std * torch.cat([noise[..., :1], second], -1)
 
     @override
+    def temper(self, dist: tuple[Tensor, ...], temperature: float) -> Bivariate:
+        log_weights, mean, std, rho = dist
+        return Bivariate(temper_log_probs(log_weights, temperature), mean, math.sqrt(temperature) * std, rho)
+
+    @override
     def moments(self, dist: tuple[Tensor, ...]) -> Gaussian:
         log_weights, mean, std, _ = dist
         return mixture_moments(log_weights, mean, std)
@@ -154,6 +160,11 @@ class PenLikelihood(Likelihood):
         logits, *move = dist
         pen = sample_bernoulli(logits, noise[..., :1])
         return torch.cat([pen, self.move.sample(tuple(move), noise[..., 1:], uniform)], -1)
+
+    @override
+    def temper(self, dist: tuple[Tensor, ...], temperature: float) -> PenMove:
+        logits, *move = dist
+        return PenMove(logits / temperature, *self.move.temper(tuple(move), temperature))
 
     @override
     def moments(self, dist: tuple[Tensor, ...]) -> Gaussian:
