@@ -81,7 +81,7 @@ def test_temperature_1_keeps_the_bits():
     assert torch.equal(draw(vrnn), draw(vrnn, temperature=1.0, z_temperature=1.0))
 
 
-def test_the_first_point_s_deviation_is_that_of_the_tempered_decoder():
+def test_the_first_point_has_the_tempered_deviation():
     """With the same noise the deviations from the mean are sqrt(T) times as large, whatever z is."""
     vrnn = small("reference")
     mean = draw(vrnn, sample=False)[0]

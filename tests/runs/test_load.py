@@ -18,7 +18,7 @@ from vrnn.errors import ConfigError, DamagedError
 from vrnn.model.particles import log_evidence, log_evidence_per_step
 from vrnn.objective.bounds import FIVO
 from vrnn.patterns import Units
-from vrnn.runs.directory import read_units, write_units
+from vrnn.runs.units import read_units, write_units
 
 FINISHED = ROOT / "tests" / "fixtures" / "runs" / "finished"
 UNITS = Units(mean=(10.0, -3.0), scale=(2.0, 0.5))

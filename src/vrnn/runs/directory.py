@@ -12,7 +12,6 @@ import stat
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +20,6 @@ from filelock import FileLock, Timeout
 
 from vrnn.errors import BusyError, ConfigError, DamagedError
 from vrnn.files import open_regular, read_limited, remove_abandoned, write_text_atomically
-from vrnn.patterns.units import Units
 from vrnn.runs.legacy import upgrade_settings
 from vrnn.runs.name import differences
 from vrnn.runs.plain_yaml import read_json, read_yaml
@@ -154,27 +152,6 @@ def read_scores(directory: Path) -> dict[str, Any]:
     if not isinstance(scores, dict):
         raise DamagedError(_damage(path, "it holds no scores", repair))
     return scores
-
-
-def write_units(directory: Path, units: Units) -> None:
-    """Store the units of a run's data, unless they are those of the networks."""
-    if units != Units():
-        write_text_atomically(directory / UNITS, json.dumps(asdict(units)) + "\n")
-
-
-def read_units(directory: Path) -> Units:
-    """Return the units of a run's data.
-
-    Raises:
-        DamagedError: They cannot be read.
-    """
-    path = directory / UNITS
-    if not path.exists():
-        return Units()
-    try:
-        return Units(**read_json(path))
-    except (ValueError, TypeError, OSError) as error:
-        raise DamagedError(_damage(path, error, "Restore it")) from error
 
 
 def finished_scores(directory: Path, settings: Mapping[str, Any]) -> dict[str, Any] | None:

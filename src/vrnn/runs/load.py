@@ -20,9 +20,10 @@ from vrnn.model.particles import log_evidence_per_step
 from vrnn.model.vrnn import VRNN
 from vrnn.patterns import Pattern, Units
 from vrnn.runs.build import build_data, build_module
-from vrnn.runs.directory import SCORES, read_scores, read_units
+from vrnn.runs.directory import SCORES, read_scores
 from vrnn.runs.pattern import Settings, build_pattern
 from vrnn.runs.stored import stored_settings
+from vrnn.runs.units import read_units
 from vrnn.training.checkpoints import load_weights
 from vrnn.training.lightning_module import VRNNModule
 

@@ -12,10 +12,11 @@ from pytorch_lightning import Callback
 from vrnn.distributed import barrier, destroy_process_group, is_main_process, process_group
 from vrnn.runs.build import build_run, validate_data
 from vrnn.runs.config import run_settings
-from vrnn.runs.directory import DONE, bind_directory, finished_scores, lock_run, mark_done, record_failure, write_units
+from vrnn.runs.directory import DONE, bind_directory, finished_scores, lock_run, mark_done, record_failure
 from vrnn.runs.evaluate import evaluate
 from vrnn.runs.report import SCALARS, publish
 from vrnn.runs.tensorboard import HyperParameters, hparams_row, write_projector
+from vrnn.runs.units import write_units
 from vrnn.training.callbacks import ProgressBar
 from vrnn.training.checkpoints import load_weights
 from vrnn.training.compatibility import check_trainer
