@@ -23,7 +23,7 @@ train: $(STAMP)  ## learn the eye, draw it, score it against the truth (again: c
 quick: $(STAMP)  ## the same path in 20 seconds: a look, not a result
 	$(BIN)/vrnn train experiment=quick $(ARGS)
 
-results: $(STAMP)  ## run every study of docs/results.md and write it (ARGS=--full: five seeds, a night)
+results: $(STAMP)  ## run every study of docs/results and write its page (ARGS=--full: five seeds and more, a night)
 	$(BIN)/python tools/results.py $(ARGS)
 
 pictures: $(STAMP)  ## the README's pictures of the eye: what is drawn, where z works, a gap filled

@@ -20,7 +20,7 @@ RUNS = ROOT / "tests" / "fixtures" / "runs"
 
 # As on the command line that made them; `interrupted` had training.steps=400 and got SIGTERM after step 50.
 OVERRIDES = [
-    "experiment=eye",
+    "experiment=eye_free_nats",  # its name now
     "model=tiny",
     "data={traces: 16, steps: 256, batch_size: 8, val_traces: 4, test_traces: 8, eval_steps: 256}",
     "evaluation={traces: 8, steps: 256}",
