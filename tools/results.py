@@ -132,8 +132,8 @@ STUDIES = {
 EXPLANATION = f"""A cell is the mean over the seeds and, in brackets, its 95 % interval by Student's t; `runs` is
 their number. ELBO and KL are in nats per step, on held-out traces. Generated laps have sampled points (the next-point networks
 of the earlier posts feed back means). seconds: the training alone, on a machine that did other work, too. Bold: the best of the
-column on its dataset. "Cannot be told": the interval of the score, or of the difference by Welch's test, includes both sides, or
-there are fewer than {FEWEST} seeds.
+column on its dataset. "Cannot be told": the interval of the score, or of the difference by Welch's test, includes both sides,
+or there are fewer than {FEWEST} seeds.
 """
 RANDOM = ("blog_eye", "blog_circle_triangle_eight")
 CLAIMS = (
