@@ -82,6 +82,7 @@ def main() -> None:
             module=module,
             data=data,
             directory=Path(directory),
+            settings_digest="",
             pace=settings["training"],
             trainer_options=settings["trainer"],
             interruption=interruption,

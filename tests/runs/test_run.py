@@ -26,7 +26,7 @@ from vrnn.runs.parts import build_vrnn
 from vrnn.runs.report import SCALARS
 from vrnn.runs.run import run
 from vrnn.runs.trained import evaluate_run, generate_from_run, impute_from_run
-from vrnn.training.checkpoints import load_checkpoint
+from vrnn.training.checkpoint_files import load_checkpoint
 
 PACE = "training={steps: 12, log_every: 3, val_every: 6, checkpoint_every: 4, figure_every: 6}"
 

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import yaml
 from filelock import FileLock, Timeout
+from typing_extensions import override
 
 from vrnn.errors import BusyError, ConfigError, DamagedError
 from vrnn.files import open_regular, read_limited, remove_abandoned, write_text_atomically
@@ -32,7 +33,7 @@ LOG = "run.log"  # what the run's processes logged, with times
 UNITS = "units.json"  # of the data, where the pattern scales them
 SAMPLE = "sample.npy"  # one generated trace (T, x_dim) of a finished run
 STARTED_BY = ".started_by"  # the job of a cluster that began the run
-LAST_CHECKPOINT = "checkpoints/last.ckpt"
+CHECKPOINTS = "checkpoints"
 LOCK_TIMEOUT = 2.0  # seconds to wait for a lock: longer than somebody who only looks whether it is held
 LONGEST_FAILURE = 1_000_000  # bytes of `failed` that are read
 
@@ -65,7 +66,8 @@ def record_failure(directory: Path) -> Iterator[None]:
     """Write a file `failed` with the error if one leaves the context; an earlier such file is removed first."""
     path = directory / FAILED
     path.unlink(missing_ok=True)
-    remove_abandoned(directory)
+    for folder in (directory, directory / CHECKPOINTS, directory / "figures", directory / "projector"):
+        remove_abandoned(folder)
     try:
         yield
     except Exception as error:
@@ -73,6 +75,32 @@ def record_failure(directory: Path) -> Iterator[None]:
         with suppress(OSError):  # a full disk may be the error
             write_text_atomically(path, message + "\n" + "".join(traceback.format_exception(error)))
         raise
+
+
+@contextmanager
+def log_to_file(directory: Path) -> Iterator[None]:
+    """Append what the library logs to run.log, each line with its time."""
+    library = logging.getLogger("vrnn")
+    file = _QuietFileHandler(directory / LOG, encoding="utf-8", errors="replace", delay=True)
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s: %(message)s"))
+    level = library.level
+    library.setLevel(logging.INFO)
+    library.addHandler(file)
+    try:
+        yield
+    finally:
+        library.removeHandler(file)
+        library.setLevel(level)
+        with suppress(OSError):
+            file.close()
+
+
+class _QuietFileHandler(logging.FileHandler):
+    """Drops what a full disk does not take: what the run itself cannot write, it reports."""
+
+    @override
+    def handleError(self, record: logging.LogRecord) -> None:
+        pass
 
 
 def state(directory: Path) -> State:
@@ -207,12 +235,12 @@ def mark_done(directory: Path) -> None:
 
 def discard(directory: Path) -> None:
     """Remove what a run leaves in its directory, and nothing else that may be there."""
-    # `done` and `last` first: killed in between, the run is neither finished nor continued. The settings go last, so that
+    # `done` and the checkpoints first: killed in between, the run is not finished. The settings go last, so that
     # until then the directory is nobody else's.
     for name in (
         STARTED_BY,
         DONE,
-        LAST_CHECKPOINT,
+        *(f"{CHECKPOINTS}/{name}.ckpt" for name in ("last", "previous", "best")),
         SCORES,
         SAMPLE,
         UNITS,
@@ -221,7 +249,7 @@ def discard(directory: Path) -> None:
         "projector_config.pbtxt",
     ):
         (directory / name).unlink(missing_ok=True)
-    for name in ("checkpoints", "figures", "projector"):
+    for name in (CHECKPOINTS, "figures", "projector"):
         if (directory / name).exists():
             shutil.rmtree(directory / name)
     for events in directory.glob("events.out.tfevents.*"):

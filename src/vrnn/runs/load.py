@@ -20,11 +20,11 @@ from vrnn.model.particles import log_evidence_per_step
 from vrnn.model.vrnn import VRNN
 from vrnn.patterns import Pattern, Units
 from vrnn.runs.build import build_data, build_module
-from vrnn.runs.directory import SCORES, read_scores
+from vrnn.runs.directory import SCORES, read_scores, settings_digest
 from vrnn.runs.pattern import Settings, build_pattern
 from vrnn.runs.stored import stored_settings
 from vrnn.runs.units import read_units
-from vrnn.training.checkpoints import load_weights
+from vrnn.training.checkpoint_files import load_weights
 from vrnn.training.lightning_module import VRNNModule
 
 CHECKPOINTS = ("last", "best")
@@ -75,7 +75,7 @@ def load_module(settings: Settings, checkpoint: Path) -> VRNNModule:
     """
     with torch.random.fork_rng(devices=[]):
         module = build_module(settings)
-    load_weights(module, checkpoint)
+    load_weights(module, checkpoint, settings_digest=settings_digest(checkpoint.parents[1]))
     return module.eval()
 
 

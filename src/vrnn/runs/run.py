@@ -12,13 +12,23 @@ from pytorch_lightning import Callback
 from vrnn.distributed import barrier, destroy_process_group, is_main_process, process_group
 from vrnn.runs.build import build_run, validate_data
 from vrnn.runs.config import run_settings
-from vrnn.runs.directory import DONE, bind_directory, finished_scores, lock_run, mark_done, record_failure
+from vrnn.runs.directory import (
+    CHECKPOINTS,
+    DONE,
+    bind_directory,
+    finished_scores,
+    lock_run,
+    log_to_file,
+    mark_done,
+    record_failure,
+    settings_digest,
+)
 from vrnn.runs.evaluate import evaluate
 from vrnn.runs.report import SCALARS, publish
 from vrnn.runs.tensorboard import HyperParameters, hparams_row, write_projector
 from vrnn.runs.units import write_units
 from vrnn.training.callbacks import ProgressBar
-from vrnn.training.checkpoints import load_weights
+from vrnn.training.checkpoint_files import load_weights
 from vrnn.training.compatibility import check_trainer
 from vrnn.training.signals import Interruption
 from vrnn.training.trainer import fit, ignore_cluster_rank
@@ -73,29 +83,37 @@ def run(
         barrier()  # the workers wait until the directory is this run's
 
         # --- train ---
-        callbacks: list[Callback] = [HyperParameters(hparams_row(overrides, settings), list(SCALARS)), *extra_callbacks]
-        if progress_bar:
-            callbacks.append(ProgressBar(refresh_rate=settings["training"]["log_every"]))
-        logger = fit(
-            module=module,
-            data=data,
-            directory=directory,
-            pace=settings["training"],
-            trainer_options=settings["trainer"],
-            interruption=interruption,
-            extra_callbacks=callbacks,
-        )
-        destroy_process_group()
+        with log_to_file(directory):
+            callbacks: list[Callback] = [
+                HyperParameters(hparams_row(overrides, settings), list(SCALARS)),
+                *extra_callbacks,
+            ]
+            if progress_bar:
+                callbacks.append(ProgressBar(refresh_rate=settings["training"]["log_every"]))
+            logger = fit(
+                module=module,
+                data=data,
+                directory=directory,
+                settings_digest=settings_digest(directory),
+                pace=settings["training"],
+                trainer_options=settings["trainer"],
+                interruption=interruption,
+                extra_callbacks=callbacks,
+            )
+            destroy_process_group()
 
-        # --- evaluate ---
-        load_weights(module, directory / "checkpoints" / f"{settings['evaluation']['checkpoint']}.ckpt")
-        evaluation = evaluate(module.vrnn, module.w_schedule, pattern, data, settings["evaluation"], settings["seed"])
-        write_projector(module.vrnn, pattern, data.traces("test"), directory)
+            # --- evaluate ---
+            best_or_last = directory / CHECKPOINTS / f"{settings['evaluation']['checkpoint']}.ckpt"
+            load_weights(module, best_or_last, settings_digest=settings_digest(directory))
+            evaluation = evaluate(
+                module.vrnn, module.w_schedule, pattern, data, settings["evaluation"], settings["seed"]
+            )
+            write_projector(module.vrnn, pattern, data.traces("test"), directory)
 
-        # --- publish ---
-        # One step after the last: purged by a resume if the process is killed before `done` is written.
-        publish(evaluation, directory, logger, step=settings["training"]["steps"] + 1)
-        mark_done(directory)
+            # --- publish ---
+            # One step after the last: purged by a resume if the process is killed before `done` is written.
+            publish(evaluation, directory, logger, step=settings["training"]["steps"] + 1)
+            mark_done(directory)
     return evaluation.scores
 
 
@@ -111,6 +129,7 @@ def train_worker(config: DictConfig, directory: Path) -> dict[str, Any]:
                 module=module,
                 data=data,
                 directory=directory,
+                settings_digest=settings_digest(directory),
                 pace=settings["training"],
                 trainer_options=settings["trainer"],
                 interruption=interruption,

@@ -20,7 +20,7 @@ from vrnn.patterns import write_traces
 from vrnn.plots.sequences import SEQUENCE_PLOTS
 from vrnn.runs.build import build_run
 from vrnn.runs.config import check_choice
-from vrnn.runs.directory import state
+from vrnn.runs.directory import settings_digest, state
 from vrnn.runs.drawing import check_gap, check_prefix, read_drawing
 from vrnn.runs.evaluate import evaluate
 from vrnn.runs.limits import check_points
@@ -29,7 +29,7 @@ from vrnn.runs.pattern import pattern_class
 from vrnn.runs.report import save_figures, write_scores
 from vrnn.runs.stored import stored_settings
 from vrnn.runs.summary import print_scores
-from vrnn.training.checkpoints import load_weights
+from vrnn.training.checkpoint_files import load_weights
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ def evaluate_run(run: Path, **changes: Any) -> dict[str, Any]:
     _check_at_least(0, seed=options["seed"])
     check_points("traces * steps", options["traces"], options["steps"])
     pattern, module, data = build_run(settings)
-    load_weights(module, run / "checkpoints" / f"{options['checkpoint']}.ckpt")
+    load_weights(module, run / "checkpoints" / f"{options['checkpoint']}.ckpt", settings_digest=settings_digest(run))
     evaluation = evaluate(module.vrnn, module.w_schedule, pattern, data, options, options["seed"])
     suffix = "" if options == own else _suffix(options)
     save_figures(evaluation.figures, run / f"figures{suffix}")
@@ -226,7 +226,7 @@ def _settings(run: Path, allow: Sequence[str]) -> dict[str, Any]:
 
 def _load_vrnn(run: Path, settings: dict[str, Any], checkpoint: str) -> VRNN:
     vrnn = build_vrnn(settings).eval()
-    load_weights(vrnn, run / "checkpoints" / f"{checkpoint}.ckpt", prefix="vrnn.")
+    load_weights(vrnn, run / "checkpoints" / f"{checkpoint}.ckpt", "vrnn.", settings_digest(run))
     return vrnn
 
 

@@ -1,33 +1,24 @@
-"""Checkpoints from which a run goes on bit for bit: written atomically, lock_run the random generators' states."""
+"""When a run saves its checkpoints, from which it continues bit for bit: they hold the random generators' states."""
 
 from __future__ import annotations
 
-import pickle
+import logging
+import math
 import random
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from lightning_fabric.plugins.io import TorchCheckpointIO
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
-from torch import Tensor
 
 from vrnn.distributed import all_reduce_max
-from vrnn.errors import DamagedError
-from vrnn.files import write_atomically
+from vrnn.errors import NonFiniteError
+from vrnn.training.checkpoint_files import BEST, LAST
 from vrnn.training.signals import Interruption
 
-LAST, BEST = "last.ckpt", "best.ckpt"
-
-
-class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes beside the target, flushes to the disk, then renames: a reader sees the old file or the new one, never a part."""
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """Write it; storage_options belong to remote file systems, which cannot rename atomically."""
-        write_atomically(Path(path), lambda file: torch.save(checkpoint, file))
+logger = logging.getLogger(__name__)
 
 
 class RunCheckpoints(Checkpoint):
@@ -60,25 +51,31 @@ class RunCheckpoints(Checkpoint):
         asked = all_reduce_max(self.interruption.pending)
         if step % self.every == 0 or asked:
             self.save(trainer, LAST)
-        self._end_if(asked)
+        self._end_if(trainer, asked)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save the best first: killed in between, the run repeats this validation and saves both."""
         elbo = float(trainer.callback_metrics["val/elbo"])
+        if not math.isfinite(elbo):
+            raise NonFiniteError(
+                f"val/elbo became {elbo} at step {trainer.global_step}. The last good checkpoint is kept. Lower "
+                "optim.learning_rate, set optim.clip, or raise likelihood.floor, then start again with fresh=true."
+            )
         if elbo > self.best:
             self.best = elbo
             self.save(trainer, BEST)
         self.save(trainer, LAST)
-        self._end_if(all_reduce_max(self.interruption.pending))
+        self._end_if(trainer, all_reduce_max(self.interruption.pending))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """The end of training need not fall on a multiple of anything."""
         self.save(trainer, LAST)
 
-    def _end_if(self, asked: int | None) -> None:
+    def _end_if(self, trainer: Trainer, asked: int | None) -> None:
         """End with the signal that any of the run's processes got: they end at the same step."""
         if asked is not None:
             self.interruption.pending = asked
+            logger.info("Saved at step %d.", trainer.global_step)
             self.interruption.exit_if_pending()
 
     def save(self, trainer: Trainer, name: str) -> None:
@@ -114,36 +111,3 @@ def set_rng_states(states: dict[str, Any]) -> None:
     torch.cuda.set_rng_state_all(states["cuda"])
     np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))  # noqa: NPY002
     random.setstate(states["python"])
-
-
-def load_weights(module: torch.nn.Module, path: Path, prefix: str = "") -> None:
-    """Load a checkpoint's weights into a module, or, with the prefix it has there, into a part of it.
-
-    Raises:
-        FileNotFoundError: there is no such checkpoint.
-        DamagedError: it cannot be read, or holds another model's weights.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist: train the run first, or name a run directory that has it.")
-    weights: dict[str, Tensor] = load_checkpoint(path)["state_dict"]
-    try:
-        module.load_state_dict({name.removeprefix(prefix): w for name, w in weights.items() if name.startswith(prefix)})
-    except RuntimeError as error:
-        raise DamagedError(
-            f"{path} holds the weights of another model than its run's config.yaml describes."
-        ) from error
-
-
-def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint.
-
-    Raises:
-        DamagedError: the file is cut off, or something else than a checkpoint.
-    """
-    try:
-        checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, EOFError, OSError, RuntimeError) as error:
-        raise DamagedError(
-            f"{path} cannot be read as a checkpoint: put a copy in its place, or start over with fresh=true."
-        ) from error
-    return checkpoint

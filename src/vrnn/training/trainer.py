@@ -23,9 +23,12 @@ from vrnn.distributed import world_size
 from vrnn.errors import ConfigError
 from vrnn.plots.sequences import SEQUENCE_PLOTS
 from vrnn.training.callbacks import Figures, ProgressBar, Scalars
-from vrnn.training.checkpoints import LAST, AtomicCheckpointIO, RunCheckpoints, load_checkpoint
+from vrnn.training.checkpoint_files import RunCheckpointIO, load_checkpoint, newest_checkpoint
+from vrnn.training.checkpoints import RunCheckpoints
 from vrnn.training.lightning_module import VRNNModule
 from vrnn.training.signals import Interruption
+
+logger = logging.getLogger(__name__)
 
 # Lightning 2.6 asks torch's pytree a question that torch 2.13 answers with a deprecation warning.
 warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
@@ -42,6 +45,7 @@ def fit(
     module: VRNNModule,
     data: TraceDataModule,
     directory: Path,
+    settings_digest: str,
     pace: Mapping[str, int],
     trainer_options: Mapping[str, Any],
     interruption: Interruption,
@@ -53,6 +57,7 @@ def fit(
         module: The LightningModule.
         data: The LightningDataModule.
         directory: The run's.
+        settings_digest: Of the settings that the checkpoints belong to.
         pace: The configuration's `training`: how long, and how often to validate, save and look.
         trainer_options: The configuration's `trainer`.
         interruption: Asked after every step whether a signal came.
@@ -63,15 +68,17 @@ def fit(
 
     Raises:
         ConfigError: Lightning refuses the options.
-        DamagedError: The last checkpoint cannot be read.
-        NonFiniteError: The loss or a gradient became NaN or infinite.
+        DamagedError: There are checkpoints, but none that can be used.
+        NonFiniteError: The loss, a gradient or the validation's ELBO became NaN or infinite.
     """
     val_every = min(pace["val_every"], pace["steps"])
-    last = directory / "checkpoints" / LAST
-    resume_step = load_checkpoint(last)["global_step"] if last.exists() else None
+    newest = newest_checkpoint(directory / "checkpoints", settings_digest)
+    resume_step = load_checkpoint(newest)["global_step"] if newest else None
+    if resume_step is not None:
+        logger.info("The run is resumed at step %d.", resume_step)
     # Purge what an earlier process wrote beyond its last checkpoint.
     purge_step = 0 if resume_step is None else resume_step + 1
-    logger = TensorBoardLogger(directory, name="", version="", default_hp_metric=False, purge_step=purge_step)
+    tensorboard = TensorBoardLogger(directory, name="", version="", default_hp_metric=False, purge_step=purge_step)
     sequence_plots = SEQUENCE_PLOTS[data.pattern.form]
     shown = TraceSet(data.traces("val")[: sequence_plots.per_panel])
     trainer = make_trainer(
@@ -82,8 +89,8 @@ def fit(
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         log_every_n_steps=pace["log_every"],
-        logger=logger,
-        plugins=[AtomicCheckpointIO(), cluster_environment()],
+        logger=tensorboard,
+        plugins=[RunCheckpointIO(settings_digest), cluster_environment()],
         enable_model_summary=False,
         enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in extra_callbacks),
         callbacks=[
@@ -96,12 +103,12 @@ def fit(
     # Lightning's own handler of SIGTERM would end the process with exit code 0 and without a checkpoint.
     trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
     with signals_wait_for_step(interruption):
-        trainer.fit(module, datamodule=data, ckpt_path=None if resume_step is None else last, weights_only=True)
+        trainer.fit(module, datamodule=data, ckpt_path=newest, weights_only=True)
     if trainer.global_step != pace["steps"]:
         raise RuntimeError(
             f"Training ended after {trainer.global_step} steps, not after training.steps={pace['steps']}."
         )
-    return logger
+    return tensorboard
 
 
 def make_trainer(options: Mapping[str, Any], **fixed: Any) -> Trainer:
