@@ -114,7 +114,7 @@ def test_a_run_without_a_good_checkpoint_is_refused(whole, small):
     directory = whole[1]
     for path in (directory / "checkpoints").iterdir():
         flip_a_weight(path)
-    with pytest.raises(DamagedError, match="last.ckpt is damaged"):
+    with pytest.raises(DamagedError, match=r"last.ckpt is damaged"):
         run(small(), directory)
 
 
@@ -125,7 +125,7 @@ def test_another_seed_s_checkpoint_is_not_adopted(whole, small, tmp_path, caplog
     other = load_checkpoint(last)
     last.unlink()
     RunCheckpointIO(settings_digest(tmp_path)).save_checkpoint(other, last)
-    with pytest.raises(DamagedError, match="last.ckpt is of a run with other settings"):
+    with pytest.raises(DamagedError, match=r"last.ckpt is of a run with other settings"):
         evaluate_run(directory)
     run(small(), directory)
     assert "other settings" in caplog.text
