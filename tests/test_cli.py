@@ -17,6 +17,8 @@ from vrnn.cli.completion import complete
 from vrnn.cli.help import COMMANDS, command_help, general_help
 from vrnn.cli.signatures import class_arguments
 
+NO_TORCH = "import atexit, os, sys; atexit.register(lambda: 'torch' in sys.modules and os._exit(7)); "
+
 
 @pytest.fixture(autouse=True)
 def _no_user_directories():
@@ -54,7 +56,7 @@ def vrnn_process(*words: str, cwd: Path, **environment: str) -> subprocess.Compl
 
 @pytest.mark.parametrize("line", ["train model.h_dim=-3", "train +epochs=3", "train sweep=..", "generate run=x n=0"])
 def test_an_error_of_value_takes_no_torch_and_ends_with_1(line, tmp_path):
-    ended, seconds = wrong_inputs.run_vrnn(line, tmp_path, before="import sys; sys.modules['torch'] = None; ")
+    ended, seconds = wrong_inputs.run_vrnn(line, tmp_path, before=NO_TORCH)
     assert ended.returncode == 1
     assert ended.stderr.startswith("error: ")
     assert len(ended.stderr.splitlines()) == 1

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vrnn.runs.compare import SCORE, Group, cell, line, training_seconds
+from vrnn.runs.compare import Group, cell, line, training_seconds
+from vrnn.runs.score_names import SCORE
 from vrnn.runs.statistics import FEWEST, difference, mean_interval
 
 # Scores of which neither more nor less is better.

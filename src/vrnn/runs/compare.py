@@ -20,31 +20,10 @@ from tensorboard.util.tensor_util import make_ndarray  # type: ignore[import-unt
 
 from vrnn.errors import DamagedError
 from vrnn.runs.directory import CONFIG, FAILED, SAMPLE, State, failure, read_scores, read_settings, state
+from vrnn.runs.score_names import SCORE
 from vrnn.runs.statistics import mean_interval
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Score:
-    """Where a score stands in scores.json, and which way is better."""
-
-    path: tuple[str, ...]
-    higher_is_better: bool = True
-
-
-SCORE = {
-    "elbo_nats_per_step": Score(("elbo_nats_per_step",)),
-    "kl_nats_per_step": Score(("kl_nats_per_step",)),
-    "log_likelihood_nats_per_step": Score(("log_likelihood_nats_per_step",)),
-    "invalid_fraction": Score(("generated", "invalid_fraction"), higher_is_better=False),
-    "transition_tv": Score(("generated", "transition_tv"), higher_is_better=False),
-    "reconstruction_rmse": Score(("reconstruction_rmse",), higher_is_better=False),
-    "laps_right_fraction": Score(("generated", "laps_right_fraction")),
-    "kl_at_junctions_share": Score(("kl_at_junctions_share",)),
-    "kl_per_choice_nats": Score(("kl_per_choice_nats",)),
-    "active_dims": Score(("active_dims",)),
-}
 
 
 @dataclass

@@ -88,15 +88,19 @@ def _build(node: Any, allow: tuple[str, ...]) -> Any:
     partial = node.get(PARTIAL, False)
     _check_arguments(node[TARGET], target, given, partial)
     arguments = {key: _build(value, allow) for key, value in given.items()}
-    _check_types(node[TARGET], target, arguments)
     if partial:
+        _check_types(node[TARGET], target, arguments)
         return functools.partial(target, **arguments)
     try:
-        return target(**arguments)
+        made = target(**arguments)
     except ConfigError:
         raise
     except Exception as error:
+        if not isinstance(error, ValueError):  # a ValueError is the class's own refusal, in its own words
+            _check_types(node[TARGET], target, arguments)
         raise ConfigError(f"{node[TARGET]}: {' '.join(str(error).split())}") from error
+    _check_types(node[TARGET], target, arguments)
+    return made
 
 
 def _import_class(target: Any, allow: tuple[str, ...]) -> type:

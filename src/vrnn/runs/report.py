@@ -12,9 +12,9 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 from vrnn import plots
 from vrnn.files import make_directory, write_atomically, write_text_atomically
-from vrnn.runs.compare import SCORE
 from vrnn.runs.directory import SAMPLE, SCORES
 from vrnn.runs.evaluate import Evaluation
+from vrnn.runs.score_names import SCORE
 
 # The score columns of TensorBoard's HPARAMS: {tag: path in scores.json}. Every run registers all of them, since TensorBoard
 # takes the columns from any one run.

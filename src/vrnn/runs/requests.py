@@ -9,10 +9,10 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from vrnn.errors import ConfigError
-from vrnn.runs.compare import SCORE
 from vrnn.runs.config import MOST_SEED, check_choice, check_sweep
 from vrnn.runs.directory import CONFIG
 from vrnn.runs.limits import check_points
+from vrnn.runs.score_names import SCORE
 from vrnn.runs.stored import stored_settings
 
 MINIMA = {

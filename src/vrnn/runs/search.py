@@ -25,11 +25,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from typing_extensions import override
 
 from vrnn.errors import BusyError, ConfigError
-from vrnn.runs.compare import SCORE, read_run
+from vrnn.runs.compare import read_run
 from vrnn.runs.config import check_sweep
 from vrnn.runs.directory import state
 from vrnn.runs.name import differences, run_name
 from vrnn.runs.run import run
+from vrnn.runs.score_names import SCORE
 from vrnn.runs.space import read_space, trials_of
 
 logger = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from vrnn.errors import ConfigError
-from vrnn.runs.compare import SCORE
 from vrnn.runs.config import check_choice
+from vrnn.runs.score_names import SCORE
 
 Space = dict[str, BaseDistribution]
 
