@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+TOOLS := .venv-tools/.installed
+UV := .venv-tools/bin/uv
 EYE := outputs/eye/defaults-e3b0c442
 .DEFAULT_GOAL := help
 
@@ -11,7 +13,12 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $@
 
-.PHONY: help setup train quick results pictures benchmark test test-sweeps test-slurm torture shows lint format tensorboard docs lock clean
+$(TOOLS):
+	$(PYTHON) -m venv .venv-tools
+	.venv-tools/bin/pip install --quiet --disable-pip-version-check uv pip-audit
+	touch $@
+
+.PHONY: help setup train quick results pictures benchmark test test-sweeps test-slurm torture shows lint format tensorboard docs lock test-lowest audit clean
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
 
@@ -61,11 +68,21 @@ docs: $(STAMP)  ## build the documentation's site in docs/_build/html (a warning
 	$(BIN)/pip install --quiet --disable-pip-version-check -e .[docs]
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html $(ARGS)
 
-lock: $(STAMP)  ## write requirements.lock from what is installed (no local build suffixes)
+lock: $(STAMP) $(TOOLS)  ## write requirements.lock from what is installed (no local build suffixes), and the one with hashes
 	$(BIN)/pip freeze --all --exclude pip --exclude-editable | sed 's/+cpu$$//' > requirements.lock
+	$(UV) pip compile requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		-q -o requirements-hashed.lock
+
+test-lowest: $(TOOLS)  ## the tests that need no compiled kernels, with the lowest versions pyproject.toml allows
+	$(UV) venv -q --clear --python 3.11 .venv-lowest
+	$(UV) pip install -q --python .venv-lowest/bin/python --resolution lowest-direct -e .[dev,digits,sweeps]
+	.venv-lowest/bin/python -m pytest -n 2 -W default $(or $(ARGS),tests/patterns tests/objective tests/evaluation tests/test_cli.py)
+
+audit: $(TOOLS)  ## known vulnerabilities of the locked packages (needs the network)
+	.venv-tools/bin/pip-audit --disable-pip --require-hashes -r requirements-hashed.lock
 
 shows: $(STAMP)  ## what docs/sweeps.md claims of sweeps, at full size (about 40 minutes)
 	$(BIN)/pytest -m shows -s
 
 clean:  ## remove .venv and caches; outputs/ stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-lowest .venv-tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -115,10 +115,10 @@ def _read_all(folder: Path, name: str, cases: int, number: int) -> None:
     for case in range(cases):
         rng = random.Random(f"{name} {number} {case}")
         path.write_bytes(mutated(rng, sound))
-        signal.alarm(LONGEST)  # its default action ends the process
+        signal.setitimer(signal.ITIMER_VIRTUAL, LONGEST)  # its default action ends the process
         with suppress(*REFUSALS):
             reader(path)
-    signal.alarm(0)
+    signal.setitimer(signal.ITIMER_VIRTUAL, 0)
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - used
     assert grown < MOST_MEMORY, f"{grown / 1e9:.1f} GB of memory"
 

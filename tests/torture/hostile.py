@@ -18,16 +18,17 @@ import numpy as np
 
 from tests.conftest import ROOT
 from tests.torture.outcome import Outcome, sample, try_each
-from tests.torture.runs import in_child
+from tests.torture.runs import in_child, limit_seconds
 from vrnn.patterns import read_drawings
 from vrnn.runs.directory import read_scores
 from vrnn.runs.stored import stored_settings
 from vrnn.runs.trained import evaluate_run
 
 FINISHED = ROOT / "tests" / "fixtures" / "runs" / "finished"
-LONGEST = 10  # seconds
+LONGEST = 10  # seconds of computing
+STUCK = 60  # seconds after which a process waits for ever
 MOST_MEMORY = 1_000_000_000  # bytes above what the process has
-REFUSALS = ("ConfigError: ", "DamagedError: ", "ValueError: ", "OSError: ")
+REFUSALS = ("FileNotFoundError: ", "ConfigError: ", "DamagedError: ", "ValueError: ", "OSError: ")
 
 
 def torture(scale: float, work: Path) -> Iterator[Outcome]:
@@ -62,7 +63,8 @@ def try_bomb(work: Path, name: str) -> str:
 
 def _read(read: Callable[[Path], object], run: Path) -> None:
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    signal.alarm(LONGEST)  # its default action ends the process
+    signal.alarm(STUCK)  # its default action ends the process
+    limit_seconds(LONGEST)
     try:
         read(run)
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import resource
 import signal
 import sys
 import time
@@ -88,6 +89,13 @@ def in_child(work: Callable[[], object], output: Path, kill_after: float | None 
         time.sleep(kill_after)
         os.kill(child, signal.SIGKILL)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def limit_seconds(seconds: int) -> None:
+    """End this process when it has computed for so many more seconds."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    limit = int(used.ru_utime + used.ru_stime) + seconds + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
 def fingerprint(directory: Path) -> dict[str, str]:
