@@ -22,7 +22,6 @@ from tests.torture.runs import SMALLEST, fingerprint, in_child, train
 from vrnn.runs import compare
 from vrnn.runs.trained import generate_from_run
 
-FINISHED = ROOT / "tests" / "fixtures" / "runs" / "finished"
 IN_CHECKPOINT = ("headers", "pickle", "tensors", "directory")  # the kinds of bytes of torch's zip files
 EACH = 100  # cases of each of them
 RESUMED = 12  # cases of each other file, where a run is to be continued
@@ -33,11 +32,11 @@ REFUSED = ("DamagedError: ", "ConfigError: ", "FileNotFoundError: ")
 def torture(scale: float, work: Path) -> Iterator[Outcome]:
     """Damage the files of finished and of interrupted runs."""
     work.mkdir()
+    expected = interrupt(work)
+    reference = generated(work / "whole", work / "reference.npz")
     for part in IN_CHECKPOINT:
         cases = sample(range(EACH), scale)
-        reference = generated(FINISHED, work / "reference.npz")
         yield from try_each(f"damaged checkpoint: {part}", partial(try_weights, work, reference, part), cases)
-    expected = interrupt(work)
     for name in ("checkpoints/last.ckpt", "config.yaml", "events"):
         yield from try_each(
             f"resumed, damaged {name}", partial(try_resume, work, expected, name), sample(range(RESUMED), scale)
@@ -52,7 +51,7 @@ def torture(scale: float, work: Path) -> Iterator[Outcome]:
 
 def try_weights(work: Path, reference: bytes, part: str, number: int) -> str:
     """Damage one kind of bytes of a checkpoint, and generate from it."""
-    run = Path(shutil.copytree(FINISHED, work / f"{part}-{number}"))
+    run = Path(shutil.copytree(work / "whole", work / f"{part}-{number}"))
     path = run / "checkpoints" / "last.ckpt"
     rng = random.Random(f"{part} {number}")
     path.write_bytes(damaged(rng, path.read_bytes(), rng.choice(places(path)[part])))
