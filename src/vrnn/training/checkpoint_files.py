@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import secrets
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,8 @@ def load_checkpoint(path: Path, settings_digest: str | None = None) -> dict[str,
         raise FileNotFoundError(f"{path} does not exist: train the run first, or name a run directory that has it.")
     repair = "put a copy in its place, use the other checkpoint, or start over with fresh=true."
     try:
+        if _is_compressed(path):
+            raise ValueError("torch compresses nothing: a few bytes could fill the memory")
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle raises errors of any kind
         raise DamagedError(f"{path} cannot be read as a checkpoint: {repair}") from error
@@ -116,6 +119,14 @@ def load_checkpoint(path: Path, settings_digest: str | None = None) -> dict[str,
     if settings_digest not in (None, stored[1]):
         raise DamagedError(f"{path} is of a run with other settings than this run's config.yaml: {repair}")
     return checkpoint
+
+
+def _is_compressed(path: Path) -> bool:
+    """Return whether a file is an archive with compressed members."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist())
 
 
 def newest_checkpoint(directory: Path, settings_digest: str) -> Path | None:
