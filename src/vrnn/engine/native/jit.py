@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from numba import njit, types
 from numba.core import event
 from numba.extending import overload
 from typing_extensions import override
+
+from vrnn.engine.native.cache import KernelCache
 
 logger = logging.getLogger(__name__)
 
@@ -32,16 +35,16 @@ inlined: Any = njit(forceinline=True, **INNER)
 def entry(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function that Python calls, and cache the result on disk for all processes.
 
-    numba's cache checks only the file that defines the function. The function's name therefore contains a digest of all sources
-    of this package, so that an edit of an imported file invalidates the cache, too.
+    numba's cache looks only at the file that defines the function. The function's name therefore contains a digest of all
+    sources of this package, so that an edit of an imported file invalidates the cache, too.
     """
     sources = sorted(Path(__file__).parent.glob("*.py"))
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
     function.__qualname__ += f"_{digest}"
-    try:
-        return njit(cache=True, **OPTIONS)(function)
-    except RuntimeError:  # no directory for the cache is writable
-        return njit(**OPTIONS)(function)
+    dispatcher: Any = njit(**OPTIONS)(function)
+    with suppress(RuntimeError):  # no directory for the cache is writable
+        dispatcher._cache = KernelCache(function)  # as njit(cache=True) does with numba's own cache
+    return dispatcher
 
 
 class CompilationLogger(event.Listener):
