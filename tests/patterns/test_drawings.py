@@ -1,5 +1,7 @@
 """Somebody's own drawings as a pattern."""
 
+import inspect
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +42,8 @@ def test_the_drawn_points_themselves_each_drawing_once(files):
             first, second = drawn(pattern, split, n=7, steps=steps)
             np.testing.assert_array_equal(first, whole[0])
             np.testing.assert_array_equal(second, whole[1])
-    assert len(drawn(pattern, n=1)) == 1
+    assert len(drawn(pattern, n=1)) == 2  # all drawings are trained on
+    assert len(drawn(pattern, "test", n=1)) == 1
 
 
 def test_nobody_knows_the_truth(files):
@@ -127,6 +130,92 @@ def test_lost_points_are_gaps(tmp_path):
         DrawnPattern(tmp_path / "a.npy", speed=0.2, holdout=0)
 
 
+# ---- many recordings -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Twenty drawings in a folder, told apart by their aspect."""
+    for i in range(20):
+        np.save(tmp_path / f"{i:02}.npy", wobbly(40, seed=i) * [1.0, 1.0 + i])
+    return tmp_path
+
+
+def seen(pattern, split, n):
+    return {points.tobytes() for points in drawn(pattern, split, n=n)}
+
+
+@pytest.mark.parametrize("speed", [None, 0.2])
+@pytest.mark.parametrize(("options", "count"), [({}, 16), ({"division": "tail"}, 20), ({"holdout": 0}, 20)])
+def test_every_drawing_is_trained_on(folder, speed, options, count):
+    assert len(seen(DrawnPattern(folder, speed, **options), "train", n=10)) == count
+
+
+def test_whole_drawings_are_held_out_where_there_are_many(folder):
+    pattern = DrawnPattern(folder)
+    splits = [seen(pattern, split, n=20) for split in ("train", "val", "test")]
+    assert [len(split) for split in splits] == [16, 2, 2]
+    assert set.union(*splits) == {normalise(np.load(path)).tobytes() for path in folder.glob("*.npy")}
+    other = DrawnPattern(folder, split_seed=1)
+    assert seen(other, "test", n=20) != splits[2]
+
+
+def test_folders_and_globs_stand_for_their_files(folder):
+    (folder / "notes.md").write_text("no drawing")
+    (folder / ".hidden.npy").write_text("no drawing")
+    (folder / "below").mkdir()
+    np.save(folder / "below" / "x.npy", wobbly(40, seed=20))
+    assert len(seen(DrawnPattern(folder, holdout=0), "train", n=1)) == 21
+    assert len(seen(DrawnPattern([folder / "0*.npy", folder / "10.npy"], holdout=0), "train", n=1)) == 11
+
+
+def test_lists_of_ones_own(folder):
+    pattern = DrawnPattern(folder / "0*.npy", val_files=folder / "10.npy", test_files=[folder / "11.npy"])
+    assert [len(seen(pattern, split, n=20)) for split in ("train", "val", "test")] == [10, 1, 1]
+    assert seen(pattern, "test", n=1) == {normalise(np.load(folder / "11.npy")).tobytes()}
+    both = DrawnPattern(folder / "0*.npy", test_files=folder / "11.npy")
+    assert seen(both, "val", n=1) == seen(both, "test", n=1) == seen(pattern, "test", n=1)
+    with pytest.raises(ValueError, match=r"01.npy is in files and in test_files: name it in one of them"):
+        DrawnPattern(folder, test_files=folder / "01.npy")
+
+
+def test_too_short_drawings_are_named_and_left_out(folder, caplog):
+    np.save(folder / "short.npy", wobbly(5, seed=0))
+    with caplog.at_level(logging.WARNING):
+        pattern = DrawnPattern(folder, holdout=0)
+    assert len(seen(pattern, "train", n=1)) == 20
+    assert "Left out 1 of 21 files" in caplog.text
+    assert "short.npy: a drawing needs at least 8 points, got 5" in caplog.text
+    with pytest.raises(ValueError, match="needs at least 8 points, got 5"):
+        DrawnPattern(folder / "short.npy")
+
+
+def test_a_drawing_too_short_to_divide_is_used_whole(files, tmp_path, caplog):
+    np.save(tmp_path / "c.npy", wobbly(20, seed=1))
+    pattern = DrawnPattern([*files, tmp_path / "c.npy"])
+    assert [len(points) for points in drawn(pattern, n=3)] == [240, 400, 20]
+    assert len(drawn(pattern, "test", n=3)) == 2
+    assert "Used whole for training, since too short to divide" in caplog.text
+
+
+def test_parts_named_by_a_file_are_kept(tmp_path):
+    moves = np.random.default_rng(0).integers(0, 50, (9, 40, 3))
+    moves[:, :, 2] = np.arange(40) % 7 == 6
+    np.savez(tmp_path / "sketches.npz", train=moves[:6], valid=moves[6:7], test=moves[7:])
+    pattern = DrawnPattern(tmp_path / "sketches.npz")
+    assert [len(drawn(pattern, split, n=9)) for split in ("train", "val", "test")] == [6, 1, 2]
+
+
+def test_files_that_are_none_or_named_twice(folder):
+    with pytest.raises(ValueError, match=r"00.npy is named twice, by .* and by .*: name each file once"):
+        DrawnPattern([folder / "00.npy", folder])
+    with pytest.raises(ValueError, match=r"\*.svg: no file matches"):
+        DrawnPattern(folder / "*.svg")
+    (folder / "empty").mkdir()
+    with pytest.raises(ValueError, match=r"empty: expected a folder with files of the kinds .npy, .npz"):
+        DrawnPattern(folder / "empty")
+
+
 # ---- renderings ------------------------------------------------------------------------------------------------------
 
 
@@ -190,9 +279,10 @@ def test_affine_jitter_turns_scales_and_shifts_as_given():
         ({"speed": 0.0}, "speed must be a length a step > 0, or null for the drawn points, got 0.0"),
         ({"speed": float("nan")}, "speed must be"),
         ({"speed": 60.0}, "too short for 8 points at speed=60.0"),
-        ({"holdout": 1.0}, r"holdout must be a share of each drawing in \[0, 1\), got 1.0"),
+        ({"holdout": 1.0}, r"holdout must be a share of the data in \[0, 1\), got 1.0"),
         ({"holdout": -0.1}, "holdout must be"),
-        ({"holdout": 0.02}, r"a.npy: holdout=0.02 splits its 300 points into 294 and 6, .* needs 8: .*holdout=0 "),
+        ({"holdout": 0.01}, r"a.npy: holdout=0.01 splits its 300 points into 297 and 3, .* needs 8: .*holdout=0 "),
+        ({"division": "half"}, "division must be sequence, tail or null, got 'half'"),
     ],
 )
 def test_options_out_of_range(files, options, message):
@@ -201,7 +291,7 @@ def test_options_out_of_range(files, options, message):
 
 
 def test_no_files_and_bad_files():
-    with pytest.raises(ValueError, match="expected at least one drawing"):
+    with pytest.raises(ValueError, match="expected at least one file"):
         DrawnPattern([])
     with pytest.raises(ValueError, match=r"gone.npy: no such file"):
         DrawnPattern(["gone.npy"])
@@ -223,5 +313,7 @@ def test_the_config_has_every_option_and_the_codes_defaults():
     path = Path(__file__).parents[2] / "conf" / "dataset" / "traces.yaml"
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
     render = config.pop("render")
-    assert config == {"_target_": "vrnn.patterns.DrawnPattern", "files": "???", "speed": None, "holdout": 0.2}
+    defaults = {name: p.default for name, p in inspect.signature(DrawnPattern).parameters.items()}
+    del defaults["render"]
+    assert config == defaults | {"_target_": "vrnn.patterns.DrawnPattern", "files": "???"}
     assert render == {"_target_": "vrnn.patterns.Rendering", **vars(Rendering())}

@@ -27,7 +27,7 @@ from vrnn.networks import SixNetworks
 from vrnn.runs.build import build_run, validate_data
 from vrnn.runs.config import DataConfig, GapsConfig, ModelConfig, OptimConfig, check, register, run_settings
 from vrnn.runs.instantiate import instantiate
-from vrnn.runs.name import differences, flat, run_name
+from vrnn.runs.name import differences, digest, flat, run_name
 from vrnn.runs.parts import build_vrnn
 from vrnn.training.lightning_module import VRNNModule
 from vrnn.training.signals import Interruption
@@ -351,3 +351,13 @@ def test_defaults_of_the_schema_are_those_of_the_classes(schema, made):
             assert parameters[entry.name].default == entry.default, entry.name
             compared += 1
     assert compared >= 2
+
+
+def test_folders_are_part_of_what_a_run_is(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((8, 2)))
+    listed = digest({"files": [str(tmp_path / "a.npy")]})
+    assert digest({"files": [str(tmp_path)]}) == digest({"files": f"{tmp_path}/*.npy"}) == listed
+    np.save(tmp_path / "b.npy", np.ones((8, 2)))
+    assert digest({"files": [str(tmp_path)]}) != listed
+    assert digest({"files": [str(tmp_path / "a.npy")], "test_files": [str(tmp_path / "b.npy")]}) != listed
+    assert digest({"files": [str(tmp_path / "*.svg")]}) is None

@@ -99,3 +99,13 @@ def test_old_names_become_new_ones(stored):
     assert upgrade_settings(new) == new
     del old["allow"]  # counts from the command line alone
     assert OmegaConf.create(new) == OmegaConf.create(upgrade_settings(old))
+
+
+@pytest.mark.parametrize(("files", "division"), [(["a.npy"], None), ([f"{i}.svg" for i in range(5)], "tail")])
+def test_drawings_of_old_runs_are_divided_as_they_were(files, division):
+    """Earlier versions held out the end of each drawing, whatever their number."""
+    dataset = {"_target_": "vrnn.patterns.DrawnPattern", "files": files, "speed": None, "holdout": 0.2}
+    upgraded = upgrade_settings({"dataset": dataset})["dataset"]
+    added = {"division": division, "split_seed": 0, "val_files": None, "test_files": None}
+    assert upgraded == dataset | added
+    assert upgrade_settings({"dataset": upgraded})["dataset"] == upgraded

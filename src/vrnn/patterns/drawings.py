@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
-from vrnn.patterns.files.read import FEWEST_POINTS, read_drawings
+from vrnn.patterns.files.drawing import Drawing
+from vrnn.patterns.files.expand import Files
+from vrnn.patterns.files.read import FEWEST_POINTS, READERS, load_drawings
+from vrnn.patterns.files.recordings import Division, load_splits
+from vrnn.patterns.recorded import RecordedPattern, choose, prepare_usable
 from vrnn.patterns.resampling import SmoothStroke, normalise
-from vrnn.patterns.trace import Pattern, Split, Trace
+from vrnn.patterns.trace import Split, Trace
 
 Points = NDArray[np.float64]
 
@@ -51,80 +55,81 @@ class Rendering:
         return moved
 
 
-class DrawnPattern(Pattern):
+class DrawnPattern(RecordedPattern):
     """Drawings from files: the drawn points as they are, or renderings of them at constant speed.
 
     Every drawing is normalised by itself, as a whole, as the blog did (zero mean, one scale, std_x + std_y = 2); see
-    `read_drawings` for what a file may hold. Nobody knows the truth behind a drawing: `automaton` is None, and state
-    and lap are -1 throughout.
+    `load_drawings` for what a file may hold. A drawing that cannot be used, since it is too short, is left out with a warning
+    that names it, unless none is left.
 
-    files: one path or several.
-    speed: None gives the drawn points, the pen's own speed included. A number resamples each drawing at this arc
-        length a step (normalised units) along a cubic through its points, differently each time as `render` says.
-    holdout: share of each drawing, its last part, that "val" and "test" are drawn from while "train" has the rest.
-        0: all three see the whole drawing (as in the blog), so that their scores measure memory as well.
-    render: the differences between renderings; used only with a speed.
+    Args:
+        files: Files, folders and globs; every drawing in them is used.
+        speed: None gives the drawn points, the pen's own speed included. A number resamples each drawing at this arc length
+            per step (normalised units) along a cubic through its points, differently each time as `render` says.
+        holdout: The share that is held out for validation and test. 0: all splits have everything (as in the blog), so that
+            their scores measure memory as well. Not used where files say what they are for.
+        render: The differences between renderings; used only with a speed.
+        division: What is held out: "sequence", whole drawings; "tail", the end of each; None: drawings where there are at least
+            5. See `divide`.
+        split_seed: Of the choice of whole drawings, independent of the run's seed.
+        val_files: Files for validation; then `files` are for training alone.
+        test_files: Files for the test. Without them the test has the files for validation, and vice versa.
 
     Raises:
-        ValueError: an unreadable drawing (see `read_drawings`), no files, a speed or holdout out of range, or a part
-            of a drawing with fewer than 8 points.
+        ValueError: An unreadable drawing (see `load_drawings`), no files, an option out of range, or no drawing that is long
+            enough.
     """
-
-    automaton = None
 
     def __init__(
         self,
-        files: str | Path | Sequence[str | Path],
+        files: Files,
         speed: float | None = None,
         holdout: float = 0.2,
         render: Rendering | None = None,
+        division: Division | None = None,
+        split_seed: int = 0,
+        val_files: Files | None = None,
+        test_files: Files | None = None,
     ) -> None:
-        paths = [files] if isinstance(files, str | Path) else list(files)
-        if not paths:
-            raise ValueError("files: expected at least one drawing, as in files=[a.npy,b.svg], got an empty list")
         if speed is not None and not 0.0 < speed < np.inf:
             raise ValueError(f"speed must be a length a step > 0, or null for the drawn points, got {speed}")
-        if not 0.0 <= holdout < 1.0:
-            raise ValueError(f"holdout must be a share of each drawing in [0, 1), got {holdout}")
         self.speed = speed
         self.render = Rendering() if render is None else render
-        drawings = {name: normalise(points) for path in paths for name, points in read_drawings(path).items()}
-        parts = [_parts(name, points, holdout) for name, points in drawings.items()]
-        self._train = [self._prepared(name, train) for name, (train, _) in zip(drawings, parts, strict=True)]
-        self._held = [self._prepared(name, held) for name, (_, held) in zip(drawings, parts, strict=True)]
+        splits = load_splits(
+            files, val_files, test_files, _load, READERS, holdout=holdout, division=division, seed=split_seed
+        )
+        self.renderings: dict[Split, list[SmoothStroke]] = {}
+        if speed is None:
+            self.sources = {split: [drawing.points for drawing in found.values()] for split, found in splits.items()}
+        else:
+            self.renderings = {split: prepare_usable(found, self._curve) for split, found in splits.items()}
 
+    @override
     def draw(self, split: Split, n: int, steps: int | None, rng: np.random.Generator) -> list[Trace]:
-        """Return up to n traces of up to `steps` points, the drawings in turn.
+        """Return traces of up to `steps` points, the drawings in turn.
 
-        With a speed: n renderings, each a random stretch of its drawing with a random phase, or all of it where it
-        gives fewer than `steps` points. Without: n random windows of the drawn points; a drawing with no more than
-        `steps` points is given whole and only once. `steps` None asks for whole drawings.
+        Without a speed: random windows of the drawn points, see `RecordedPattern`. With one: n renderings, each a random
+        stretch of its drawing with a random phase, or all of it where it gives fewer than `steps` points. `steps` None asks
+        for whole drawings.
         """
-        if n < 1 or (steps is not None and steps < 1):
-            raise ValueError(f"expected n >= 1 traces of steps >= 1 points, got n={n}, steps={steps}")
-        sources = self._train if split == "train" else self._held
-        traces = []
-        for i in range(n):
-            source = sources[i % len(sources)]
-            if isinstance(source, SmoothStroke):
-                traces.append(self._rendering(source, steps, rng))
-            elif steps is not None and steps < len(source):
-                start = int(rng.integers(len(source) - steps + 1))
-                traces.append(source[start : start + steps])
-            elif i < len(sources):
-                traces.append(source.copy())
-        return [Trace.of_unknown_origin(points) for points in traces]
-
-    def _prepared(self, name: str, points: Points) -> Points | SmoothStroke:
-        """Return what `draw` draws from: the points themselves, or the curve through them."""
         if self.speed is None:
-            return points
-        if lost := int(np.isnan(points).any(axis=1).sum()):
+            return super().draw(split, n, steps, rng)
+        strokes, n = choose(self.renderings[split], split, n, steps, rng)
+        return [Trace.of_unknown_origin(self._rendering(strokes[i % len(strokes)], steps, rng)) for i in range(n)]
+
+    def _curve(self, name: str, drawing: Drawing) -> SmoothStroke:
+        """Return the curve through a drawing's points.
+
+        Raises:
+            ValueError: Lost points, or a curve that is too short for the speed.
+        """
+        assert self.speed is not None
+        if lost := int(np.isnan(drawing.points).any(axis=1).sum()):
             raise ValueError(
                 f"{name}: a drawing with lost points has no curve to follow at speed={self.speed}, and a part of this one has "
                 f"{lost}: set speed=null, or fill them in"
             )
-        stroke = SmoothStroke(points)
+        stroke = SmoothStroke(drawing.points)
         # Four standard deviations: one rendering in 30 000 is faster.
         fewest = stroke.length / (self.speed * np.exp(4.0 * self.render.speed))
         if fewest < FEWEST_POINTS:
@@ -145,17 +150,9 @@ class DrawnPattern(Pattern):
         return self.render.jittered(stroke.at(start + speed * np.arange(count)), rng)
 
 
-def _parts(name: str, points: Points, holdout: float) -> tuple[Points, Points]:
-    """Split a drawing into the part for training and the part held out; with holdout 0 both are all of it."""
-    if holdout == 0.0:
-        return points, points
-    cut = round((1.0 - holdout) * len(points))
-    if min(cut, len(points) - cut) < FEWEST_POINTS:
-        raise ValueError(
-            f"{name}: holdout={holdout} splits its {len(points)} points into {cut} and {len(points) - cut}, and each "
-            f"part needs {FEWEST_POINTS}: draw more, or set holdout=0 to use the whole drawing for every split"
-        )
-    return points[:cut], points[cut:]
+def _load(path: Path) -> dict[str, Drawing]:
+    """Return the normalised drawings in a file."""
+    return {name: replace(one, points=normalise(one.points)) for name, one in load_drawings(path).items()}
 
 
 def _smooth_noise(steps: int, width: float, rng: np.random.Generator) -> Points:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from vrnn.patterns.files.recordings import MANY
+
 TARGETS = {
     "vrnn.networks.Frame": "vrnn.networks.Coordinates",
     "vrnn.patterns.Hand": "vrnn.patterns.Pen",
@@ -20,8 +22,22 @@ def upgrade_settings(settings: dict[str, Any]) -> dict[str, Any]:
     dataset = upgraded.get("dataset")
     if isinstance(dataset, dict) and "hand" in dataset:
         upgraded["dataset"] = {"pen" if key == "hand" else key: value for key, value in dataset.items()}
+    if isinstance(dataset, dict) and str(dataset.get("_target_")).endswith(".DrawnPattern"):
+        upgraded["dataset"] = {**dataset, **_missing_of_drawings(dataset)}
     upgraded.setdefault("forecast", {"_target_": "vrnn.networks.NoForecast", "_partial_": True})
     return upgraded
+
+
+def _missing_of_drawings(dataset: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of drawings that earlier versions lacked, with values under which the data stay the same.
+
+    They always held out the ends of drawings. So does division=null for fewer than five drawings.
+    """
+    files = dataset.get("files")
+    names = [files] if isinstance(files, str) else list(files or ())
+    few = len(names) < MANY and not any(str(name).endswith(".npz") for name in names)
+    added = {"division": None if few else "tail", "split_seed": 0, "val_files": None, "test_files": None}
+    return {key: value for key, value in added.items() if key not in dataset}
 
 
 def _rename_targets(tree: Any) -> Any:

@@ -11,6 +11,9 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from vrnn.patterns.files.expand import expand_files
+from vrnn.patterns.files.read import READERS
+
 STATES = "dataset.automaton.states."
 
 
@@ -28,13 +31,18 @@ def run_name(sweep: str | None, experiment: str | None, dataset: str, overrides:
     return f"{sweep or experiment or dataset}/{slug}-{hashlib.sha256(stated.encode()).hexdigest()[:8]}"
 
 
+FILE_LISTS = ("files", "val_files", "test_files")  # settings of a dataset
+
+
 def digest(dataset: Mapping[str, Any]) -> str | None:
     """Return a digest of what a dataset's `files` hold, or the handwriting's XML files below its `directory`.
 
-    It is part of what a run is. None if there are no such files.
+    It is part of what a run is. None if there are no such files. Folders and globs stand for the files in them.
     """
-    given = dataset.get("files")
-    files = [Path(str(file)) for file in ([given] if isinstance(given, str) else given or ())]
+    try:
+        files = [path for key in FILE_LISTS for path in expand_files(dataset.get(key) or (), READERS)]
+    except ValueError:  # a folder or glob without files, which the pattern reports
+        return None
     if "directory" in dataset:
         files += sorted(Path(str(dataset["directory"])).rglob("*.xml"))
     if not files or not all(file.is_file() for file in files):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,6 +44,16 @@ class Drawing:
         lifted = np.zeros(sum(map(len, strokes)), dtype=bool)
         lifted[np.cumsum([len(stroke) for stroke in strokes]) - 1] = True
         return cls(np.concatenate(strokes), lifted, None if times is None else np.concatenate(times))
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def stretch(self, begin: int, end: int) -> Drawing:
+        """Return the points begin, …, end - 1, with a lift after the last one."""
+        lifted = self.lifted[begin:end].copy()
+        lifted[-1:] = True
+        time = None if self.time is None else self.time[begin:end]
+        return replace(self, points=self.points[begin:end], lifted=lifted, time=time)
 
     @property
     def strokes(self) -> list[Array]:

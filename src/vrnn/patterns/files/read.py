@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,10 @@ Points = NDArray[np.float64]
 FEWEST_POINTS = 8
 TIME_COLUMNS = ("t", "time", "timestamp")
 PARTS: dict[str, Part] = {"train": "train", "valid": "val", "val": "val", "validation": "val", "test": "test"}
+
+
+class UnusableDrawingsError(ValueError):
+    """A sound file in which no drawing is long enough, or has any extent."""
 
 
 def read_drawings(path: str | Path) -> dict[str, Points]:
@@ -55,7 +59,8 @@ def load_drawings(path: str | Path, fewest: int = FEWEST_POINTS) -> dict[str, Dr
 
     Raises:
         ValueError: The file is missing, unreadable, too large, of another kind, holds no drawing, or one of its drawings has
-            the wrong shape, a number that is not finite (the message names the row), or no extent.
+            the wrong shape or a number that is not finite (the message names the row).
+        UnusableDrawingsError: All its drawings are too short or without extent.
     """
     path = Path(path)
     reader = READERS.get(path.suffix.lower())
@@ -72,11 +77,17 @@ def load_drawings(path: str | Path, fewest: int = FEWEST_POINTS) -> dict[str, Dr
     check_points(path, sum(len(drawing.points) for drawing in drawings.values()))
     faults = {name: fault for name, drawing in drawings.items() if (fault := _fault(name, drawing, fewest))}
     if len(faults) == len(drawings):
-        raise ValueError(next(iter(faults.values())))
+        raise UnusableDrawingsError(next(iter(faults.values())))
     if faults:
-        first = next(iter(faults.values()))
-        logger.warning("Left out %d of %d drawings: %s%s", len(faults), len(drawings), first, " …" * (len(faults) > 1))
+        logger.warning("Left out %d of %d drawings: %s", len(faults), len(drawings), shortened(faults.values()))
     return {name: drawing for name, drawing in drawings.items() if name not in faults}
+
+
+def shortened(faults: Iterable[str], most: int = 5) -> str:
+    """Return the first faults in one line, and how many more there are."""
+    shown = list(faults)
+    more = f"; and {len(shown) - most} more" if len(shown) > most else ""
+    return "; ".join(shown[:most]) + more
 
 
 def _fault(name: str, drawing: Drawing, fewest: int) -> str | None:

@@ -1,0 +1,85 @@
+"""Patterns of which only recordings are known, in files."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import override
+
+from vrnn.patterns.files.read import shortened
+from vrnn.patterns.trace import Pattern, Split, Trace
+
+logger = logging.getLogger(__name__)
+
+Points = NDArray[np.float64]
+Given = TypeVar("Given")
+Source = TypeVar("Source")
+
+
+class RecordedPattern(Pattern):
+    """Recordings, of which random windows are drawn. The process behind them is unknown: state and lap are -1 throughout.
+
+    Attributes:
+        sources: What each split is drawn from: arrays (T, x_dim), in which a row with NaN is a gap.
+    """
+
+    automaton = None
+    sources: Mapping[Split, Sequence[Points]]
+
+    @override
+    def draw(self, split: Split, n: int, steps: int | None, rng: np.random.Generator) -> list[Trace]:
+        """Return traces of up to `steps` points, the recordings in turn: random windows of them.
+
+        A recording with no more than `steps` points, or with `steps` None, is given whole and only once. For training n is
+        raised to the number of recordings, so that each is seen; of the other splits with more than n, n are chosen at random.
+        """
+        chosen, n = choose(self.sources[split], split, n, steps, rng)
+        traces = []
+        for i in range(n):
+            source = chosen[i % len(chosen)]
+            if steps is not None and steps < len(source):
+                start = int(rng.integers(len(source) - steps + 1))
+                traces.append(source[start : start + steps])
+            elif i < len(chosen):
+                traces.append(source.copy())
+        return [Trace.of_unknown_origin(points) for points in traces]
+
+
+def choose(
+    sources: Sequence[Source], split: Split, n: int, steps: int | None, rng: np.random.Generator
+) -> tuple[Sequence[Source], int]:
+    """Return the sources of n traces of a split, and n, which is raised for training so that each source is seen.
+
+    Raises:
+        ValueError: n or steps below 1.
+    """
+    if n < 1 or (steps is not None and steps < 1):
+        raise ValueError(f"expected n >= 1 traces of steps >= 1 points, got n={n}, steps={steps}")
+    if split == "train":
+        return sources, max(n, len(sources))
+    if n < len(sources):
+        return [sources[i] for i in rng.permutation(len(sources))[:n]], n
+    return sources, n
+
+
+def prepare_usable(given: Mapping[str, Given], prepare: Callable[[str, Given], Source]) -> list[Source]:
+    """Prepare recordings, and leave those out with a warning that are refused by a ValueError.
+
+    Raises:
+        ValueError: All are refused.
+    """
+    sources, faults = [], []
+    for name, recording in given.items():
+        try:
+            sources.append(prepare(name, recording))
+        except ValueError as error:
+            faults.append(error)
+    if not sources:
+        raise faults[0]
+    if faults:
+        logger.warning("Left out %d of %d recordings: %s", len(faults), len(given), shortened(map(str, faults)))
+    return sources
