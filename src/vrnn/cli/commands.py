@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -17,7 +18,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 import vrnn
-from vrnn.cli.arguments import read_arguments
+from vrnn.cli.arguments import Arguments, read_arguments
 from vrnn.cli.completion import complete, completion_script
 from vrnn.cli.console import use_any_encoding
 from vrnn.cli.help import COMMANDS, command_help, general_help
@@ -128,6 +129,25 @@ def run_command(name: str) -> None:
         _run_configured(name)
 
 
+def _repeat(arguments: Arguments) -> None:
+    """Train a run again from its own directory: `vrnn train from=RUN`. Hydra has no part in it: the settings are there."""
+    if arguments.multirun or arguments.options:
+        raise ConfigError("from=RUN must be given without options of Hydra's, such as -m: it repeats one run.")
+    from vrnn.runs.repeat import repeat
+    from vrnn.runs.run import run
+    from vrnn.runs.summary import print_scores
+
+    config, directory = repeat(arguments.overrides)
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.INFO, stream=sys.stdout)
+    try:
+        scores = run(config, directory, arguments.overrides)
+    except ConfigError:
+        remove_unused(directory)
+        raise
+    if scores:
+        print_scores(scores, directory)
+
+
 def _benchmark() -> None:
     if {"-h", "--help"} & {*sys.argv[1:]}:
         print(command_help("benchmark"))
@@ -148,6 +168,9 @@ def _run_configured(name: str) -> None:
         check_command_line(sys.argv[1:])
         if name == "search":
             require_extra("vrnn search", "optuna", "sweeps")
+        if name == "train" and any(override.startswith("from=") for override in arguments.overrides):
+            _repeat(arguments)
+            return
         path, config_name = str(arguments.config_path), arguments.config_name or name
         overrides, configs = check_overrides(name, path, config_name, arguments.overrides, arguments.multirun)
         if arguments.runs:

@@ -49,7 +49,7 @@ PAGES = {
         },
         {
             "vrnn train experiment=quick": "20 seconds, to look around",
-            "vrnn train experiment=eye seed=1": "a recipe, with another seed",
+            "vrnn train from=RUN seed=1": "a run again, with another seed",
             "vrnn train dataset=one_side model=tiny": "one choice per group",
             "vrnn train -m recurrence=gru,lstm seed=0,1": "a sweep of four runs",
             "vrnn train --config-dir my experiment=mine": "files of your own",

@@ -108,6 +108,7 @@ class TrainConfig:
     seed: int = 0
     fresh: bool = False
     sweep: str | None = None
+    name: str | None = None
     threads: int = 1
     engine: str = "auto"
     allow: list[str] = field(default_factory=lambda: ["vrnn"])
@@ -338,6 +339,7 @@ def check(config: DictConfig) -> dict[str, Any]:
     if settings["seed"] > MOST_SEED:
         raise ConfigError(f"seed must be at most {MOST_SEED}, but is {settings['seed']}.")
     check_sweep(settings["sweep"])
+    check_sweep(settings["name"], "name")
     check_choice("engine", settings["engine"], ("auto", "reference", "native"))
     check_choice("evaluation.checkpoint", settings["evaluation"]["checkpoint"], ("last", "best"))
     check_plain(settings)
@@ -424,7 +426,7 @@ def _target(node: Any) -> str:
     return str(node.get("_target_", "")) if isinstance(node, Mapping) else ""
 
 
-NOT_STORED = ("fresh", "sweep", "allow")  # settings of a request, not of a run
+NOT_STORED = ("fresh", "sweep", "name", "allow")  # settings of a request, not of a run
 
 
 def check_stored(settings: dict[str, Any], path: Path, allow: list[str]) -> dict[str, Any]:
@@ -483,11 +485,11 @@ def check_allow(config: DictConfig, overrides: Sequence[str]) -> None:
         )
 
 
-def check_sweep(name: str | None) -> None:
-    """Raise ConfigError if a sweep's name is none for a directory under outputs/."""
+def check_sweep(name: str | None, key: str = "sweep") -> None:
+    """Raise ConfigError if a sweep's name, or a run's, is none for a directory under outputs/."""
     if name is not None and not re.fullmatch(r"\w[\w.-]{0,99}", name):
         shown = name if len(name) < 40 else f"{name[:30]}… of {len(name)} characters"
-        raise ConfigError(f"sweep must be a directory's name of at most 100 letters, digits and _.-, but is {shown!r}.")
+        raise ConfigError(f"{key} must be a directory's name of at most 100 letters, digits and _.-, but is {shown!r}.")
 
 
 def run_settings(config: DictConfig, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], bool]:
@@ -500,7 +502,8 @@ def run_settings(config: DictConfig, overrides: Sequence[str] = ()) -> tuple[dic
     check_allow(config, overrides)
     settings = upgrade_settings(check(config))
     check_effects(settings)
-    del settings["sweep"]  # where the run lies, not what it is
+    for key in ("sweep", "name"):  # where the run lies, not what it is
+        del settings[key]
     if found := digest(settings["dataset"]):
         settings["dataset"]["digest"] = found
     return settings, settings.pop("fresh")

@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 CONFIG, SCORES, DONE, FAILED, LOCK = "config.yaml", "scores.json", "done", "failed", ".lock"
 LOG = "run.log"  # what the run's processes logged, with times
+PROVENANCE = "provenance.json"  # what made the run
 UNITS = "units.json"  # of the data, where the pattern scales them
 SAMPLE = "sample.npy"  # one generated trace (T, x_dim) of a finished run
 STARTED_BY = ".started_by"  # the job of a cluster that began the run
@@ -244,6 +245,7 @@ def discard(directory: Path) -> None:
         SCORES,
         SAMPLE,
         UNITS,
+        PROVENANCE,
         LOG,
         "hparams.yaml",
         "projector_config.pbtxt",

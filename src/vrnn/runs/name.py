@@ -21,14 +21,19 @@ def run_name(sweep: str | None, experiment: str | None, dataset: str, overrides:
     """Return <task>/<slug>-<hash>: the same request gives the same directory, whatever the order of its overrides.
 
     The task is the sweep's name, else the experiment, else the dataset; in a sweep the experiment is part of the slug.
+    `name` is the whole slug of a run outside a sweep.
     overrides: as on the command line, `key=value`; how they are quoted and spaced makes no difference.
     """
     experiment = None if experiment in (None, "None", "null") else experiment
+    task = sweep or experiment or dataset
     unnamed = ("sweep", "fresh") if sweep else ("sweep", "fresh", "experiment")
     parsed = [o for o in OverridesParser.create().parse_overrides(list(overrides)) if o.key_or_group not in unnamed]
+    own = next((str(o.value()) for o in parsed if o.key_or_group == "name"), None)
+    if own is not None and not sweep:
+        return f"{task}/{own}"
     stated = ",".join(sorted(f"{o.get_key_element()}={o.get_value_element_as_str()}" for o in parsed))
     slug = re.sub(r"[^A-Za-z0-9._]+", "-", stated.replace(",", "_")).strip("-._")[:120] or "defaults"
-    return f"{sweep or experiment or dataset}/{slug}-{hashlib.sha256(stated.encode()).hexdigest()[:8]}"
+    return f"{task}/{slug}-{hashlib.sha256(stated.encode()).hexdigest()[:8]}"
 
 
 FILE_LISTS = ("files", "val_files", "test_files")  # settings of a dataset

@@ -24,6 +24,7 @@ from vrnn.runs.directory import (
     settings_digest,
 )
 from vrnn.runs.evaluate import evaluate
+from vrnn.runs.provenance import begin_provenance, end_provenance
 from vrnn.runs.report import SCALARS, publish
 from vrnn.runs.tensorboard import HyperParameters, hparams_row, write_projector
 from vrnn.runs.units import write_units
@@ -80,6 +81,7 @@ def run(
         # --- bind the directory ---
         bind_directory(directory, settings, fresh)
         write_units(directory, pattern.units)
+        begin_provenance(directory, overrides)
         barrier()  # the workers wait until the directory is this run's
 
         # --- train ---
@@ -113,6 +115,7 @@ def run(
             # --- publish ---
             # One step after the last: purged by a resume if the process is killed before `done` is written.
             publish(evaluation, directory, logger, step=settings["training"]["steps"] + 1)
+            end_provenance(directory)
             mark_done(directory)
     return evaluation.scores
 
