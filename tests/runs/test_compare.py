@@ -191,3 +191,41 @@ def test_the_table_fits_the_terminal(columns, shown, tmp_path, monkeypatch, caps
     said = capsys.readouterr().out
     assert ("transition" in said) == shown
     assert "elbo" in said
+
+
+def test_each_row_names_its_best_run(tmp_path, capsys):
+    for h, elbo in ((8, 1.0), (16, 2.0)):
+        for seed in (0, 1):
+            make_run(tmp_path, {"h": h, "seed": seed}, elbo + seed / 10)
+    groups = compare.group_runs(compare.collect(tmp_path), "elbo_nats_per_step")
+    best = [str(tmp_path / name) for name in ("h-16-seed-1", "h-8-seed-1")]
+    assert [str(group.best("elbo_nats_per_step").directory) for group in groups] == best
+    assert [str(group.best("kl_nats_per_step").directory) for group in groups]  # nobody has it: any will do
+    rows = list(csv.DictReader(compare.to_csv(groups, "elbo_nats_per_step").splitlines()))
+    assert [row["best_run"] for row in rows] == best
+    show(compare.rows(groups, "elbo_nats_per_step"), {}, {}, tmp_path, best)
+    assert f"row 1: run={best[0]}" in capsys.readouterr().out
+
+
+def test_a_pruned_trial_has_not_failed(tmp_path):
+    directory = make_run(tmp_path, {"seed": 0})
+    (directory / "failed").write_text(
+        "vrnn.runs.search.Pruned: val/elbo was below the other trials' median at step 20.\n\nTraceback (most recent call last):"
+    )
+    (run,) = compare.collect(tmp_path)
+    assert (run.state, run.error) == ("pruned", None)
+    (group,) = compare.group_runs([run], "elbo_nats_per_step")
+    assert compare.rows([group], "elbo_nats_per_step")[1][0] == "0, 1 pruned"
+
+
+def test_files_are_named_and_absent_settings_are_dashes(tmp_path):
+    runs = []
+    for i, dataset in enumerate(({"files": ["a.npy"], "digest": "1"}, {"files": ["b.npy"], "digest": "2"}, {})):
+        directory = make_run(tmp_path / str(i), {"seed": 0}, 1.0)
+        tree = yaml.safe_load((directory / "config.yaml").read_text())
+        (directory / "config.yaml").write_text(yaml.safe_dump(tree | {"dataset": dataset}))
+        runs.append(compare.read_run(directory))
+    groups = compare.group_runs(runs, "elbo_nats_per_step")
+    assert [group.parameters for group in groups] == [
+        {"dataset.files": name} for name in ("-", "['a.npy']", "['b.npy']")
+    ]

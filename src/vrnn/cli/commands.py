@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable
@@ -100,6 +101,9 @@ def search(config: DictConfig) -> None:
     study = Search(config, str(conf_directory()))
     if not study.work():
         sys.exit("error: no trial has completed; the messages above say why the last ones failed.")
+    if best := study.best():
+        print(f"best: {config.score} {study.study.best_value:.4f}")
+        print(shlex.join(["vrnn", "train", *best]))
     print(f"vrnn compare runs={study.directory} sort={config.score}")
 
 

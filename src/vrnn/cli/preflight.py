@@ -66,11 +66,11 @@ def _without_hydra(config: DictConfig) -> DictConfig:
 
 def _check_trials(config: DictConfig) -> None:
     """Check the runs of a search as the command line of each would be checked."""
-    from vrnn.runs.space import read_space, trials_of  # optuna is an extra
+    from vrnn.runs.space import base, read_space, trials_of  # optuna is an extra
 
     for _, params in trials_of(read_space(config)):
         chosen = [f"{key}={'null' if value is None else value}" for key, value in params.items()]
-        words = [*config.base, *chosen]
+        words = [*base(config), *chosen]
         for composed in check_overrides("train", str(conf_directory()), "train", words, multirun=False)[1]:
             check_effects(check(_without_hydra(composed)))
 

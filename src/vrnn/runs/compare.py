@@ -19,11 +19,14 @@ from tensorboard.compat.proto.event_pb2 import Event  # type: ignore[import-unty
 from tensorboard.util.tensor_util import make_ndarray  # type: ignore[import-untyped]
 
 from vrnn.errors import DamagedError
-from vrnn.runs.directory import CONFIG, FAILED, SAMPLE, State, failure, read_scores, read_settings, state
+from vrnn.runs.directory import CONFIG, FAILED, PRUNED, SAMPLE, State, failure, read_scores, read_settings, state
 from vrnn.runs.score_names import SCORE
 from vrnn.runs.statistics import mean_interval
 
 Array = NDArray[np.float64]
+
+ABSENT = "-"  # the value of a setting that a run does not have
+STATES = ("finished", "running", "failed", "interrupted", "pruned")
 
 
 @dataclass
@@ -59,6 +62,11 @@ class Group:
         values = np.array([run.scores[name] for run in self.runs])
         return values[np.isfinite(values)]
 
+    def best(self, score: str) -> Run:
+        """Return the run with the best score; where none has it, the first."""
+        sign = 1.0 if SCORE[score].higher_is_better else -1.0
+        return max(self.runs, key=lambda run: (math.isfinite(run.scores[score]), sign * run.scores[score]))
+
     @property
     def label(self) -> str:
         """The swept parameters in one line."""
@@ -90,6 +98,8 @@ def read_run(directory: Path) -> Run:
     """Read a run's settings, its scores if it has finished, its error if it failed; one that is damaged counts as failed."""
     stands, settings, scores = state(directory), {}, {}
     error = failure(directory) if stands == "failed" else None
+    if error is not None and PRUNED in error:
+        stands, error = "pruned", None
     try:
         settings = flat_settings(read_settings(directory)) if (directory / CONFIG).exists() else {}
         scores = read_scores(directory) if stands == "finished" else {}
@@ -129,7 +139,7 @@ def swept_parameters(runs: Sequence[Run]) -> list[str]:
     columns = {key: [str(settings.get(key)) for settings in known] for key in keys}
     differing = {key: column for key, column in columns.items() if len(set(column)) > 1}
     kept: list[str] = []
-    for key in sorted(differing, key=lambda key: (-len(set(differing[key])), key)):
+    for key in sorted(differing, key=lambda key: (-len(set(differing[key])), key.endswith(".digest"), key)):
         rivals = (other for other in kept if other.split(".")[0] == key.split(".")[0])
         if not any(_follows(differing[key], differing[other]) for other in rivals):
             kept.append(key)
@@ -156,7 +166,7 @@ def group_runs(runs: Sequence[Run], sort: str) -> list[Group]:
             alike = tuple((key, value) for key, value in sorted(run.settings.items()) if key != "seed")
             members.setdefault(alike, []).append(run)
     groups = [
-        Group({key: dict(alike).get(key) for key in parameters}, *one_per_seed(found))
+        Group({key: dict(alike).get(key, ABSENT) for key in parameters}, *one_per_seed(found))
         for alike, found in members.items()
     ]
     for group in groups:
@@ -244,18 +254,18 @@ def samples(groups: Sequence[Group], most: int) -> dict[str, Array]:
     return found
 
 
-def to_csv(groups: Sequence[Group]) -> str:
+def to_csv(groups: Sequence[Group], sort: str) -> str:
     """The table as CSV: parameters, runs by state, and n, mean, low, high of each score; empty where undefined."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     parameters = list(groups[0].parameters) if groups else []
     statistics = ("n", "mean", "low", "high")
-    stands = ("finished", "running", "failed", "interrupted")
-    table.writerow([*parameters, *stands, *(f"{name}.{which}" for name in SCORE for which in statistics)])
+    table.writerow([*parameters, *STATES, *(f"{name}.{which}" for name in SCORE for which in statistics), "best_run"])
     for group in groups:
         numbers = [getattr(group, which)[name] for name in SCORE for which in statistics]
-        counts = [group.states[which] for which in stands]
-        table.writerow([*group.parameters.values(), *counts, *("" if math.isnan(x) else x for x in numbers)])
+        counts = [group.states[which] for which in STATES]
+        cells = ["" if math.isnan(x) else x for x in numbers]
+        table.writerow([*group.parameters.values(), *counts, *cells, group.best(sort).directory])
     return text.getvalue()
 
 
@@ -273,7 +283,7 @@ def rows(groups: Sequence[Group], sort: str) -> list[list[str]]:
 def _standing(group: Group) -> str:
     """How many runs finished, and how many did not."""
     counts = group.states
-    others = [f"{counts[name]} {name}" for name in ("running", "failed", "interrupted") if counts[name]]
+    others = [f"{counts[name]} {name}" for name in STATES[1:] if counts[name]]
     return ", ".join([str(counts["finished"]), *others])
 
 
@@ -297,13 +307,21 @@ def to_markdown(
     failed: Mapping[str, str],
     duplicates: Mapping[str, str],
     figures: Sequence[str],
+    best: Sequence[str] = (),
 ) -> str:
-    """The whole comparison as a page. figures: paths beside it."""
+    """The whole comparison as a page. figures: paths beside it; best: the best run of each row."""
     lines = [f"# {title}", "", line(table[0]), line(["---"] * len(table[0])), *(line(row) for row in table[1:]), ""]
     lines += [
         "Mean over seeds and its 95 % interval by Student's t. `runs`: how many have finished.",
         "",
     ]
+    if best:
+        lines += [
+            "The best run of each row, from the top:",
+            "",
+            *(f"{i}. `run={run}`" for i, run in enumerate(best, 1)),
+            "",
+        ]
     lines += [f"Left out: `{name}` has the settings and the seed of `{own}`.\n" for name, own in duplicates.items()]
     for name, error in failed.items():
         lines += [f"Failed: `{name}`", "", "```", error, "```", ""]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from vrnn import plots
 from vrnn.runs import compare
 from vrnn.runs.compare import Group, Run
 
+MOST_NAMED = 10  # rows whose best run the console names
 MOST_PARAMETERS = 12  # panels of one figure
 
 
@@ -46,11 +48,12 @@ def report(config: DictConfig) -> None:
         plots.save(figure, out / "compare" / f"{name}.png")
     table, failed = compare.rows(groups, config.sort), compare.failures(runs)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "compare.csv").write_text(compare.to_csv(groups))
+    (out / "compare.csv").write_text(compare.to_csv(groups, config.sort))
+    best = [str(group.best(config.sort).directory) for group in groups]
     duplicates = {name: own for group in groups for name, own in group.duplicates.items()}
-    page = compare.to_markdown(str(root), table, failed, duplicates, [f"compare/{name}.png" for name in figures])
+    page = compare.to_markdown(str(root), table, failed, duplicates, [f"compare/{name}.png" for name in figures], best)
     (out / "compare.md").write_text(page)
-    show(table, failed, duplicates, out)
+    show(table, failed, duplicates, out, best)
 
 
 def _fit(printed: Table, kept: int, width: int) -> None:
@@ -66,7 +69,9 @@ def _width(printed: Table) -> int:
     return Console(width=1000).measure(printed).maximum
 
 
-def show(table: list[list[str]], failed: dict[str, str], duplicates: dict[str, str], out: Path) -> None:
+def show(
+    table: list[list[str]], failed: dict[str, str], duplicates: dict[str, str], out: Path, best: Sequence[str] = ()
+) -> None:
     """Print the table and the failures on the console, with the interval of the first score only."""
     printed = Table(box=box.SIMPLE)
     for heading in table[0]:
@@ -79,6 +84,8 @@ def show(table: list[list[str]], failed: dict[str, str], duplicates: dict[str, s
         _fit(printed, kept, console.width)
     console.width = max(console.width, _width(printed))  # half a number is none
     console.print(printed)
+    for i, run in enumerate(best[:MOST_NAMED], 1):
+        console.print(f"row {i}: run={run}", markup=False, highlight=False, soft_wrap=True)
     for name, own in duplicates.items():
         console.print(f"left out: {name} has the settings and the seed of {own}", highlight=False, soft_wrap=True)
     for name, error in failed.items():

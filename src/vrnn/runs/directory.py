@@ -34,11 +34,12 @@ PROVENANCE = "provenance.json"  # what made the run
 UNITS = "units.json"  # of the data, where the pattern scales them
 SAMPLE = "sample.npy"  # one generated trace (T, x_dim) of a finished run
 STARTED_BY = ".started_by"  # the job of a cluster that began the run
+PRUNED = "below the other trials' median"  # in the message of a trial that a search has ended
 CHECKPOINTS = "checkpoints"
 LOCK_TIMEOUT = 2.0  # seconds to wait for a lock: longer than somebody who only looks whether it is held
 LONGEST_FAILURE = 1_000_000  # bytes of `failed` that are read
 
-State = Literal["finished", "running", "failed", "interrupted", "pending"]
+State = Literal["finished", "running", "failed", "interrupted", "pending", "pruned"]
 
 
 @contextmanager

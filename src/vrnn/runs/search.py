@@ -27,11 +27,11 @@ from typing_extensions import override
 from vrnn.errors import BusyError, ConfigError
 from vrnn.runs.compare import read_run
 from vrnn.runs.config import check_sweep
-from vrnn.runs.directory import state
+from vrnn.runs.directory import PRUNED, state
 from vrnn.runs.name import differences, run_name
 from vrnn.runs.run import run
 from vrnn.runs.score_names import SCORE
-from vrnn.runs.space import read_space, trials_of
+from vrnn.runs.space import base, read_space, trials_of
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Pruning(Callback):
         if trainer.global_step not in self.reported:
             self.trial.report(float(trainer.callback_metrics["val/elbo"]), trainer.global_step)
         if self.trial.should_prune():
-            raise Pruned(f"val/elbo was below the other trials' median at step {trainer.global_step}.")
+            raise Pruned(f"val/elbo was {PRUNED} at step {trainer.global_step}.")
 
 
 class Search:
@@ -122,7 +122,7 @@ class Search:
     def _check_settings(self, study: optuna.Study) -> None:
         """Store what defines the study, or compare with what is stored."""
         space = {key: str(found) for key, found in self.space.items()}
-        settings = {"score": self.config.score, "base": list(self.config.base), "space": space}
+        settings = {"score": self.config.score, "base": base(self.config), "space": space}
         stored = study.user_attrs.get("asked", settings)
         if changed := differences(stored, settings):
             raise ConfigError(
@@ -189,7 +189,13 @@ class Search:
     def overrides(self, params: Mapping[str, Any]) -> list[str]:
         """Return the overrides of a trial with these parameters, as on the command line."""
         chosen = [f"{key}={'null' if value is None else value}" for key, value in params.items()]
-        return [f"sweep={self.config.sweep}", *self.config.base, *chosen]
+        return [f"sweep={self.config.sweep}", *base(self.config), *chosen]
+
+    def best(self) -> list[str]:
+        """Return the overrides of the best trial, without the study's name; [] before any has completed."""
+        if not self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+            return []
+        return self.overrides(self.study.best_params)[1:]
 
     def run_directory(self, params: Mapping[str, Any]) -> Path:
         """Return the directory of a trial with these parameters, named as that of any run."""

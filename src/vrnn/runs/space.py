@@ -15,6 +15,11 @@ from vrnn.runs.score_names import SCORE
 Space = dict[str, BaseDistribution]
 
 
+def base(config: DictConfig) -> list[str]:
+    """Return the overrides of every trial of a search."""
+    return [*config.base, *([] if config.dataset is None else [f"dataset={config.dataset}"])]
+
+
 def read_space(config: DictConfig) -> Space:
     """Return the space of a search.
 

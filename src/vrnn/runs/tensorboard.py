@@ -66,7 +66,9 @@ class HyperParameters(Callback):
 def hparams_row(overrides: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the run's row in HPARAMS.
 
-    What the command line asked comes first in the alphabet, as `asked.…`, since TensorBoard shows five columns at first.
+    What the command line asked comes first in the alphabet, since TensorBoard shows five columns at first: as one text,
+    `asked`, and each setting as `asked.…`. TensorBoard takes the columns from any one run, and another run may have been asked
+    something else: that is in its text.
 
     Args:
         overrides: Those of the command line, as key=value.
@@ -78,8 +80,12 @@ def hparams_row(overrides: Sequence[str], settings: Mapping[str, Any]) -> dict[s
         for key, value in named.items()
         if key not in ("sweep", "fresh")
     }
+    whole = " ".join(f"{key}={value}" for key, value in sorted(named.items()) if key not in ("sweep", "fresh"))
     plain = flat({key: value for key, value in settings.items() if key not in ("allow", "trainer")})
-    return {key: str(value) if isinstance(value, list | dict) else value for key, value in (asked | plain).items()}
+    return {
+        key: str(value) if isinstance(value, list | dict) else value
+        for key, value in ({"asked": whole} | asked | plain).items()
+    }
 
 
 @torch.no_grad()
