@@ -31,7 +31,7 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 
 LINES = sorted({shlex.join(words) for page in PAGES if page != EXTENDING for words in commands(page)})
 SINGLE = [line for line in LINES if line.startswith("vrnn train") and " -m " not in line]
-OF_A_RUN = [line for line in LINES if re.match(r"vrnn (evaluate|generate|impute) ", line)]
+OF_A_RUN = [line for line in LINES if re.match(r"vrnn (evaluate|generate|score|impute) ", line)]
 MANY = [words for words in commands(ROOT / "docs" / "sweeps.md") if words[0] != "make"]
 TOOLS = [line for line in LINES if line.startswith("vrnn benchmark")]
 
@@ -145,7 +145,12 @@ def test_what_is_done_with_a_run(line, shop, monkeypatch):
     monkeypatch.chdir(shop)
     _, name, *overrides = shlex.split(line)
     before = {file: file.stat().st_mtime_ns for file in (shop / EYE).iterdir()}
-    few = {"evaluate": ["traces=4", "steps=256"], "generate": ["n=2", "steps=64"], "impute": ["n=2", "particles=4"]}
+    few = {
+        "evaluate": ["traces=4", "steps=256"],
+        "generate": ["n=2", "steps=64"],
+        "impute": ["n=2", "particles=4"],
+        "score": ["particles=4"],
+    }
     cli.CONFIGURED[name](settings(name, [*overrides, *few[name]]))
     after = {file: file.stat().st_mtime_ns for file in (shop / EYE).iterdir()}
     assert before != after

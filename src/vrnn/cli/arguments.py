@@ -88,6 +88,19 @@ def read_arguments(words: Sequence[str]) -> Arguments:
     return Arguments(options, overrides, parsed.help, parsed.multirun, not shows, path, parsed.config_name)
 
 
+def runs_words(words: Sequence[str]) -> list[str]:
+    """Return the words of `vrnn runs` as settings: a directory without a key, and texts that Hydra's grammar needs quoted."""
+    settings = []
+    for word in words:
+        key, equals, value = word.partition("=")
+        if key in ("where", "note") and equals and value[:1] not in ("'", '"'):
+            escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+            settings.append(f'{key}="{escaped}"')
+        else:
+            settings.append(word if equals or word.startswith("-") else f"directory={word}")
+    return settings
+
+
 def _existing(option: str, directory: str) -> Path:
     if not Path(directory).is_dir():
         raise ConfigError(

@@ -19,7 +19,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 import vrnn
-from vrnn.cli.arguments import Arguments, read_arguments
+from vrnn.cli.arguments import Arguments, read_arguments, runs_words
 from vrnn.cli.completion import complete, completion_script
 from vrnn.cli.console import use_any_encoding
 from vrnn.cli.help import COMMANDS, command_help, general_help
@@ -86,6 +86,24 @@ def impute(config: DictConfig) -> None:
 
 
 @exit_with_message(ValueError)
+def score(config: DictConfig) -> None:
+    """Score own sequences by a trained run."""
+    from vrnn.runs.score import score_files
+    from vrnn.runs.summary import print_scored
+
+    options = {str(key): value for key, value in config.items() if key != "run"}
+    print_scored(score_files(Path(config.run), **options))
+
+
+@exit_with_message(ValueError)
+def runs(config: DictConfig) -> None:
+    """List, note, tag or remove runs."""
+    from vrnn.runs.care import care
+
+    care(config)
+
+
+@exit_with_message(ValueError)
 def compare(config: DictConfig) -> None:
     """Compare the runs of a sweep: a table, figures and a page."""
     from vrnn.runs.compare_report import report
@@ -112,6 +130,8 @@ CONFIGURED: dict[str, Callable[[DictConfig], None]] = {
     "evaluate": evaluate,
     "generate": generate,
     "impute": impute,
+    "score": score,
+    "runs": runs,
     "compare": compare,
     "search": search,
 }
@@ -165,7 +185,7 @@ def _run_configured(name: str) -> None:
     """Check the command line, then let Hydra run the command."""
     register()
     with exit_with_message():
-        arguments = read_arguments(sys.argv[1:])
+        arguments = read_arguments(runs_words(sys.argv[1:]) if name == "runs" else sys.argv[1:])
         if arguments.help:
             print(command_help(name))
             return

@@ -8,6 +8,7 @@ from vrnn.plots.images import plot_images
 from vrnn.plots.latent import Marks, Spread, plot_latent, spreads
 from vrnn.plots.runs import plot_curves, plot_intervals, plot_sweep
 from vrnn.plots.style import save
+from vrnn.plots.surprise import plot_surprise
 from vrnn.plots.traces import plot_continued, plot_laps, plot_trace_grid, plot_traces
 from vrnn.plots.transitions import plot_transitions
 
@@ -20,6 +21,7 @@ __all__ = [
     "plot_intervals",
     "plot_laps",
     "plot_latent",
+    "plot_surprise",
     "plot_sweep",
     "plot_trace_grid",
     "plot_traces",

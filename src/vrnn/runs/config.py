@@ -178,6 +178,31 @@ class ImputeConfig:
 
 
 @dataclass
+class ScoreConfig:
+    """`vrnn score`: a run's directory, files of own sequences, how exactly to score them, where to write."""
+
+    run: str = MISSING
+    files: list[str] = MISSING
+    particles: int = 64
+    out: str | None = None
+    checkpoint: str = "last"
+    seed: int = 0
+    allow: list[str] = field(default_factory=lambda: ["vrnn"])
+
+
+@dataclass
+class RunsConfig:
+    """`vrnn runs`: a directory of runs, which of them, and what to do with these."""
+
+    directory: str = "outputs"
+    where: str | None = None
+    note: str | None = None
+    tag: str | None = None
+    remove: bool = False
+    yes: bool = False
+
+
+@dataclass
 class CompareConfig:
     """`vrnn compare`: a directory of runs, the score to sort by, where to write, how many traces to show."""
 
@@ -208,6 +233,8 @@ SCHEMAS: dict[str, type] = {
     "evaluate": EvaluateConfig,
     "generate": GenerateConfig,
     "impute": ImputeConfig,
+    "score": ScoreConfig,
+    "runs": RunsConfig,
     "compare": CompareConfig,
     "search": SearchConfig,
 }

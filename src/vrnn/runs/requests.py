@@ -19,6 +19,8 @@ MINIMA = {
     "evaluate": {"traces": 1, "steps": 2, "seed": 0, "particles": 1},
     "generate": {"n": 1, "steps": 1, "seed": 0},
     "impute": {"n": 1, "particles": 1, "seed": 0},
+    "score": {"particles": 1, "seed": 0},
+    "runs": {},
     "compare": {"traces": 1},
     "search": {"trials": 1, "seed": 0},
 }
@@ -55,7 +57,9 @@ def check_request(command: str, config: DictConfig) -> None:
         raise ConfigError(f"runs must be a directory of runs, but {config.runs} is not a directory.")
     if command in ("evaluate", "generate", "impute"):
         _check_of_run(command, config, stored_settings(Path(config.run), list(config.allow)))
-    if command == "compare" and config.out is not None:
+    if command == "runs" and not Path(config.directory).is_dir():
+        raise ConfigError(f"directory must be a directory of runs, but {config.directory} is not a directory.")
+    if command in ("compare", "score") and config.out is not None:
         check_writable("out", Path(config.out).absolute(), "give out=… another one")
     if command == "compare":
         check_choice("sort", config.sort, tuple(SCORE))

@@ -12,6 +12,17 @@ from rich.table import Table
 from vrnn.text import printable
 
 
+def print_scored(rows: list[dict[str, Any]]) -> None:
+    """Print how likely own sequences are, one row each: see `vrnn.runs.score.score_files`."""
+    table = Table()
+    for column in ("sequence", "steps", "nats per step", "surprising steps"):
+        table.add_column(column, justify="left" if column == "sequence" else "right")
+    for row in rows:
+        share = "-" if row["surprising"] is None else f"{100 * row['surprising']:.1f} %"
+        table.add_row(row["name"], str(row["steps"]), f"{row['nats_per_step']:.4f}", share)
+    Console().print(table)
+
+
 def print_scores(scores: dict[str, Any], directory: Path, suffix: str = "") -> None:
     """Print the model's scores next to those of true traces and the truth, and where the run's files are.
 

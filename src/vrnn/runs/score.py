@@ -1,0 +1,101 @@
+"""Somebody's own sequences, scored by a trained run: which of their points it did not expect."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vrnn import plots
+from vrnn.errors import ConfigError
+from vrnn.files import write_text_atomically
+from vrnn.patterns import DrawnPattern, read_drawings
+from vrnn.patterns.resampling import normalise
+from vrnn.runs.load import TrainedRun, load_run
+from vrnn.runs.pattern import as_config_error, pattern_class
+
+Points = NDArray[np.float64]
+
+RARE = 0.99  # a point is surprising if it is less likely than this share of the points of the run's test traces
+TEST_TRACES, TEST_STEPS = 8, 512  # looked at to find this limit
+
+
+def score_files(
+    run: Path,
+    *,
+    files: Sequence[str],
+    particles: int,
+    out: str | None,
+    checkpoint: str,
+    seed: int,
+    allow: Sequence[str] = ("vrnn",),
+) -> list[dict[str, Any]]:
+    """Write log p(x_t | x_<t) of each step of drawings as CSV, and a figure of the surprise, -log p(x_t | x_<t).
+
+    A run on drawings has seen each of them scaled to zero mean and std_x + std_y = 2; so are these.
+
+    Args:
+        run: The run's directory.
+        files: The drawings.
+        particles: Of the estimate, see `TrainedRun.log_likelihood`.
+        out: The directory; None: scored in the run's directory.
+        checkpoint: "last" or "best".
+        seed: Of the noise.
+        allow: The packages whose classes the run's settings may name.
+
+    Returns:
+        For each drawing its `name`, `steps`, `nats_per_step`, and the share of `surprising` steps (None where the run's data
+        are no longer there to compare with).
+
+    Raises:
+        ConfigError: No run there, sequences that are no drawings, or a file that cannot be read.
+        DamagedError: The checkpoint cannot be read.
+    """
+    trained = load_run(run, checkpoint, allow)
+    pattern = pattern_class(trained.settings)
+    if pattern.form != "plane" or trained.vrnn.x_dim != 2:
+        raise ConfigError(
+            f"run must have learned drawings, points (x, y), but its sequences are of the form {pattern.form}: use "
+            "vrnn.load_run(…).log_likelihood(x) in Python."
+        )
+    with as_config_error():
+        drawings = {name: points for file in files for name, points in read_drawings(file).items()}
+    limit = _limit(trained, particles, seed)
+    folder = run / "scored" if out is None else Path(out)
+    rows = []
+    for name, points in drawings.items():
+        x = normalise(points) if issubclass(pattern, DrawnPattern) else points
+        found = trained.log_likelihood(x, particles=particles, seed=seed)
+        base = re.sub(r"[^\w.-]+", "-", Path(name).name).strip("-")
+        write_text_atomically(folder / f"{base}.csv", _table(points, found.per_step))
+        plots.save(plots.plot_surprise(x, -found.per_step, limit), folder / f"{base}.png")
+        known = found.per_step[np.isfinite(found.per_step)]
+        share = None if limit is None else float((-known > limit).mean())
+        rows.append({"name": name, "steps": len(known), "nats_per_step": float(known.mean()), "surprising": share})
+    print(f"{folder}/")
+    return rows
+
+
+def _limit(trained: TrainedRun, particles: int, seed: int) -> float | None:
+    """Return the surprise that RARE of the points of test traces stay below; None where the data are no longer there."""
+    try:
+        traces = trained.data.traces("test")[:TEST_TRACES]
+    except ConfigError:
+        return None
+    found = [trained.log_likelihood(trace.points[:TEST_STEPS], particles=particles, seed=seed) for trace in traces]
+    return float(np.nanquantile(np.concatenate([-each.per_step for each in found]), RARE))
+
+
+def _table(points: Points, per_step: Points) -> str:
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["step", "x", "y", "log_likelihood"])
+    for step, (point, value) in enumerate(zip(points, per_step, strict=True)):
+        table.writerow([step, *("" if np.isnan(number) else repr(float(number)) for number in (*point, value))])
+    return text.getvalue()

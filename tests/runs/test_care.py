@@ -1,0 +1,86 @@
+"""Runs listed, filtered, noted, tagged and removed, by the command itself."""
+
+import shutil
+
+import pytest
+from omegaconf import OmegaConf
+
+from tests.conftest import ROOT
+from vrnn.cli.arguments import runs_words
+from vrnn.errors import ConfigError
+from vrnn.runs.care import care, read_notes, read_where
+from vrnn.runs.compare import read_run
+from vrnn.runs.config import RunsConfig
+from vrnn.runs.directory import lock_run
+
+RUNS = ROOT / "tests" / "fixtures" / "runs"
+
+
+@pytest.fixture
+def outputs(tmp_path):
+    for name in ("finished", "interrupted"):
+        shutil.copytree(RUNS / name, tmp_path / name)
+    return tmp_path
+
+
+def ask(outputs, **options):
+    care(OmegaConf.structured(RunsConfig(directory=str(outputs), **options)))
+
+
+@pytest.mark.parametrize(
+    ("where", "names"),
+    [
+        (None, {"finished", "interrupted"}),
+        ("elbo_nats_per_step>-1e9", {"finished"}),
+        ("elbo_nats_per_step > 1e9", set()),
+        ("state=interrupted", {"interrupted"}),
+        ("state!=interrupted and seed==0", {"finished"}),
+        ("recurrence=GRU and model.h_dim<=64", {"finished", "interrupted"}),
+        ("name=finished", {"finished"}),
+    ],
+)
+def test_conditions(outputs, capsys, where, names):
+    ask(outputs, where=where)
+    printed = "".join(capsys.readouterr().out.split())
+    assert {name for name in ("finished", "interrupted") if f"/{name}" in printed} == names
+    assert f"{len(names)}runs" in printed
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [("__import__('os')", "where must be conditions"), ("elbo>", "where must be"), ("elbow>3", "elbow is none")],
+)
+def test_conditions_that_cannot_be_read(outputs, where, message):
+    with pytest.raises(ConfigError, match=message):
+        ask(outputs, where=where)
+
+
+def test_notes_and_tags(outputs):
+    ask(outputs, where="state=finished", note="über", tag="good")
+    ask(outputs, tag="all")
+    assert read_notes(outputs / "finished") == ("über", ["all", "good"])
+    ask(outputs, where="tag=good", tag="-all")
+    assert read_notes(outputs / "finished") == ("über", ["good"])
+    assert read_notes(outputs / "interrupted") == ("", ["all"])
+    assert read_where("tag!=good")[0].holds(read_run(outputs / "interrupted"), ["all"])
+
+
+def test_runs_are_removed_after_a_question(outputs, monkeypatch, capsys):
+    monkeypatch.setattr("builtins.input", lambda question: "n")
+    ask(outputs, remove=True)
+    assert len(list(outputs.iterdir())) == 2
+    with lock_run(outputs / "finished"):
+        ask(outputs, remove=True, yes=True)
+    assert [path.name for path in outputs.iterdir()] == ["finished"]
+    assert "kept, in use" in capsys.readouterr().out
+
+
+def test_words_of_the_command_become_settings():
+    words = runs_words(["outputs/mine", "where=elbo_nats_per_step>6", 'note=a "b"', "remove=true", "--help"])
+    assert words == [
+        "directory=outputs/mine",
+        'where="elbo_nats_per_step>6"',
+        'note="a \\"b\\""',
+        "remove=true",
+        "--help",
+    ]
