@@ -5,7 +5,7 @@ import torch
 
 from vrnn.data import TraceSet
 from vrnn.evaluation import held_out_scores
-from vrnn.evaluation.latent_usage import held_out_kl, prior_along
+from vrnn.evaluation.latent_usage import infer_held_out, prior_along
 from vrnn.model import VRNN
 from vrnn.objective import CategoricalLatent, GaussianCategoricalLatent, GaussianLatent
 from vrnn.objective.latents import detached
@@ -18,7 +18,8 @@ def test_the_kl_is_that_of_the_scores():
     vrnn, rng = VRNN(), np.random.default_rng(0)
     traces = [Trace(rng.normal(size=(n, 2)).cumsum(0), np.full(n, -1), np.full(n, -1)) for n in (30, 20)]
     held_out = TraceSet(traces)
-    kl, mask = held_out_kl(vrnn, held_out, seed=3)
+    run, mask = infer_held_out(vrnn, held_out, seed=3)
+    kl = vrnn.latent.kl(run.q, run.p)
     scores = held_out_scores(vrnn, held_out.x, held_out.mask, torch.Generator().manual_seed(3))
     assert mask.sum() == 50
     assert torch.isclose(kl.sum(-1)[mask].mean(), torch.tensor(scores["kl_nats_per_step"]))

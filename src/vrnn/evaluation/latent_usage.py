@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vrnn.data.loader import TraceSet
+from vrnn.model.inference import Inference
 from vrnn.model.vrnn import VRNN
 
 
 @torch.no_grad()
-def held_out_kl(vrnn: VRNN, held_out: TraceSet, seed: int) -> tuple[Tensor, Tensor]:
-    """Return the KL at each step of held-out traces.
+def infer_held_out(vrnn: VRNN, held_out: TraceSet, seed: int) -> tuple[Inference, Tensor]:
+    """Run the networks over held-out traces.
 
     Args:
         vrnn: The model.
@@ -21,12 +22,12 @@ def held_out_kl(vrnn: VRNN, held_out: TraceSet, seed: int) -> tuple[Tensor, Tens
         seed: Of the noise.
 
     Returns:
-        The KL in nats, (T, B, groups), and whether the step's point is observed, (T, B).
+        The inference, and whether each step's point is observed, (T, B).
     """
     generator = torch.Generator(device=vrnn.device).manual_seed(seed)
     mask = held_out.mask.to(vrnn.device)
     run = vrnn.infer(held_out.x.to(vrnn.device), mask=mask, generator=generator)
-    return vrnn.latent.kl(run.q, run.p), mask if run.mask is None else run.mask
+    return run, mask if run.mask is None else run.mask
 
 
 @torch.no_grad()

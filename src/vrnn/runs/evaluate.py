@@ -24,9 +24,11 @@ from vrnn.evaluation import (
     score,
     truth,
 )
-from vrnn.evaluation.latent_usage import held_out_kl, prior_along
+from vrnn.evaluation.choice_kl import choice_parts
+from vrnn.evaluation.latent_usage import infer_held_out, prior_along
 from vrnn.evaluation.warning_signs import find_warnings
 from vrnn.model.vrnn import VRNN
+from vrnn.objective.latents import CategoricalLatent
 from vrnn.objective.w_schedules import WSchedule
 from vrnn.patterns import AutomatonPattern, Pattern, Trace
 from vrnn.plots.sequences import SEQUENCE_PLOTS
@@ -83,9 +85,13 @@ def evaluate(
     generated = vrnn.generate(n, steps, sample=options["sample"], generator=generator)
     drawn = generated.transpose(0, 1).double().cpu().numpy()
     figures = sample_figures(pattern, test, drawn)
-    kl, observed = held_out_kl(vrnn, held_out, seed)
+    inferred, observed = infer_held_out(vrnn, held_out, seed)
+    kl = vrnn.latent.kl(inferred.q, inferred.p)
     automaton = pattern.automaton if isinstance(pattern, AutomatonPattern) else None
     scores |= junction_scores(kl, observed, test, automaton)
+    if automaton is not None and isinstance(vrnn.latent, CategoricalLatent) and vrnn.latent.variables == 1:
+        q, p = (dist[0].exp()[..., 0, :] for dist in (inferred.q, inferred.p))
+        scores |= choice_parts(q, p, observed, test, automaton)
     drawn_marks: plots.Marks = []
     if isinstance(pattern, AutomatonPattern):
         lap_scores, lap_figures, drawn_marks = evaluate_laps(pattern, drawn, seed)

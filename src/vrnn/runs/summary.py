@@ -78,6 +78,8 @@ def _rows(scores: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     yield "visits with the right laps", *(_estimate(each, "laps_right_fraction") for each in both), "1"
     if scores.get("choice_entropy_nats") is not None:
         yield "KL per choice, nats", _estimate(scores, "kl_per_choice_nats"), "", f"{scores['choice_entropy_nats']:.4f}"
+    if scores.get("kl_per_choice_outcome_nats") is not None:
+        yield "of it, which state follows", _estimate(scores, "kl_per_choice_outcome_nats"), "", ""
 
 
 def _estimate(scores: dict[str, Any], key: str) -> str:
