@@ -45,7 +45,7 @@ def choice_parts(
     owner = np.repeat(np.arange(len(traces)), [len(steps) for steps in found])
     begins = np.concatenate(found)
     before, following = (
-        np.array([traces[b].state[t + k] for b, t in zip(owner, begins, strict=True)]) for k in (-1, 0)
+        np.array([traces[b].state[t + k] for b, t in zip(owner.tolist(), begins, strict=True)]) for k in (-1, 0)
     )
     at_choices = np.add.outer(np.arange(AFTER + 1), begins)
     at_q, at_p = (probs.double().cpu().numpy()[at_choices, owner] for probs in (q, p))  # (AFTER + 1, choices, classes)
