@@ -1,6 +1,8 @@
 """Runs listed, filtered, noted, tagged and removed, by the command itself."""
 
 import shutil
+import subprocess
+import sys
 
 import pytest
 from omegaconf import OmegaConf
@@ -84,3 +86,10 @@ def test_words_of_the_command_become_settings():
         "remove=true",
         "--help",
     ]
+
+
+def test_the_command_lists_what_is_left(outputs, tmp_path):
+    words = [sys.executable, str(ROOT / "scripts" / "runs.py"), str(outputs), "where=state=finished and seed>=0"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "1 runs" in done.stdout

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from vrnn.plots.style import HUES, INK, INVALID, QUIET, TIME, WRONG, Array, plain_axes, roomy
 
+MOST_LABELLED = 10  # values of a step that a legend names
 MAX_VARIABLES = 4  # of a categorical latent, a panel each
 
 # Where laps begin, to be marked in a figure: (step, label of the lap); the step may be a fraction.
@@ -92,13 +93,16 @@ def _plot_spread(ax: Axes, spread: Spread) -> None:
     steps, values = np.arange(len(spread.values)), np.asarray(spread.values, dtype=np.float64)
     count = values.shape[1]
     colours = HUES[:count] if count <= len(HUES) else TIME(np.linspace(0.0, 1.0, count))
+    labels = [f"{'class' if spread.stacked else 'z'} {i}" for i in range(count)]
     if spread.stacked:
-        ax.stackplot(steps, values.T, colors=colours, alpha=0.55, linewidth=0)
+        ax.stackplot(steps, values.T, labels=labels, colors=colours, alpha=0.55, linewidth=0)
         ax.set_ylim(0.0, 1.0)
-        return
-    for line, colour in zip(values.T, colours, strict=True):
-        ax.plot(steps, line, color=colour, linewidth=1.0)
-    ax.set_ylim(bottom=0.0)
+    else:
+        for line, colour, label in zip(values.T, colours, labels, strict=True):
+            ax.plot(steps, line, color=colour, linewidth=1.0, label=label)
+        ax.set_ylim(bottom=0.0)
+    if count <= MOST_LABELLED:
+        ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=7, frameon=False, labelcolor=INK)
 
 
 def _mark_laps(ax: Axes, marks: Marks, hues: Mapping[str, str], steps: int, with_labels: bool = True) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import sys
+import threading
 import time
 from types import FrameType, TracebackType
 from typing import Any
@@ -24,6 +25,8 @@ class Interruption:
     A cluster's warning that another library had a handler for, as submitit has, is passed on to that handler once the
     checkpoint is saved: it requeues the job and ends the process.
 
+    In a thread other than the main one it handles no signals: the program that started the thread does.
+
     The process also ends where the context is left by an error or normally while a signal is pending: Python drops the
     exception of a signal that comes where it ignores exceptions, as in the callback of a weak reference.
 
@@ -39,7 +42,8 @@ class Interruption:
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> Interruption:
-        self._previous = {number: signal.signal(number, self._receive) for number in SIGNALS}
+        if threading.current_thread() is threading.main_thread():  # only there may Python handle signals
+            self._previous = {number: signal.signal(number, self._receive) for number in SIGNALS}
         return self
 
     def __exit__(
