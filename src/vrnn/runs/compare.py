@@ -13,13 +13,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader  # type: ignore[import-untyped]
 from tensorboard.compat.proto.event_pb2 import Event  # type: ignore[import-untyped]
 from tensorboard.util.tensor_util import make_ndarray  # type: ignore[import-untyped]
 
 from vrnn.errors import DamagedError
-from vrnn.runs.directory import CONFIG, FAILED, PRUNED, SAMPLE, State, failure, read_scores, read_settings, state
+from vrnn.files import read_limited
+from vrnn.runs.directory import (
+    CONFIG,
+    FAILED,
+    PRUNED,
+    SAMPLE,
+    SCORES,
+    State,
+    failure,
+    read_scores,
+    read_settings,
+    state,
+)
 from vrnn.runs.score_names import SCORE
 from vrnn.runs.statistics import mean_interval
 
@@ -27,6 +40,8 @@ Array = NDArray[np.float64]
 
 ABSENT = "-"  # the value of a setting that a run does not have
 STATES = ("finished", "running", "failed", "interrupted", "pruned")
+LARGEST = 2**63  # of whole numbers among the scores
+LARGEST_SAMPLE = 100_000_000  # bytes
 
 
 @dataclass
@@ -96,16 +111,17 @@ def collect(root: Path) -> list[Run]:
 
 def read_run(directory: Path) -> Run:
     """Read a run's settings, its scores if it has finished, its error if it failed; one that is damaged counts as failed."""
-    stands, settings, scores = state(directory), {}, {}
+    stands, settings = state(directory), {}
     error = failure(directory) if stands == "failed" else None
     if error is not None and PRUNED in error:
         stands, error = "pruned", None
+    values = dict.fromkeys(SCORE, math.nan)
     try:
         settings = flat_settings(read_settings(directory)) if (directory / CONFIG).exists() else {}
         scores = read_scores(directory) if stands == "finished" else {}
+        values = {name: _number(directory, scores, score.path) for name, score in SCORE.items()}
     except DamagedError as damage:
         stands, error = "failed", str(damage)
-    values = {name: _number(scores, score.path) for name, score in SCORE.items()}
     return Run(directory, stands, settings, values, error)
 
 
@@ -122,10 +138,17 @@ def flat_settings(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return leaves
 
 
-def _number(scores: Any, path: Sequence[str]) -> float:
+def _number(directory: Path, scores: Any, path: Sequence[str]) -> float:
     for key in path:
         scores = scores.get(key) if isinstance(scores, Mapping) else None
-    return math.nan if scores is None else float(scores)
+    if scores is None:
+        return math.nan
+    if isinstance(scores, float) or (type(scores) is int and abs(scores) < LARGEST):
+        return float(scores)
+    raise DamagedError(
+        f"{directory / SCORES} is damaged: {'.'.join(path)} must be a number, but is {str(scores)[:40]!r}. Write it again "
+        f"with `vrnn evaluate run={directory}`."
+    )
 
 
 def swept_parameters(runs: Sequence[Run]) -> list[str]:
@@ -202,12 +225,15 @@ def curve(directory: Path, tag: str) -> tuple[NDArray[np.int64], Array]:
     """
     values: dict[int, float] = {}
     for path in sorted(directory.glob("events.out.tfevents.*")):
-        for record in RawEventFileLoader(str(path)).Load():
-            if tag.encode() in record:
-                event = Event.FromString(record)
-                for value in event.summary.value:
-                    if value.tag == tag:
-                        values[event.step] = _scalar(value)
+        try:
+            for record in RawEventFileLoader(str(path)).Load():
+                if tag.encode() in record:
+                    event = Event.FromString(record)
+                    for value in event.summary.value:
+                        if value.tag == tag:
+                            values[event.step] = _scalar(value)
+        except (DecodeError, OSError, ValueError, TypeError) as error:
+            raise DamagedError(f"{path} is damaged, and the run's curves are left out: remove it.") from error
     steps = sorted(values)
     return np.array(steps, dtype=np.int64), np.array([values[step] for step in steps])
 
@@ -227,7 +253,7 @@ def curves(groups: Sequence[Group], tag: str) -> dict[str, tuple[NDArray[np.int6
     """Return {label: (steps (T,), values (n, T))} for each group that has logged `tag`; NaN where a run has not got so far."""
     found = {}
     for group in groups:
-        each = [dict(zip(*curve(run.directory, tag), strict=True)) for run in group.runs]
+        each = [_curve_of(run, tag) for run in group.runs]
         steps = sorted(set().union(*each))
         if steps:
             found[group.label] = (
@@ -237,6 +263,14 @@ def curves(groups: Sequence[Group], tag: str) -> dict[str, tuple[NDArray[np.int6
     return found
 
 
+def _curve_of(run: Run, tag: str) -> dict[int, float]:
+    try:
+        return dict(zip(*curve(run.directory, tag), strict=True))
+    except DamagedError as damage:
+        run.error = str(damage)
+        return {}
+
+
 def samples(groups: Sequence[Group], most: int) -> dict[str, Array]:
     """Return {swept values and seed: generated trace (T, 2)} of at most `most` finished runs, the best groups first.
 
@@ -244,14 +278,42 @@ def samples(groups: Sequence[Group], most: int) -> dict[str, Array]:
     """
     found: dict[str, Array] = {}
     for group in groups:
-        for run in sorted(group.runs, key=lambda run: run.settings.get("seed", 0)):
-            path = run.directory / SAMPLE
-            if len(found) < most and run.state == "finished" and path.exists():
-                sample = np.load(path).astype(np.float64)
-                title = [*map(str, group.parameters.values()), f"seed {run.settings.get('seed')}"]
-                if sample.shape[1] == 2:
-                    found[", ".join(title)] = sample
+        for run in sorted(group.runs, key=_seed):
+            if len(found) == most or run.state != "finished" or not (run.directory / SAMPLE).exists():
+                continue
+            title = [*map(str, group.parameters.values()), f"seed {run.settings.get('seed')}"]
+            try:
+                sample = read_sample(run.directory)
+            except DamagedError as damage:
+                run.error = str(damage)
+                continue
+            if sample.shape[1] == 2:
+                found[", ".join(title)] = sample
     return found
+
+
+def _seed(run: Run) -> tuple[str, Any]:
+    """Return a key to sort runs by their seed, whatever type an edited config.yaml gives it."""
+    seed = run.settings.get("seed", 0)
+    return type(seed).__name__, seed
+
+
+def read_sample(directory: Path) -> Array:
+    """Return a finished run's generated trace, (T, x_dim).
+
+    Raises:
+        DamagedError: It cannot be read, or is no trace.
+    """
+    path = directory / SAMPLE
+    try:
+        sample = np.load(io.BytesIO(read_limited(path, LARGEST_SAMPLE)))
+        if not isinstance(sample, np.ndarray) or sample.ndim != 2 or not sample.size or sample.dtype.kind != "f":
+            raise ValueError("it holds no trace (T, x_dim)")
+    except (ValueError, OSError, EOFError, SyntaxError, TypeError, UnicodeError) as error:
+        raise DamagedError(
+            f"{path} is damaged: {' '.join(str(error).split())}. The run is compared without it; remove it."
+        ) from error
+    return sample.astype(np.float64)
 
 
 def to_csv(groups: Sequence[Group], sort: str) -> str:
