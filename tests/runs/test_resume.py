@@ -68,6 +68,11 @@ def scalars(directory: Path) -> dict[tuple[str, int], float]:
     return dict(found)
 
 
+def rows(directory: Path) -> list[str]:
+    """The rows of scalars.csv, but for speeds."""
+    return [row for row in (directory / "scalars.csv").read_text().splitlines() if ",speed/" not in row]
+
+
 def assert_same_run(directory: Path, reference: Path) -> None:
     for name in ("last.ckpt", "best.ckpt"):
         ours, theirs = (torch.load(d / "checkpoints" / name, weights_only=True) for d in (directory, reference))
@@ -77,6 +82,7 @@ def assert_same_run(directory: Path, reference: Path) -> None:
     ours, theirs = scalars(directory), scalars(reference)
     assert ours.keys() == theirs.keys()
     assert {key for key in ours if ours[key] != theirs[key] and theirs[key] == theirs[key]} == set()
+    assert rows(directory) == rows(reference)
 
 
 def identical(a, b) -> bool:

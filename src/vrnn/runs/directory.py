@@ -248,6 +248,7 @@ def discard(directory: Path) -> None:
         UNITS,
         PROVENANCE,
         LOG,
+        "scalars.csv",
         "hparams.yaml",
         "projector_config.pbtxt",
     ):

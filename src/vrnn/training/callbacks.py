@@ -42,7 +42,8 @@ class Scalars(Callback):
             last_step, last_time = self.last_logged
             scalars["speed/steps_per_second"] = (step - last_step) / (time.perf_counter() - last_time)
         self.last_logged = step, time.perf_counter()
-        tensorboard_logger(trainer).log_metrics(scalars, step=step)
+        for logger in trainer.loggers:
+            logger.log_metrics(scalars, step=step)
 
 
 class Figures(Callback):

@@ -238,8 +238,8 @@ class VRNNModule(LightningModule):
         logged |= {f"kl_per_dim/{i:02d}": float(value) for i, value in enumerate(per_dim)}
         logged["val/active_dims"] = float(sum(value > ACTIVE_NATS for value in per_dim))
         self.log("val/elbo", logged["val/elbo"], logger=False, batch_size=batch.x.shape[1])
-        if self.logger is not None:
-            self.logger.log_metrics(logged, step=self.global_step)
+        for logger in self.loggers:
+            logger.log_metrics(logged, step=self.global_step)
 
     def noise_generator(self) -> torch.Generator:
         """Return a generator for everything that must not disturb, or depend on, the course of training."""

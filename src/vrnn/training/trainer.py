@@ -26,6 +26,7 @@ from vrnn.training.callbacks import Figures, ProgressBar, Scalars
 from vrnn.training.checkpoint_files import RunCheckpointIO, load_checkpoint, newest_checkpoint
 from vrnn.training.checkpoints import RunCheckpoints
 from vrnn.training.lightning_module import VRNNModule
+from vrnn.training.scalars_file import ScalarsFile
 from vrnn.training.signals import Interruption
 
 logger = logging.getLogger(__name__)
@@ -89,7 +90,7 @@ def fit(
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         log_every_n_steps=pace["log_every"],
-        logger=tensorboard,
+        logger=[tensorboard, ScalarsFile(directory, resume_step or 0)],
         plugins=[RunCheckpointIO(settings_digest), cluster_environment()],
         enable_model_summary=False,
         enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in extra_callbacks),
