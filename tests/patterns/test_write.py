@@ -99,7 +99,7 @@ def test_columns_are_named_after_what_they_hold(tmp_path):
 
 
 def test_images_are_no_lines(tmp_path):
-    with pytest.raises(ValueError, match="write images as png, npz or csv"):
+    with pytest.raises(ValueError, match="form image are none: write png, npz or csv"):
         write_traces(tmp_path / "a.svg", np.zeros((1, 8, 8)), "svg", "image")
     with pytest.raises(ValueError, match=r"expected traces of shape \(n, T, 3\)"):
         write_traces(tmp_path / "a.svg", np.zeros((1, 8, 2)), "svg", "strokes")

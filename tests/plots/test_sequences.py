@@ -62,7 +62,7 @@ def test_below_an_image_with_fewer_rows_the_cell_is_empty():
     np.testing.assert_array_equal(grid[1:4, 4:6], [[0.5, 0.5], [-1, -1], [-1, -1]])
 
 
-@pytest.mark.parametrize(("kind", "x_dim"), [("plane", 2), ("strokes", 3), ("image", 8)])
+@pytest.mark.parametrize(("kind", "x_dim"), [("plane", 2), ("strokes", 3), ("image", 8), ("series", 1), ("series", 9)])
 def test_sequences_of_unequal_length_have_figures(kind, x_dim):
     rng = np.random.default_rng(0)
     sequences = [rng.random((steps, x_dim)) for steps in (8, 5, 1)]
@@ -73,7 +73,7 @@ def test_sequences_of_unequal_length_have_figures(kind, x_dim):
         SEQUENCE_PLOTS[kind].plot_grid(sequences, ["one", "two", "three"]),
     ):
         figure.savefig(io.BytesIO(), format="png")
-        assert all(ax.collections or ax.images for ax in figure.axes if ax.get_visible())
+        assert all(ax.collections or ax.images or ax.lines for ax in figure.axes if ax.get_visible())
 
 
 def test_errors_of_images():

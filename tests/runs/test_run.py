@@ -22,6 +22,7 @@ from tests.handwriting import write_lines
 from vrnn.errors import ConfigError, DamagedError, NonFiniteError
 from vrnn.files import write_text_atomically
 from vrnn.runs.config import check
+from vrnn.runs.load import load_run
 from vrnn.runs.parts import build_vrnn
 from vrnn.runs.report import SCALARS
 from vrnn.runs.run import run
@@ -333,6 +334,24 @@ def test_whole_traces_one_at_a_time(small, tmp_path):
 @pytest.mark.parametrize("recurrence", ["elman", "lstm", "mtrnn"])
 def test_every_recurrence_trains(small, tmp_path, recurrence):
     assert math.isfinite(run(small(f"recurrence={recurrence}"), tmp_path)["elbo_nats_per_step"])
+
+
+def test_series_of_unequal_length_train_and_open(small, tmp_path):
+    rng = np.random.default_rng(0)
+    series = {f"s{i}": 100 + rng.standard_normal((20 + 3 * i, 3)).cumsum(0) for i in range(12)}
+    series["s3"][4, 1] = np.nan
+    np.savez(tmp_path / "series.npz", **series)
+    directory = tmp_path / "run"
+    overrides = [f"dataset.files=[{tmp_path / 'series.npz'}]", "dataset.holdout=0.5", "engine=native"]
+    scores = run(small("dataset=series", *overrides), directory)
+    assert math.isfinite(scores["elbo_nats_per_step"])
+    assert "generated" not in scores
+    assert (directory / "figures" / "continued.png").exists()
+    (tmp_path / "series.npz").unlink()  # a run opens without its data
+    traces = np.load(generate_from_run(directory, **GENERATE | {"n": 2, "steps": 5}))["traces"]
+    assert traces.shape == (2, 5, 3)
+    assert np.abs(traces - 100).max() < 50
+    assert load_run(directory).generate(2, 5).shape == (5, 2, 3)
 
 
 def test_a_drawing_trains_generates_and_continues(small, tmp_path):

@@ -1,4 +1,4 @@
-"""Where sequences come from: automata drawn by a pen, drawings from files, handwriting, images of digits."""
+"""Where sequences come from: automata drawn by a pen, drawings and series from files, handwriting, images of digits."""
 
 from vrnn.patterns.automaton import Automaton, Piece
 from vrnn.patterns.curves import Circle, Curve, Eight, Infinity, Oval, Polygon
@@ -8,6 +8,7 @@ from vrnn.patterns.files.read import read_drawings
 from vrnn.patterns.files.write import write_traces
 from vrnn.patterns.handwriting import Handwriting
 from vrnn.patterns.pen import AutomatonPattern, Pen
+from vrnn.patterns.series import SeriesPattern
 from vrnn.patterns.trace import Pattern, SequenceKind, Split, Trace
 from vrnn.patterns.units import Units
 
@@ -28,6 +29,7 @@ __all__ = [
     "Polygon",
     "Rendering",
     "SequenceKind",
+    "SeriesPattern",
     "Split",
     "Trace",
     "Units",

@@ -14,8 +14,8 @@ from vrnn.patterns.units import Units
 Split = Literal["train", "val", "test"]
 
 # What the numbers of a step are. plane: a position (x, y); strokes: a move (pen, dx, dy), see `vrnn.patterns.strokes`;
-# image: one row of pixels, each from 0 (white) to 1 (black).
-SequenceKind = Literal["plane", "strokes", "image"]
+# image: one row of pixels, each from 0 (white) to 1 (black); series: one number of each channel.
+SequenceKind = Literal["plane", "strokes", "image", "series"]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Pattern(Protocol):
     are also read without an instance, where no data are needed.
 
     Attributes:
-        x_dim: How many numbers a step has.
+        x_dim: How many numbers a step has. 0, of the class: as many as `units` of the object have.
         form: What these numbers are. It decides how sequences are plotted and written to files.
         names: The names of the states in its traces; () where states are unknown.
         units: How `draw` has scaled the data's points. The default, of class and object, is not at all; a pattern that scales

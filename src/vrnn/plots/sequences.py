@@ -11,6 +11,7 @@ from typing_extensions import override
 from vrnn.patterns.strokes import to_plane
 from vrnn.patterns.trace import SequenceKind
 from vrnn.plots.images import plot_images
+from vrnn.plots.series import plot_series, plot_series_grid
 from vrnn.plots.style import Sequences
 from vrnn.plots.traces import plot_trace_grid, plot_traces
 
@@ -79,8 +80,23 @@ class ImagePlots(SequencePlots):
         return plot_images({title: [image] for title, image in zip(titles, sequences, strict=True)})
 
 
+class SeriesPlots(SequencePlots):
+    """Numbers over time, one row or one line per channel."""
+
+    per_panel, per_grid = 1, 12
+
+    @override
+    def plot_panels(self, panels: Mapping[str, Sequences]) -> Figure:
+        return plot_series(panels)
+
+    @override
+    def plot_grid(self, sequences: Sequences, titles: Sequence[str] | None = None) -> Figure:
+        return plot_series_grid(sequences, titles)
+
+
 SEQUENCE_PLOTS: dict[SequenceKind, SequencePlots] = {
     "plane": PlanePlots(),
     "strokes": StrokePlots(),
     "image": ImagePlots(),
+    "series": SeriesPlots(),
 }

@@ -10,7 +10,7 @@ from vrnn.data.loader import TraceSet
 from vrnn.engine.native.threads import set_threads
 from vrnn.model.particles import check_bound
 from vrnn.objective.masking import has_gaps
-from vrnn.patterns import Pattern
+from vrnn.patterns import Pattern, Units
 from vrnn.runs.instantiate import instantiate
 from vrnn.runs.parts import build_vrnn
 from vrnn.runs.pattern import Settings, as_config_error, build_pattern
@@ -28,18 +28,22 @@ def build_run(settings: Settings) -> tuple[Pattern, VRNNModule, TraceDataModule]
     set_threads(settings["threads"])
     pattern = build_pattern(settings)
     data = build_data(settings, pattern)
-    return pattern, build_module(settings), data
+    return pattern, build_module(settings, pattern.units), data
 
 
-def build_module(settings: Settings) -> VRNNModule:
+def build_module(settings: Settings, units: Units) -> VRNNModule:
     """Build the model with its w schedule, bound and forecast. The weights are drawn from the global generators.
+
+    Args:
+        settings: The run's.
+        units: Those of its data.
 
     Raises:
         ConfigError: Settings that a part refuses, or parts that contradict each other.
     """
     # In this order: each draws from the global generators.
     schedule = instantiate(settings["w_schedule"], settings["allow"])
-    vrnn = build_vrnn(settings)
+    vrnn = build_vrnn(settings, units)
     bound = instantiate(settings["bound"], settings["allow"])
     with as_config_error():
         if settings["evaluation"]["particles"]:

@@ -33,6 +33,7 @@ from vrnn.objective.w_schedules import WSchedule
 from vrnn.patterns import AutomatonPattern, Pattern, Trace
 from vrnn.plots.sequences import SEQUENCE_PLOTS
 
+FAN = 20  # ways in which a series is continued
 GRID_STEPS = 512  # steps of each generated trace that the grid of samples shows
 LATENT_STEPS = 300  # steps of a trace that the figure of the latent variables shows
 
@@ -87,6 +88,8 @@ def evaluate(
     figures = sample_figures(pattern, test, drawn)
     inferred, observed = infer_held_out(vrnn, held_out, seed)
     kl = vrnn.latent.kl(inferred.q, inferred.p)
+    if pattern.form == "series" and vrnn.coordinates.predicts == "this":
+        figures["continued"] = continued_figure(vrnn, pattern, test[0], seed)
     automaton = pattern.automaton if isinstance(pattern, AutomatonPattern) else None
     scores |= junction_scores(kl, observed, test, automaton)
     if automaton is not None and isinstance(vrnn.latent, CategoricalLatent) and vrnn.latent.variables == 1:
@@ -113,6 +116,24 @@ def sample_figures(pattern: Pattern, test: list[Trace], drawn: Array) -> Figures
         "true_and_generated": sequence_plots.plot_panels(panels),
         "samples": sequence_plots.plot_grid(drawn[: sequence_plots.per_grid, :GRID_STEPS]),
     }
+
+
+def continued_figure(vrnn: VRNN, pattern: Pattern, held_out: Trace, seed: int) -> Figure:
+    """Plot a held-out series, its reconstruction, and how the model continues its first half, in the units of the data."""
+    generator = torch.Generator(device=vrnn.device).manual_seed(seed)
+    points = held_out.points[:GRID_STEPS]
+    begin = max(1, len(points) // 2)
+    parameter = next(vrnn.parameters())
+    x = torch.as_tensor(points).to(parameter)[:, None].expand(-1, FAN, -1)
+    observed = torch.as_tensor(held_out.observed[:GRID_STEPS], device=vrnn.device)[:, None].expand(-1, FAN)
+    first_half = observed & (torch.arange(len(points), device=vrnn.device) < begin)[:, None]
+    reconstructed = vrnn.reconstruct(x[:, :1], observed[:, :1], generator)
+    filled = vrnn.impute(x, first_half, generator)
+    reconstruction, samples = (
+        pattern.units.to_units(part.transpose(0, 1).double().cpu().numpy()) for part in (reconstructed, filled)
+    )
+    truth = np.where(held_out.observed[:GRID_STEPS, None], pattern.units.to_units(points), np.nan)
+    return plots.plot_fan(truth, reconstruction[0], samples, begin, pattern.units.names)
 
 
 def evaluate_laps(pattern: AutomatonPattern, drawn: Array, seed: int) -> tuple[Scores, Figures, plots.Marks]:

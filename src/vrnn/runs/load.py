@@ -74,7 +74,7 @@ def load_module(settings: Settings, checkpoint: Path) -> VRNNModule:
         DamagedError: It cannot be read, or holds another model's weights.
     """
     with torch.random.fork_rng(devices=[]):
-        module = build_module(settings)
+        module = build_module(settings, read_units(checkpoint.parents[1]))
     load_weights(module, checkpoint, settings_digest=settings_digest(checkpoint.parents[1]))
     return module.eval()
 

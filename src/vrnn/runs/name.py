@@ -44,16 +44,22 @@ def digest(dataset: Mapping[str, Any]) -> str | None:
 
     It is part of what a run is. None if there are no such files. Folders and globs stand for the files in them.
     """
-    try:
-        files = [path for key in FILE_LISTS for path in expand_files(dataset.get(key) or (), READERS)]
-    except ValueError:  # a folder or glob without files, which the pattern reports
-        return None
-    if "directory" in dataset:
-        files += sorted(Path(str(dataset["directory"])).rglob("*.xml"))
+    files = dataset_files(dataset)
     if not files or not all(file.is_file() for file in files):
         return None
     contents = (_content(file, file.stat().st_mtime_ns) for file in files)
     return hashlib.sha256(b"".join(contents)).hexdigest()[:16]
+
+
+def dataset_files(dataset: Mapping[str, Any]) -> list[Path]:
+    """Return the files that a dataset is read from, [] if a folder or glob has none, which the pattern reports."""
+    try:
+        files = [path for key in FILE_LISTS for path in expand_files(dataset.get(key) or (), READERS)]
+    except ValueError:
+        return []
+    if "directory" in dataset:
+        files += sorted(Path(str(dataset["directory"])).rglob("*.xml"))
+    return files
 
 
 @cache

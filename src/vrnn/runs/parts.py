@@ -8,10 +8,12 @@ import torch
 from vrnn.errors import ConfigError
 from vrnn.model.particles import check_bound
 from vrnn.model.vrnn import VRNN
-from vrnn.patterns import Pattern
+from vrnn.patterns import Pattern, Units
 from vrnn.runs.instantiate import instantiate
 from vrnn.runs.pattern import Settings, as_config_error, pattern_class
 from vrnn.training.compatibility import check_compatible, check_trainer
+
+DEFAULT_UNITS = Units()
 
 # The config groups that hold a part of the VRNN, and the argument each one becomes.
 VRNN_ARGUMENTS = {
@@ -23,13 +25,17 @@ VRNN_ARGUMENTS = {
 }
 
 
-def build_vrnn(settings: Settings) -> VRNN:
+def build_vrnn(settings: Settings, units: Units = DEFAULT_UNITS) -> VRNN:
     """Build the VRNN alone.
+
+    Args:
+        settings: The run's.
+        units: Those of its data, one per coordinate where the pattern's class says nothing about the width of its sequences.
 
     Raises:
         ConfigError: Settings that a part refuses, or parts that contradict each other.
     """
-    x_dim = pattern_class(settings).x_dim
+    x_dim = pattern_class(settings).x_dim or len(units.mean)
     parts = {argument: instantiate(settings[group], settings["allow"]) for group, argument in VRNN_ARGUMENTS.items()}
     with as_config_error():
         return VRNN(x_dim=x_dim, engine=settings["engine"], **parts, **settings["model"])
@@ -49,7 +55,7 @@ def check_parts(settings: Settings, pattern: Pattern | None) -> None:
     if settings["trainer"].get("accelerator") in ("gpu", "cuda") and not torch.cuda.is_available():
         raise ConfigError("trainer.accelerator must be cpu where torch finds no GPU, but is gpu: use trainer=cpu.")
     bound, w_schedule = (instantiate(settings[group], settings["allow"]) for group in ("bound", "w_schedule"))
-    vrnn = build_vrnn(settings)
+    vrnn = build_vrnn(settings, DEFAULT_UNITS if pattern is None else pattern.units)
     with as_config_error():
         instantiate(settings["forecast"], settings["allow"])(vrnn.h_dim, vrnn.x_dim)
         if settings["evaluation"]["particles"]:

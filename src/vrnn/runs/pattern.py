@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from vrnn.errors import ConfigError
 from vrnn.patterns import Pattern
 from vrnn.runs.instantiate import instantiate, target_class
-from vrnn.runs.name import digest
+from vrnn.runs.name import dataset_files, digest
 
 Settings = dict[str, Any]
 
@@ -52,10 +51,7 @@ def pattern_class(settings: Settings) -> type[Pattern]:
 
 def is_quick_to_read(dataset: Mapping[str, Any]) -> bool:
     """Return whether a dataset is drawn, or its files are small: then it can be built twice."""
-    given = dataset.get("files", ())
-    files = [Path(file) for file in ([given] if isinstance(given, str) else given)]
-    files += Path(dataset["directory"]).rglob("*.xml") if "directory" in dataset else ()
-    return sum(file.stat().st_size for file in files if file.is_file()) <= READ_TWICE
+    return sum(file.stat().st_size for file in dataset_files(dataset) if file.is_file()) <= READ_TWICE
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from vrnn.runs.pattern import pattern_class
 from vrnn.runs.report import save_figures, write_scores
 from vrnn.runs.stored import stored_settings
 from vrnn.runs.summary import print_scores
+from vrnn.runs.units import read_units
 from vrnn.training.checkpoint_files import load_weights
 
 logger = logging.getLogger(__name__)
@@ -134,7 +135,7 @@ def generate_from_run(
     generator = torch.Generator().manual_seed(seed)
     points = vrnn.generate(n, steps, begin, sample, generator, temperature, z_temperature)
     path = _free(run / f"generated.{format}") if out is None else Path(out)
-    traces = points.transpose(0, 1).double().numpy()
+    traces = read_units(run).to_units(points.transpose(0, 1).double().numpy())
     form = pattern_class(settings).form
     if format == "png":
         figure = (
@@ -225,7 +226,7 @@ def _settings(run: Path, allow: Sequence[str]) -> dict[str, Any]:
 
 
 def _load_vrnn(run: Path, settings: dict[str, Any], checkpoint: str) -> VRNN:
-    vrnn = build_vrnn(settings).eval()
+    vrnn = build_vrnn(settings, read_units(run)).eval()
     load_weights(vrnn, run / "checkpoints" / f"{checkpoint}.ckpt", "vrnn.", settings_digest(run))
     return vrnn
 

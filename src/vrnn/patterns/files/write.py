@@ -21,7 +21,7 @@ def write_traces(path: str | Path, traces: Points, kind: str, form: SequenceKind
     """Write traces (n, T, x_dim) to `path` as one of three kinds of file.
 
     npz    one array `traces` of shape (n, T, x_dim)
-    csv    columns trace,step,x,y (strokes: trace,step,pen,dx,dy; images: trace,step,x0,x1,…), numbers in full precision
+    csv    columns trace,step,x,y (strokes: trace,step,pen,dx,dy; others: trace,step,x0,x1,…), numbers in full precision
     svg    one polyline a stroke, in a grid of equal scale, y upwards; for eyes and Inkscape; not for images.
            `read_drawings` joins an SVG's strokes to one drawing, so write one trace where it is to be read back.
 
@@ -34,8 +34,10 @@ def write_traces(path: str | Path, traces: Points, kind: str, form: SequenceKind
     x_dim = {"plane": 2, "strokes": 3}.get(form)
     if traces.ndim != 3 or x_dim not in (None, traces.shape[-1]) or traces.size == 0:
         raise ValueError(f"expected traces of shape (n, T, {x_dim or 'x_dim'}) with n, T >= 1, got {traces.shape}")
-    if kind == "svg" and form == "image":
-        raise ValueError("an svg file holds lines, and rows of pixels are none: write images as png, npz or csv")
+    if kind == "svg" and form not in ("plane", "strokes"):
+        raise ValueError(
+            f"an svg file holds drawings, and sequences of the form {form} are none: write png, npz or csv"
+        )
     bad = np.flatnonzero(~np.isfinite(traces).all(axis=(1, 2)))
     if kind != "npz" and bad.size:
         raise ValueError(

@@ -1,0 +1,135 @@
+"""Series of any width as a pattern."""
+
+import inspect
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from vrnn.patterns import SeriesPattern
+from vrnn.patterns.files.series_files import load_series
+
+RNG = np.random.default_rng(0)
+VALUES = RNG.standard_normal((3, 40, 2)) * [1.0, 50.0] + [0.0, 1000.0]
+
+
+def drawn(pattern, split="train", n=1, steps=None):
+    return [trace.points for trace in pattern.draw(split, n, steps, np.random.default_rng(0))]
+
+
+@pytest.fixture
+def table(tmp_path):
+    """A table of three stations with 40 steps each, as a spreadsheet with German settings exports it."""
+    rows = [f"{'abc'[i]};{a!r};{b!r}".replace(".", ",") for i in range(3) for a, b in VALUES[i].tolist()]
+    (tmp_path / "table.csv").write_text("\ufeffstation;heat;wind\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    return tmp_path / "table.csv"
+
+
+def test_a_column_tells_sequences_apart(table):
+    found = load_series(table, group="station")
+    assert list(found) == [f"{table}[station={name}]" for name in "abc"]
+    for series, values in zip(found.values(), VALUES, strict=True):
+        assert series.channels == ("heat", "wind")
+        np.testing.assert_array_equal(series.values, values)
+
+
+@pytest.mark.parametrize(("columns", "expected"), [(["wind"], [1]), ([2, 1], [1, 0]), (["heat", 2], [0, 1])])
+def test_columns_are_chosen_by_name_or_number(table, columns, expected):
+    (series,) = load_series(table, columns).values()
+    np.testing.assert_array_equal(series.values, VALUES.reshape(-1, 2)[:, expected])
+
+
+def test_tables_without_a_header_and_of_one_column(tmp_path):
+    (tmp_path / "a.csv").write_text("\n".join(f"{a!r},{b!r}" for a, b in VALUES[0].tolist()))
+    (tmp_path / "b.csv").write_text("load\n" + "\n".join(map(repr, VALUES[0, :, 0].tolist())))
+    (a,), (b,) = load_series(tmp_path / "a.csv").values(), load_series(tmp_path / "b.csv").values()
+    np.testing.assert_array_equal(a.values, VALUES[0])
+    np.testing.assert_array_equal(b.values, VALUES[0, :, :1])
+    assert (a.channels, b.channels) == (("x0", "x1"), ("load",))
+
+
+def test_arrays_of_every_shape(tmp_path):
+    np.save(tmp_path / "flat.npy", VALUES[0, :, 0])
+    np.save(tmp_path / "one.npy", VALUES[0])
+    np.save(tmp_path / "many.npy", VALUES)
+    np.savez(tmp_path / "unequal.npz", a=VALUES[0], b=VALUES[1, :15])
+    shapes = {path.stem: [s.values.shape for s in load_series(path).values()] for path in tmp_path.iterdir()}
+    assert shapes == {"flat": [(40, 1)], "one": [(40, 2)], "many": [(40, 2)] * 3, "unequal": [(40, 2), (15, 2)]}
+
+
+def test_standardised_over_the_training_data_alone(tmp_path):
+    np.save(tmp_path / "train.npy", VALUES[:2])
+    np.save(tmp_path / "test.npy", VALUES[2:] + 7.0)
+    pattern = SeriesPattern(tmp_path / "train.npy", test_files=tmp_path / "test.npy")
+    training = np.concatenate(drawn(pattern, n=2))
+    np.testing.assert_allclose(training.mean(axis=0), 0.0, atol=1e-12)
+    np.testing.assert_allclose(training.std(axis=0), 1.0)
+    assert pattern.x_dim == 2
+    assert pattern.units.names == ("x0", "x1")
+    for split in ("val", "test"):
+        np.testing.assert_allclose(pattern.units.to_units(drawn(pattern, split)[0]), VALUES[2] + 7.0)
+
+
+def test_differences_and_raw_values(tmp_path):
+    np.save(tmp_path / "a.npy", VALUES[0])
+    pattern = SeriesPattern(tmp_path / "a.npy", differences=True, standardise=False, holdout=0)
+    np.testing.assert_array_equal(drawn(pattern)[0], np.diff(VALUES[0], axis=0))
+    assert pattern.units.mean == (0.0, 0.0)
+
+
+def test_missing_numbers_are_gaps(tmp_path):
+    rows = [f"{a!r},{b!r}" for a, b in VALUES[0].tolist()]
+    rows[3], rows[7] = ",1000.5", "nan,NA"
+    (tmp_path / "a.csv").write_text("heat,wind\n" + "\n".join(rows))
+    pattern = SeriesPattern(tmp_path / "a.csv", holdout=0)
+    (trace,) = pattern.draw("train", 1, 100, np.random.default_rng(0))
+    assert np.flatnonzero(~trace.observed).tolist() == [3, 7]
+
+
+def test_a_channel_that_never_changes_stays_finite(tmp_path):
+    np.save(tmp_path / "a.npy", np.column_stack([VALUES[0, :, 0], np.full(40, 5.0)]))
+    assert SeriesPattern(tmp_path / "a.npy").units.scale[1] == 1.0
+
+
+def test_what_cannot_be_read_is_one_line(table, tmp_path):
+    np.save(tmp_path / "short.npy", VALUES[0, :5])
+    np.save(tmp_path / "four.npy", np.zeros((2, 2, 2, 2)))
+    np.save(tmp_path / "objects.npy", np.array([{}], dtype=object), allow_pickle=True)
+    np.save(tmp_path / "inf.npy", np.where(np.arange(40)[:, None] == 6, np.inf, VALUES[0]))
+    (tmp_path / "empty.csv").write_text("a,b\n")
+    np.save(tmp_path / "wide.npy", VALUES[0][:, [0, 1, 1]])
+    for files, options, message in [
+        (
+            table,
+            {},
+            r"table.csv, row 2: expected a number, got 'a': choose the columns of numbers, as in dataset.columns=",
+        ),
+        (table, {"columns": ["rain"]}, r"there is no column 'rain'; it has station, heat, wind"),
+        (table, {"columns": [1, "heat"]}, r"must name each column once"),
+        (table, {"group": "city"}, r"there is no column 'city'"),
+        (table, {"columns": []}, r"columns must name at least one of"),
+        (tmp_path / "short.npy", {}, r"short.npy: a sequence needs at least 8 steps without a missing number, got 5"),
+        (tmp_path / "four.npy", {}, r"four.npy: expected an array \(T,\), \(T, d\) or \(n, T, d\)"),
+        (tmp_path / "objects.npy", {}, r"objects.npy: not a readable array file"),
+        (tmp_path / "inf.npy", {}, r"step 6 of x0 \(counted from 0\) is inf"),
+        (tmp_path / "empty.csv", {}, r"empty.csv"),
+        (
+            [tmp_path / "wide.npy", table],
+            {"columns": [1, 2]},
+            r"has the channels heat, wind, but",
+        ),
+        (tmp_path / "gone.csv", {}, r"gone.csv: no such file"),
+        (tmp_path / "a.wav", {}, r"expected series in one of .npy, .npz, .csv"),
+        (tmp_path / "wide.npy", {"group": "a"}, r"group=a names a column of a table, but arrays have none"),
+    ]:
+        with pytest.raises(ValueError, match=message) as raised:
+            SeriesPattern(files, **options)
+        assert "\n" not in str(raised.value)
+
+
+def test_the_config_has_every_option_and_the_codes_defaults():
+    path = Path(__file__).parents[2] / "conf" / "dataset" / "series.yaml"
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))["dataset"]
+    defaults = {name: p.default for name, p in inspect.signature(SeriesPattern).parameters.items()}
+    assert config == defaults | {"_target_": "vrnn.patterns.SeriesPattern", "files": "???"}
