@@ -50,7 +50,7 @@ def main(steps: int) -> None:
     """Train for so many optimiser steps and print the held-out bound."""
     torch.manual_seed(0)
     data = TraceDataModule(
-        Sines(), total=steps, seed=0, traces=128, steps=256, window=64, batch_size=32, eval_steps=256
+        Sines(), batches=steps, seed=0, traces=128, steps=256, window=64, batch_size=32, eval_steps=256
     )
     module = VRNNModule(VRNN(x_dim=2, z_dim=2, h_dim=32), LinearW(steps=max(1, steps // 3)), steps=steps)
     trainer = Trainer(max_steps=steps, accelerator="cpu", logger=False, enable_checkpointing=False)
