@@ -96,7 +96,7 @@ class DrawnPattern(RecordedPattern):
         self.speed = speed
         self.render = Rendering() if render is None else render
         splits = load_splits(
-            files, val_files, test_files, _load, READERS, holdout=holdout, division=division, seed=split_seed
+            files, val_files, test_files, load_normalised, READERS, holdout=holdout, division=division, seed=split_seed
         )
         self.renderings: dict[Split, list[SmoothStroke]] = {}
         if speed is None:
@@ -150,7 +150,7 @@ class DrawnPattern(RecordedPattern):
         return self.render.jittered(stroke.at(start + speed * np.arange(count)), rng)
 
 
-def _load(path: Path) -> dict[str, Drawing]:
+def load_normalised(path: Path) -> dict[str, Drawing]:
     """Return the normalised drawings in a file."""
     return {name: replace(one, points=normalise(one.points)) for name, one in load_drawings(path).items()}
 
