@@ -101,6 +101,19 @@ def runs_words(words: Sequence[str]) -> list[str]:
     return settings
 
 
+def take_dry(overrides: Sequence[str]) -> tuple[list[str], bool]:
+    """Return the overrides without `dry`, and whether it is true: it is asked of the command, and is no setting of a run.
+
+    Raises:
+        ConfigError: It is neither true nor false.
+    """
+    others = [word for word in overrides if not word.startswith("dry=")]
+    values = [word.removeprefix("dry=").lower() for word in overrides if word.startswith("dry=")]
+    if unknown := [value for value in values if value not in ("true", "false")]:
+        raise ConfigError(f"dry must be true or false, but is {unknown[0]!r}.")
+    return others, values[-1:] == ["true"]
+
+
 def _existing(option: str, directory: str) -> Path:
     if not Path(directory).is_dir():
         raise ConfigError(

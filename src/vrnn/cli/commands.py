@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -19,7 +21,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 import vrnn
-from vrnn.cli.arguments import Arguments, read_arguments, runs_words
+from vrnn.cli.arguments import Arguments, read_arguments, runs_words, take_dry
 from vrnn.cli.completion import complete, completion_script
 from vrnn.cli.console import use_any_encoding
 from vrnn.cli.help import COMMANDS, command_help, general_help
@@ -157,6 +159,8 @@ def _repeat(arguments: Arguments) -> None:
     """Train a run again from its own directory: `vrnn train from=RUN`. Hydra has no part in it: the settings are there."""
     if arguments.multirun or arguments.options:
         raise ConfigError("from=RUN must be given without options of Hydra's, such as -m: it repeats one run.")
+    if any(override.startswith("dry=") for override in arguments.overrides):
+        raise ConfigError("dry must be left out beside from=RUN, which repeats one run.")
     from vrnn.runs.repeat import repeat
     from vrnn.runs.run import run
     from vrnn.runs.summary import print_scores
@@ -170,6 +174,20 @@ def _repeat(arguments: Arguments) -> None:
         raise
     if scores:
         print_scores(scores, directory)
+
+
+def _dry(arguments: Arguments, path: str, config_name: str, overrides: list[str]) -> None:
+    """List the runs of a command line, each with how it stands: `vrnn train … dry=true`. Hydra composes, and runs nothing."""
+    from vrnn.runs.dry import describe
+    from vrnn.runs.sweep import directories
+
+    mode = RunMode.MULTIRUN if arguments.multirun else RunMode.RUN
+    with initialize_config_dir(path, version_base="1.3"):
+        config = GlobalHydra.instance().config_loader().load_configuration(config_name, overrides, run_mode=mode)
+        HydraConfig.instance().set_config(config)
+        found = directories(config) if arguments.multirun else [Path(config.hydra.run.dir).absolute()]
+    for directory in found:
+        print(describe(directory))
 
 
 def _benchmark() -> None:
@@ -196,9 +214,13 @@ def _run_configured(name: str) -> None:
             _repeat(arguments)
             return
         path, config_name = str(arguments.config_path), arguments.config_name or name
-        overrides, configs = check_overrides(name, path, config_name, arguments.overrides, arguments.multirun)
+        words, dry = take_dry(arguments.overrides) if name == "train" else (arguments.overrides, False)
+        overrides, configs = check_overrides(name, path, config_name, words, arguments.multirun)
         if arguments.runs:
             check_configs(name, configs, overrides, arguments.multirun)
+            if dry:
+                _dry(arguments, path, config_name, overrides)
+                return
     sys.argv = [sys.argv[0], *arguments.options, *overrides]
     entry: Any = hydra.main(version_base="1.3", config_path=path, config_name=name)
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
