@@ -229,3 +229,24 @@ def test_files_are_named_and_absent_settings_are_dashes(tmp_path):
     assert [group.parameters for group in groups] == [
         {"dataset.files": name} for name in ("-", "['a.npy']", "['b.npy']")
     ]
+
+
+def test_what_made_the_runs_is_shown_where_it_differs(tmp_path):
+    machines = ({"name": "a", "vectors": "AVX2"}, {"name": "b", "vectors": "AVX512"})
+    for seed, commit in ((0, "0" * 40), (1, "1" * 40)):
+        for h, machine in ((8, machines[0]), (16, machines[1])):
+            directory = make_run(tmp_path, {"h": h, "seed": seed}, float(h + seed))
+            made = {"git": {"commit": commit, "changes": None}, "versions": {"torch": "2.5"}, "machine": machine}
+            (directory / "provenance.json").write_text(json.dumps({"sessions": [made]}))
+    make_run(tmp_path, {"h": 32, "seed": 0}, 1.0)  # of a version that wrote no provenance
+    groups = compare.group_runs(compare.collect(tmp_path), "elbo_nats_per_step")
+    compare.add_makers(groups)
+    commits = "00000000, 11111111"
+    assert [group.made for group in groups] == [
+        {"commit": commits, "machine.name": "b"},  # the vectors follow from the machine
+        {"commit": commits, "machine.name": "a"},
+        {"commit": "-", "machine.name": "-"},
+    ]
+    assert compare.rows(groups, "elbo_nats_per_step")[0][-2:] == ["commit", "machine.name"]
+    row = next(csv.DictReader(compare.to_csv(groups, "elbo_nats_per_step").splitlines()))
+    assert (row["commit"], row["machine.name"]) == (commits, "b")

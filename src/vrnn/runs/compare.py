@@ -9,6 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from vrnn.runs.directory import (
     read_settings,
     state,
 )
+from vrnn.runs.provenance import read_provenance
 from vrnn.runs.score_names import SCORE
 from vrnn.runs.statistics import mean_interval
 
@@ -40,6 +42,7 @@ Array = NDArray[np.float64]
 
 ABSENT = "-"  # the value of a setting that a run does not have
 STATES = ("finished", "running", "failed", "interrupted", "pruned")
+SHORT = 8  # digits of a commit and of a digest
 LARGEST = 2**63  # of whole numbers among the scores
 LARGEST_SAMPLE = 100_000_000  # bytes
 
@@ -60,6 +63,7 @@ class Group:
     """The runs that differ in nothing but their seed.
 
     parameters: those that were swept. duplicates: runs left out, {name: name of the one with the same settings and seed}.
+    made: what the runs were made by where runs of the comparison differ in it, {column: the values of these runs}.
     mean, low, high: of each score over the n finished runs that have it, and its 95 % interval by Student's t (NaN for fewer
     than two runs).
     """
@@ -67,6 +71,7 @@ class Group:
     parameters: dict[str, Any]
     runs: list[Run]
     duplicates: dict[str, str] = field(default_factory=dict)
+    made: dict[str, str] = field(default_factory=dict)
     n: dict[str, int] = field(default_factory=dict)
     mean: dict[str, float] = field(default_factory=dict)
     low: dict[str, float] = field(default_factory=dict)
@@ -159,7 +164,11 @@ def swept_parameters(runs: Sequence[Run]) -> list[str]:
     """
     known = [run.settings for run in runs if run.settings]
     keys = sorted({key for settings in known for key in settings} - {"seed"})
-    columns = {key: [str(settings.get(key)) for settings in known] for key in keys}
+    return _not_following({key: [str(settings.get(key)) for settings in known] for key in keys})
+
+
+def _not_following(columns: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the columns whose values differ, but for those that follow from another of their group."""
     differing = {key: column for key, column in columns.items() if len(set(column)) > 1}
     kept: list[str] = []
     for key in sorted(differing, key=lambda key: (-len(set(differing[key])), key.endswith(".digest"), key)):
@@ -196,6 +205,26 @@ def group_runs(runs: Sequence[Run], sort: str) -> list[Group]:
         estimate(group)
     sign = -1.0 if SCORE[sort].higher_is_better else 1.0
     return sorted(groups, key=lambda group: (math.isnan(group.mean[sort]), sign * group.mean[sort], group.label))
+
+
+def add_makers(groups: Sequence[Group]) -> None:
+    """Fill in what made each group's runs, the commit, the packages and the machine, where that differs between runs."""
+    made = [[_maker(read_provenance(run.directory)) for run in group.runs] for group in groups]
+    known = [one for of_group in made for one in of_group if one]
+    columns = _not_following({key: [one.get(key, ABSENT) for one in known] for key in sorted({*chain(*known)})})
+    for group, of_group in zip(groups, made, strict=True):
+        group.made = {
+            key: ", ".join(dict.fromkeys(one.get(key, ABSENT) for one in of_group)) or ABSENT for key in columns
+        }
+
+
+def _maker(provenance: Mapping[str, Any]) -> dict[str, str]:
+    """Return what matters of a run's provenance, as short text."""
+    found = {key: str(value) for key, value in provenance.items() if key.startswith(("versions.", "machine."))}
+    if commit := provenance.get("git.commit"):
+        changes = provenance.get("git.changes")
+        found["commit"] = str(commit)[:SHORT] + (f"+{str(changes)[:SHORT]}" if changes else "")
+    return found
 
 
 def one_per_seed(runs: Sequence[Run]) -> tuple[list[Run], dict[str, str]]:
@@ -320,14 +349,17 @@ def to_csv(groups: Sequence[Group], sort: str) -> str:
     """The table as CSV: parameters, runs by state, and n, mean, low, high of each score; empty where undefined."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    parameters = list(groups[0].parameters) if groups else []
+    parameters, made = (list(groups[0].parameters), list(groups[0].made)) if groups else ([], [])
     statistics = ("n", "mean", "low", "high")
-    table.writerow([*parameters, *STATES, *(f"{name}.{which}" for name in SCORE for which in statistics), "best_run"])
+    table.writerow(
+        [*parameters, *STATES, *(f"{name}.{which}" for name in SCORE for which in statistics), "best_run", *made]
+    )
     for group in groups:
         numbers = [getattr(group, which)[name] for name in SCORE for which in statistics]
         counts = [group.states[which] for which in STATES]
         cells = ["" if math.isnan(x) else x for x in numbers]
-        table.writerow([*group.parameters.values(), *counts, *cells, group.best(sort).directory])
+        best = group.best(sort).directory
+        table.writerow([*group.parameters.values(), *counts, *cells, best, *group.made.values()])
     return text.getvalue()
 
 
@@ -335,10 +367,13 @@ def rows(groups: Sequence[Group], sort: str) -> list[list[str]]:
     """The table for people: a row of headings, then one a group; the score it is sorted by comes first."""
     names = [sort, *(name for name in SCORE if name != sort)]
     names = [name for name in names if name == sort or any(not math.isnan(group.mean[name]) for group in groups)]
-    headings = [*(groups[0].parameters if groups else []), "runs", *names]
+    headings = [*(groups[0].parameters if groups else []), "runs", *names, *(groups[0].made if groups else [])]
     return [
         headings,
-        *([*map(str, g.parameters.values()), _standing(g), *(cell(g, n) for n in names)] for g in groups),
+        *(
+            [*map(str, g.parameters.values()), _standing(g), *(cell(g, n) for n in names), *g.made.values()]
+            for g in groups
+        ),
     ]
 
 

@@ -43,6 +43,7 @@ def report(config: DictConfig) -> None:
     out = Path(config.out) if config.out is not None else root
     runs = compare.collect(root)
     groups = compare.group_runs(runs, config.sort)
+    compare.add_makers(groups)
     figures = draw(runs, groups, config.sort, config.traces)
     for name, figure in figures.items():
         plots.save(figure, out / "compare" / f"{name}.png")
@@ -62,7 +63,7 @@ def _fit(printed: Table, kept: int, width: int) -> None:
     while len(printed.columns) > kept and _width(printed) > width:
         del printed.columns[-1]
     if len(printed.columns) < shown:
-        printed.caption = f"{shown - len(printed.columns)} more scores are in compare.md"
+        printed.caption = f"{shown - len(printed.columns)} more columns are in compare.md"
 
 
 def _width(printed: Table) -> int:
