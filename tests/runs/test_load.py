@@ -18,6 +18,7 @@ from vrnn.errors import ConfigError, DamagedError
 from vrnn.model.particles import log_evidence, log_evidence_per_step
 from vrnn.objective.bounds import FIVO
 from vrnn.patterns import Units
+from vrnn.runs.trained import generate_from_run, impute_from_run
 from vrnn.runs.units import read_units, write_units
 
 FINISHED = ROOT / "tests" / "fixtures" / "runs" / "finished"
@@ -173,3 +174,18 @@ def test_a_thousand_runs_are_read_within_10_s_and_1_gb(tmp_path):
     assert rows == "1000"
     assert float(seconds) < 10
     assert peak < 1.0
+
+
+def test_the_commands_draw_in_the_units_of_the_data(x, scaled, tmp_path):
+    """As if the data had been in other units: what is given and what is written are scaled, and nothing else changes."""
+    options = {"checkpoint": "last", "seed": 0, "format": "npz"}
+    made = []
+    for directory, drawing in ((FINISHED, x[:, 0]), (scaled.directory, UNITS.to_units(x[:, 0]))):
+        path, out = str(tmp_path / "drawing.npy"), str(tmp_path / "out.npz")
+        np.save(path, drawing)
+        generate_from_run(directory, n=2, steps=5, prefix=path, out=out, sample=True, **options)
+        made.append([np.load(out)["traces"]])
+        impute_from_run(directory, drawing=path, gap=[40, 45], n=2, particles=1, out=out, **options)
+        made[-1].append(np.load(out)["traces"])
+    for ours, others in zip(*made, strict=True):
+        np.testing.assert_allclose(others, UNITS.to_units(ours), atol=1e-2)

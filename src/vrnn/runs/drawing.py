@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vrnn.errors import ConfigError
-from vrnn.patterns import Pattern, read_drawings
+from vrnn.patterns import Pattern, Units, read_drawings
 from vrnn.runs.pattern import as_config_error, build_pattern, pattern_class
 
 Points = NDArray[np.float64]
@@ -20,13 +20,14 @@ FAR = 3.0
 LOOKED_AT = 16, 1024  # traces, and steps in each, that tell the extent of the training data
 
 
-def read_drawing(option: str, path: str, settings: dict[str, Any]) -> Points:
+def read_drawing(option: str, path: str, settings: dict[str, Any], units: Units) -> Points:
     """Return the points of the one drawing that a file holds.
 
     Args:
         option: The option that names the file, for messages.
         path: The file.
         settings: The run's.
+        units: Of the run's data, and so of the drawing.
 
     Returns:
         (T, 2), NaN where a point is lost.
@@ -45,7 +46,7 @@ def read_drawing(option: str, path: str, settings: dict[str, Any]) -> Points:
         drawings = list(read_drawings(path).values())
     if len(drawings) != 1:
         raise ConfigError(f"{option} must be a file with one drawing, but {path} holds {len(drawings)}: split it.")
-    _check_extent(option, path, drawings[0], settings)
+    _check_extent(option, path, drawings[0], settings, units)
     return drawings[0]
 
 
@@ -63,12 +64,12 @@ def check_gap(gap: Sequence[int], points: Points) -> None:
         )
 
 
-def _check_extent(option: str, path: str, points: Points, settings: dict[str, Any]) -> None:
+def _check_extent(option: str, path: str, points: Points, settings: dict[str, Any], units: Units) -> None:
     try:
         pattern = build_pattern(settings)
     except ConfigError:  # its files are no longer here: nothing to compare with
         return
-    low, high = extent(pattern)
+    low, high = (units.to_units(corner) for corner in extent(pattern))
     middle, half = (low + high) / 2, (high - low) / 2
     if np.nanmax(np.abs(points - middle) / half) <= FAR:
         return
@@ -82,7 +83,7 @@ def _check_extent(option: str, path: str, points: Points, settings: dict[str, An
 
 
 def extent(pattern: Pattern) -> tuple[Points, Points]:
-    """Return the smallest and the largest coordinates of a pattern's training data, (x_dim,) each."""
+    """Return the smallest and the largest coordinates of a pattern's traces for training, (x_dim,) each."""
     traces, steps = LOOKED_AT
     drawn = pattern.draw("train", traces, steps, np.random.default_rng(0))
     points = np.concatenate([trace.points for trace in drawn])

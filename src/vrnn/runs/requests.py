@@ -75,13 +75,14 @@ def _check_of_run(command: str, config: DictConfig, settings: dict[str, Any]) ->
         check_points("traces * steps", config.traces or own["traces"], config.steps or own["steps"])
         return
     from vrnn.runs.drawing import check_gap, check_prefix, read_drawing  # numpy: not every command needs it
+    from vrnn.runs.units import read_units
 
     if command == "impute":
-        check_gap(list(config.gap), read_drawing("drawing", config.drawing, settings))
+        check_gap(list(config.gap), read_drawing("drawing", config.drawing, settings, read_units(Path(config.run))))
         return
     check_points("n * steps", config.n, config.steps or own["steps"])
     if config.prefix is not None:
-        check_prefix(config.prefix, read_drawing("prefix", config.prefix, settings))
+        check_prefix(config.prefix, read_drawing("prefix", config.prefix, settings, read_units(Path(config.run))))
 
 
 def _check_output(format: str | None, out: Any) -> None:

@@ -126,16 +126,17 @@ def generate_from_run(
     settings = _settings(run, allow)
     steps = settings["evaluation"]["steps"] if steps is None else steps
     check_points("n * steps", n, steps)
+    units = read_units(run)
     prefix_points = None
     if prefix is not None:
-        prefix_points = read_drawing("prefix", prefix, settings)
+        prefix_points = read_drawing("prefix", prefix, settings, units)
         check_prefix(prefix, prefix_points)
     vrnn = _load_vrnn(run, settings, checkpoint)
-    begin = None if prefix_points is None else torch.as_tensor(prefix_points, dtype=torch.float32)
+    begin = None if prefix_points is None else torch.as_tensor(units.from_units(prefix_points), dtype=torch.float32)
     generator = torch.Generator().manual_seed(seed)
     points = vrnn.generate(n, steps, begin, sample, generator, temperature, z_temperature)
     path = _free(run / f"generated.{format}") if out is None else Path(out)
-    traces = read_units(run).to_units(points.transpose(0, 1).double().numpy())
+    traces = units.to_units(points.transpose(0, 1).double().numpy())
     form = pattern_class(settings).form
     if format == "png":
         figure = (
@@ -192,9 +193,10 @@ def impute_from_run(
     _check_at_least(1, n=n, particles=particles)
     _check_at_least(0, seed=seed)
     settings = _settings(run, allow)
-    given = read_drawing("drawing", drawing, settings)
+    units = read_units(run)
+    given = read_drawing("drawing", drawing, settings, units)
     check_gap(gap, given)
-    points = torch.as_tensor(given, dtype=torch.float32)
+    points = torch.as_tensor(units.from_units(given), dtype=torch.float32)
     mask = torch.ones(len(points), n, dtype=torch.bool)
     mask[gap[0] : gap[1]] = False
     mask[points.isnan().any(1)] = False  # lost points are filled in as well
@@ -202,9 +204,9 @@ def impute_from_run(
     x = points[:, None].expand(-1, n, -1)
     filled = vrnn.impute(x, mask, generator=torch.Generator().manual_seed(seed), particles=particles)
     path = _free(run / f"imputed.{format}") if out is None else Path(out)
-    traces = filled.transpose(0, 1).double().numpy()
+    traces = units.to_units(filled.transpose(0, 1).double().numpy())
     if format == "png":
-        with_gap = points.masked_fill(~mask[:, :1], torch.nan).numpy()
+        with_gap = np.where(mask[:, :1].numpy(), given, np.nan)
         plots.save(plot_imputed(with_gap, traces), path)
     else:
         write_traces(path, traces, format, "plane")
