@@ -109,6 +109,7 @@ class VRNNModule(LightningModule):
 
     @override
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """Return Adam, and the learning rate's course: a linear warm-up times a cosine."""
         optimizer = FlatAdam([*self.vrnn.parameters(), *self.forecast.parameters()], lr=self.learning_rate)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.learning_rate_factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

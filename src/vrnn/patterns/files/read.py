@@ -41,17 +41,17 @@ def read_drawings(path: str | Path) -> dict[str, Points]:
 def load_drawings(path: str | Path, fewest: int = FEWEST_POINTS) -> dict[str, Drawing]:
     """Return every drawing in a file by name, in the file's own units, y upwards.
 
-    .npy            one array (T, 2), or (n, T, 2) for n drawings; never unpickled
-    .npz            every array in it, each as in .npy; moves with a pen (T, 3) as sketch-rnn (dx, dy, pen) or this project
-                    (pen, dx, dy) writes them, also lists of them under the keys train, valid and test
-    .csv .tsv .txt  columns x and y: two columns without a header, or a header that names them, and time (t) if it is known;
-                    where a column `trace` is named, each of its values is a drawing of its own. Columns pen, dx, dy: moves.
-                    Delimiter and decimal mark are recognised; a row of empty cells is a lost point
-    .svg .svgz      all strokes of the file (see `vrnn.patterns.files.svg`)
-    .xopp .xoj      Xournal++, a drawing per page
-    .inkml          all traces of the file, with their times
-    .ndjson         QuickDraw, simplified or raw, a drawing per line
-    .json           lists of strokes, with time if it is known (see `vrnn.patterns.files.ink_json`)
+    - .npy: One array (T, 2), or (n, T, 2) for n drawings; never unpickled.
+    - .npz: Every array in it, each as in .npy; moves with a pen (T, 3) as sketch-rnn (dx, dy, pen) or this project
+      (pen, dx, dy) writes them, also lists of them under the keys train, valid and test.
+    - .csv .tsv .txt: Columns x and y: two columns without a header, or a header that names them, and time (t) if it is known;
+      where a column `trace` is named, each of its values is a drawing of its own. Columns pen, dx, dy: moves. Delimiter and
+      decimal mark are recognised; a row of empty cells is a lost point.
+    - .svg .svgz: All strokes of the file (see `vrnn.patterns.files.svg`).
+    - .xopp .xoj: Xournal++, a drawing per page.
+    - .inkml: All traces of the file, with their times.
+    - .ndjson: QuickDraw, simplified or raw, a drawing per line.
+    - .json: Lists of strokes, with time if it is known (see `vrnn.patterns.files.ink_json`).
 
     Args:
         path: The file.

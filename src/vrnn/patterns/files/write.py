@@ -20,10 +20,10 @@ MARGIN = 8.0
 def write_traces(path: str | Path, traces: Points, kind: str, form: SequenceKind = "plane") -> None:
     """Write traces (n, T, x_dim) to `path` as one of three kinds of file.
 
-    npz    one array `traces` of shape (n, T, x_dim)
-    csv    columns trace,step,x,y (strokes: trace,step,pen,dx,dy; others: trace,step,x0,x1,…), numbers in full precision
-    svg    one polyline a stroke, in a grid of equal scale, y upwards; for eyes and Inkscape; not for images.
-           `read_drawings` joins an SVG's strokes to one drawing, so write one trace where it is to be read back.
+    - npz: One array `traces` of shape (n, T, x_dim).
+    - csv: Columns trace,step,x,y (strokes: trace,step,pen,dx,dy; others: trace,step,x0,x1,…), numbers in full precision.
+    - svg: One polyline a stroke, in a grid of equal scale, y upwards; for eyes and Inkscape; not for images. `read_drawings`
+      joins an SVG's strokes to one drawing, so write one trace where it is to be read back.
 
     Raises:
         ValueError: unknown kind, traces of another shape, none or without points, (csv, svg) not finite, (svg) images.
