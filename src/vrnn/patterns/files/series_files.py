@@ -48,11 +48,11 @@ class Series:
 def load_series(path: Path, columns: Sequence[str | int] | None = None, group: str | None = None) -> dict[str, Series]:
     """Return every sequence in a file by name.
 
-    .npy            an array (T,), (T, d), or (n, T, d) for n sequences; never unpickled
-    .npz            every array in it, each as in .npy: sequences of unequal length under keys of their own; a key that is
-                    train, valid or test says what it is for
-    .csv .tsv .txt  a column for each channel, with or without a header; delimiter and decimal mark are recognised; an empty
-                    cell is a missing number
+    - .npy: An array (T,), (T, d), or (n, T, d) for n sequences; never unpickled.
+    - .npz: Every array in it, each as in .npy: sequences of unequal length under keys of their own; a key that is train, valid
+      or test says what it is for.
+    - .csv .tsv .txt: A column for each channel, with or without a header; delimiter and decimal mark are recognised; an empty
+      cell is a missing number.
 
     Args:
         path: The file.
