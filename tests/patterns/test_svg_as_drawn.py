@@ -91,7 +91,7 @@ def test_lengths_in_pixels(tmp_path):
     np.testing.assert_array_equal(stroke, [[0, 1], [7, 1]])
 
 
-def test_an_arc_of_no_radius_is_a_line_and_of_no_length_is_nothing(tmp_path):
+def test_an_arc_without_radius_is_a_line(tmp_path):
     _, stroke = read(tmp_path, f'{PEN}<path stroke="black" d="M0 0 A0 5 0 0 1 10 0 A5 5 0 0 1 10 0 L20 0"/>')
     np.testing.assert_array_equal(stroke, [[0, 0], [10, 0], [20, 0]])
 
