@@ -99,7 +99,7 @@ def test_asked_to_stop_both_keep_the_same_step(undisturbed, tmp_path):
 
 @pytest.mark.sweeps
 def test_what_does_not_go_together_is_said_in_one_line(tmp_path):
-    assert "error: trainer.strategy=ddp wants torchrun" in finish(one(tmp_path, "trainer=ddp"), code=1)
+    assert "error: trainer.strategy=ddp needs torchrun" in finish(one(tmp_path, "trainer=ddp"), code=1)
     assert "error: -m does not go together with torchrun" in finish(two(tmp_path, "-m", "seed=0,1"), code=1)
     assert not list(tmp_path.glob("**/config.yaml"))
 

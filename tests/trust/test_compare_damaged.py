@@ -6,13 +6,14 @@ from omegaconf import OmegaConf
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from tests.runs.test_compare import make_run
+from vrnn.runs.compare import collect, training_seconds
 from vrnn.runs.compare_report import report
 
 
 def spoil_events(path):
     """Write a record whose frame is right and whose message is none."""
     with (path / "events.out.tfevents.9").open("wb") as file:
-        RecordWriter(file).write(b"\xff\xff val/elbo")
+        RecordWriter(file).write(b"\xff\xff val/elbo speed/steps_per_second")
 
 
 def spoil_sample(array):
@@ -72,3 +73,10 @@ def test_seeds_of_other_types_are_sorted(tmp_path):
     for seed in (0, "x", 1.5):
         make_run(tmp_path, {"h": 8, "seed": seed}, 1.5)
     report(OmegaConf.create({"runs": str(tmp_path), "sort": "elbo_nats_per_step", "out": None, "traces": 4}))
+
+
+def test_a_damaged_event_file_has_no_training_time(tmp_path):
+    directory = make_run(tmp_path, {"seed": 0}, 1.5, curve=(1.0, 2.0))
+    spoil_events(directory)
+    (run,) = collect(tmp_path)
+    assert np.isnan(training_seconds(run))

@@ -113,7 +113,8 @@ class LapJudge:
             if own.sum() < FEWEST_LAPS:
                 raise ValueError(
                     f"LapJudge.calibrate must find at least {FEWEST_LAPS} laps of {piece.label!r} in {traces} traces of "
-                    f"{steps} steps, but finds {own.sum()}: draw more or longer traces."
+                    f"{steps} steps, but finds {own.sum()}: let dataset.automaton visit it more often, or raise "
+                    "dataset.pen.speed."
                 )
             templates[i] = shapes[own].mean(axis=0)
             limit[i] = 1.25 * np.quantile(rms(shapes[own], templates[i][None]), 0.999)
@@ -260,10 +261,10 @@ def _true_laps(
                 shapes.append(resample(trace.points, a, b))
                 durations.append(b - a)
                 owners.append(trace.state[begins[lap]])
-    if len(shapes) < 0.99 * expected:
+    if not shapes or len(shapes) < 0.99 * expected:
         raise ValueError(
             f"LapJudge.calibrate must find 99 % of the true laps, but finds {len(shapes)} of {expected}: start the curves at "
-            "points that they pass once per lap, or reduce the noise of dataset.pen."
+            "points that they pass once per lap, reduce the noise of dataset.pen, or raise dataset.pen.speed."
         )
     distance = rms(np.stack(shapes), nominal)
     distance[states != np.array(owners)[:, None]] = np.inf

@@ -273,8 +273,8 @@ def _scalar(value: Any) -> float:
 
 
 def training_seconds(run: Run) -> float:
-    """How long a run's training took, from its steps a second as they were in the middle; NaN if they were not logged."""
-    _, speeds = curve(run.directory, "speed/steps_per_second")
+    """How long a run's training took, from its steps a second as they were in the middle; NaN if they cannot be read."""
+    speeds = np.array(list(_curve_of(run, "speed/steps_per_second").values()))
     return float(run.settings["training.steps"] / np.median(speeds)) if len(speeds) else math.nan
 
 

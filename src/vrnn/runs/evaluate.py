@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vrnn import plots
+from vrnn.checks import require
 from vrnn.data.datamodule import TraceDataModule
 from vrnn.data.loader import TraceSet
 from vrnn.evaluation import (
@@ -32,6 +33,7 @@ from vrnn.objective.latents import CategoricalLatent
 from vrnn.objective.w_schedules import WSchedule
 from vrnn.patterns import AutomatonPattern, Pattern, Trace
 from vrnn.plots.sequences import SEQUENCE_PLOTS
+from vrnn.runs.pattern import as_config_error
 
 FAN = 20  # ways in which a series is continued
 GRID_STEPS = 512  # steps of each generated trace that the grid of samples shows
@@ -58,8 +60,36 @@ class Evaluation:
     sample: Array
 
 
+def prepare_evaluation(pattern: Pattern, data: TraceDataModule, seed: int) -> LapJudge | None:
+    """Make what an evaluation needs beside the model, so that what cannot be evaluated is refused before it is trained.
+
+    Args:
+        pattern: What is learned.
+        data: Holds the test traces.
+        seed: Of the judge's true traces.
+
+    Returns:
+        The judge of laps; None where no automaton says what is true.
+
+    Raises:
+        ConfigError: There are no test traces to score, or the laps cannot be judged.
+    """
+    with as_config_error():
+        TraceSet(data.traces("test"))
+        if not isinstance(pattern, AutomatonPattern):
+            return None
+        require(pattern.x_dim == 2, "x_dim of a pattern whose laps are judged", "2", pattern.x_dim)
+        return LapJudge.calibrate(pattern, seed=seed)
+
+
 def evaluate(
-    vrnn: VRNN, w_schedule: WSchedule, pattern: Pattern, data: TraceDataModule, options: dict[str, Any], seed: int
+    vrnn: VRNN,
+    w_schedule: WSchedule,
+    pattern: Pattern,
+    data: TraceDataModule,
+    judge: LapJudge | None,
+    options: dict[str, Any],
+    seed: int,
 ) -> Evaluation:
     """Score a model on held-out traces and on traces it generates.
 
@@ -68,6 +98,7 @@ def evaluate(
         w_schedule: As training left it.
         pattern: What it learned.
         data: Holds the test traces.
+        judge: As `prepare_evaluation` returned it.
         options: `traces` to generate, `steps` in each, `sample`: whether their points are drawn or are the decoder's means,
             `particles` of the bounds IWAE and FIVO (None: without them).
         seed: Of all noise.
@@ -96,8 +127,8 @@ def evaluate(
         q, p = (dist[0].exp()[..., 0, :] for dist in (inferred.q, inferred.p))
         scores |= choice_parts(q, p, observed, test, automaton)
     drawn_marks: plots.Marks = []
-    if isinstance(pattern, AutomatonPattern):
-        lap_scores, lap_figures, drawn_marks = evaluate_laps(pattern, drawn, seed)
+    if isinstance(pattern, AutomatonPattern) and judge is not None:
+        lap_scores, lap_figures, drawn_marks = evaluate_laps(pattern, judge, drawn, seed)
         scores |= lap_scores
         figures |= lap_figures
     if vrnn.latent.groups:
@@ -136,10 +167,11 @@ def continued_figure(vrnn: VRNN, pattern: Pattern, held_out: Trace, seed: int) -
     return plots.plot_fan(truth, reconstruction[0], samples, begin, pattern.units.names)
 
 
-def evaluate_laps(pattern: AutomatonPattern, drawn: Array, seed: int) -> tuple[Scores, Figures, plots.Marks]:
+def evaluate_laps(
+    pattern: AutomatonPattern, judge: LapJudge, drawn: Array, seed: int
+) -> tuple[Scores, Figures, plots.Marks]:
     """Judge generated traces, drawn (n, T, 2), lap by lap; return scores, figures and where the first trace's laps begin."""
     n, steps, _ = drawn.shape
-    judge = LapJudge.calibrate(pattern, seed=seed)
     true = pattern.draw("test", n, steps, np.random.default_rng([seed, n, steps]))
     generated_scores = score(list(drawn), judge)
     laps = [lap for lap in judge.judge(drawn[0]) if lap.piece != UNFINISHED]

@@ -23,7 +23,7 @@ from vrnn.runs.directory import (
     record_failure,
     settings_digest,
 )
-from vrnn.runs.evaluate import evaluate
+from vrnn.runs.evaluate import evaluate, prepare_evaluation
 from vrnn.runs.provenance import begin_provenance, end_provenance
 from vrnn.runs.report import SCALARS, publish
 from vrnn.runs.tensorboard import HyperParameters, hparams_row, write_projector
@@ -77,6 +77,7 @@ def run(
         # --- build ---
         pattern, module, data = build_run(settings)
         validate_data(module, data)
+        judge = prepare_evaluation(pattern, data, settings["seed"])
 
         # --- bind the directory ---
         bind_directory(directory, settings, fresh)
@@ -108,7 +109,7 @@ def run(
             best_or_last = directory / CHECKPOINTS / f"{settings['evaluation']['checkpoint']}.ckpt"
             load_weights(module, best_or_last, settings_digest=settings_digest(directory))
             evaluation = evaluate(
-                module.vrnn, module.w_schedule, pattern, data, settings["evaluation"], settings["seed"]
+                module.vrnn, module.w_schedule, pattern, data, judge, settings["evaluation"], settings["seed"]
             )
             write_projector(module.vrnn, pattern, data.traces("test"), directory)
 

@@ -22,7 +22,7 @@ from vrnn.runs.build import build_run
 from vrnn.runs.config import check_choice
 from vrnn.runs.directory import settings_digest, state
 from vrnn.runs.drawing import check_gap, check_prefix, read_drawing
-from vrnn.runs.evaluate import evaluate
+from vrnn.runs.evaluate import evaluate, prepare_evaluation
 from vrnn.runs.limits import check_points
 from vrnn.runs.parts import build_vrnn
 from vrnn.runs.pattern import pattern_class
@@ -69,7 +69,8 @@ def evaluate_run(run: Path, **changes: Any) -> dict[str, Any]:
     check_points("traces * steps", options["traces"], options["steps"])
     pattern, module, data = build_run(settings)
     load_weights(module, run / "checkpoints" / f"{options['checkpoint']}.ckpt", settings_digest=settings_digest(run))
-    evaluation = evaluate(module.vrnn, module.w_schedule, pattern, data, options, options["seed"])
+    judge = prepare_evaluation(pattern, data, options["seed"])
+    evaluation = evaluate(module.vrnn, module.w_schedule, pattern, data, judge, options, options["seed"])
     suffix = "" if options == own else _suffix(options)
     save_figures(evaluation.figures, run / f"figures{suffix}")
     write_scores(evaluation.scores, run / f"scores{suffix}.json")

@@ -19,12 +19,13 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 from vrnn.data.datamodule import TraceDataModule
 from vrnn.data.loader import TraceSet
-from vrnn.distributed import world_size
+from vrnn.distributed import is_main_process, world_size
 from vrnn.errors import ConfigError
 from vrnn.plots.sequences import SEQUENCE_PLOTS
 from vrnn.training.callbacks import Figures, ProgressBar, Scalars
 from vrnn.training.checkpoint_files import RunCheckpointIO, load_checkpoint, newest_checkpoint
 from vrnn.training.checkpoints import RunCheckpoints
+from vrnn.training.event_files import put_in_the_past
 from vrnn.training.lightning_module import VRNNModule
 from vrnn.training.scalars_file import ScalarsFile
 from vrnn.training.signals import Interruption
@@ -79,6 +80,8 @@ def fit(
         logger.info("The run is resumed at step %d.", resume_step)
     # Purge what an earlier process wrote beyond its last checkpoint.
     purge_step = 0 if resume_step is None else resume_step + 1
+    if is_main_process():
+        put_in_the_past(directory)
     tensorboard = TensorBoardLogger(directory, name="", version="", default_hp_metric=False, purge_step=purge_step)
     sequence_plots = SEQUENCE_PLOTS[data.pattern.form]
     shown = TraceSet(data.traces("val")[: sequence_plots.per_panel])
