@@ -11,13 +11,17 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
 
 from tests.conftest import ROOT
 from tests.runs.sweeps import finished, runs, start, sweep
 from tests.runs.test_resume import assert_same_run
 from vrnn.errors import BusyError
+from vrnn.runs.config import register
 from vrnn.runs.directory import failure, lock_run, record_failure, state
-from vrnn.runs.sweep import duration
+from vrnn.runs.sweep import directories, duration
 
 pytestmark = pytest.mark.sweeps
 
@@ -215,3 +219,27 @@ def test_states_of_a_run_s_directory(tmp_path):
 
 def test_durations():
     assert [duration(s) for s in (5, 99.6, 600, 7200)] == ["5 s", "100 s", "10 min", "2.0 h"]
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ((), ["eye/seed-0-42792869", "eye/seed-1-bb8c5544"]),
+        (("hydra.sweep.subdir=${hydra.job.num}",), ["0", "1"]),
+        (("hydra.sweep.subdir=${hydra:runtime.choices.dataset}/${seed}",), ["eye/0", "eye/1"]),
+    ],
+)
+def test_directories_that_the_user_names(given, names, tmp_path):
+    register()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        words = ["seed=0,1", f"hydra.sweep.dir={tmp_path}", *given]
+        config = loader.load_configuration("train", words, run_mode=RunMode.MULTIRUN)
+        assert directories(config) == [tmp_path / name for name in names]
+
+
+def test_a_sweep_in_directories_of_the_user_s_own(tmp_path):
+    own = ("hydra.sweep.dir=" + str(tmp_path / "${now:%H-%M-%S-%f}"), "hydra.sweep.subdir=${seed}")
+    output = sweep(tmp_path, "seed=0,1", *own)
+    assert "sweep: 2 done, 0 running, 0 failed, 0 pending" in output
+    assert len({path.parents[1] for path in tmp_path.glob("*/*/done")}) == 1

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from vrnn.cli.overrides import check_overrides
+from vrnn.errors import ConfigError
 from vrnn.runs.config import check, check_allow, check_effects, conf_directory
 from vrnn.runs.directory import CONFIG, DONE, FAILED, LOCK, LOG
 from vrnn.runs.pattern import build_pattern, is_quick_to_read, pattern_class
@@ -79,4 +81,7 @@ def _check_trials(config: DictConfig) -> None:
 
 def _directory(config: DictConfig, multirun: bool) -> Path:
     HydraConfig.instance().set_config(config)
-    return Path(config.hydra.sweep.dir if multirun else config.hydra.run.dir).absolute()
+    try:
+        return Path(config.hydra.sweep.dir if multirun else config.hydra.run.dir).absolute()
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{error.full_key} cannot be found out: {str(error).splitlines()[0]}.") from error
