@@ -87,12 +87,27 @@ def test_every_file_of_every_group_trains_two_steps(composed, file, drawing, lin
     assert pattern is data.pattern
     before = parameters_to_vector(module.vrnn.parameters()).detach().clone()
     with Interruption() as interruption, pytest.raises(ConfigError) if file in ELSEWHERE else nullcontext():
-        fit(module, data, tmp_path, settings["training"], settings["trainer"], interruption, [])
+        fit(module, data, tmp_path, "", settings["training"], settings["trainer"], interruption, [])
     if file in ELSEWHERE:
         return
     after = parameters_to_vector(module.vrnn.parameters())
     assert torch.isfinite(after).all()
     assert not torch.equal(after, before)
+    assert torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 2
+
+
+FILELESS = [path.stem for path in sorted((ROOT / "conf" / "dataset").glob("*.yaml")) if "???" not in path.read_text()]
+
+
+@pytest.mark.parametrize("dataset", FILELESS)
+def test_quick_trains_on_every_dataset(composed, dataset, tmp_path):
+    """With the sizes of `quick`, which are those of another dataset."""
+    pace = ["model=tiny", "training={steps: 2, log_every: 1, val_every: 2, checkpoint_every: 2, figure_every: 4}"]
+    settings, _ = run_settings(composed("experiment=quick", f"dataset={dataset}", *pace))
+    _, module, data = build_run(settings)
+    validate_data(module, data)
+    with Interruption() as interruption:
+        fit(module, data, tmp_path, "", settings["training"], settings["trainer"], interruption, [])
     assert torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 2
 
 

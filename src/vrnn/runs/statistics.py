@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 Array = NDArray[np.float64]
 
@@ -35,6 +34,8 @@ def mean_interval(values: Array) -> tuple[float, float]:
     """Return the 95 % interval of a mean by Student's t; NaN for fewer than two values."""
     if len(values) < 2:
         return math.nan, math.nan
+    from scipy import stats  # a second, which lists of runs do not need
+
     half = float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values))
     return float(values.mean()) - half, float(values.mean()) + half
 
@@ -46,6 +47,8 @@ def difference(a: Array, b: Array) -> Difference:
         a: One group's scores, at least two.
         b: The other's.
     """
+    from scipy import stats
+
     mean, degrees = float(a.mean() - b.mean()), len(a) + len(b) - 2
     deviation = math.sqrt(((len(a) - 1) * a.var(ddof=1) + (len(b) - 1) * b.var(ddof=1)) / degrees)
     if not np.ptp(a) and not np.ptp(b):
