@@ -45,7 +45,7 @@ def test_conditions(outputs, capsys, where, names):
     ask(outputs, where=where)
     printed = "".join(capsys.readouterr().out.split())
     assert {name for name in ("finished", "interrupted") if f"/{name}" in printed} == names
-    assert f"{len(names)}runs" in printed
+    assert f"{len(names)}run{'s' * (len(names) != 1)}," in printed
 
 
 @pytest.mark.parametrize(
@@ -92,4 +92,13 @@ def test_the_command_lists_what_is_left(outputs, tmp_path):
     words = [sys.executable, str(ROOT / "scripts" / "runs.py"), str(outputs), "where=state=finished and seed>=0"]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "1 runs" in done.stdout
+    assert "1 run," in done.stdout
+
+
+def test_nobody_there_to_confirm_removes_nothing(outputs):
+    words = [sys.executable, str(ROOT / "scripts" / "runs.py"), str(outputs), "remove=true"]
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "yes=true" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (outputs / "finished").is_dir()

@@ -52,6 +52,11 @@ def test_a_missing_file_is_named(run):
         score_files(run, files=["none.npy"], **OPTIONS)
 
 
+def test_no_files_are_refused(run):
+    with pytest.raises(ConfigError, match="files must name at least one file"):
+        score_files(run, files=[], **OPTIONS)
+
+
 def test_the_figure_marks_what_is_above_the_limit():
     points, surprise = np.cumsum(np.ones((30, 2)), axis=0), np.zeros(30)
     surprise[[4, 17]] = 5.0

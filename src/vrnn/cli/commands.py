@@ -162,10 +162,12 @@ def _repeat(arguments: Arguments) -> None:
     if any(override.startswith("dry=") for override in arguments.overrides):
         raise ConfigError("dry must be left out beside from=RUN, which repeats one run.")
     from vrnn.runs.repeat import repeat
+
+    config, directory = repeat(arguments.overrides)
+    run_settings(config, arguments.overrides)  # what is wrong without torch is answered before it is imported
     from vrnn.runs.run import run
     from vrnn.runs.summary import print_scores
 
-    config, directory = repeat(arguments.overrides)
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.INFO, stream=sys.stdout)
     try:
         scores = run(config, directory, arguments.overrides)

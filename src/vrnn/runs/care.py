@@ -73,7 +73,7 @@ def care(config: DictConfig) -> None:
     """List the runs that fulfil the conditions; on request note, tag or remove them.
 
     Raises:
-        ConfigError: A condition that cannot be read, or one about something that no run has.
+        ConfigError: A condition that cannot be read, or one about something that no run has; or nobody there to confirm.
         ValueError: There is no run.
     """
     everything = collect(Path(config.directory))
@@ -121,12 +121,12 @@ def _show(runs: Sequence[Run]) -> None:
         table.add_row(str(run.directory), run.state, shown, _in_words(size), ", ".join(tags), note)
     console = Console()
     console.print(table, markup=False)
-    console.print(f"{len(runs)} runs, {_in_words(sum(sizes))}", highlight=False)
+    console.print(f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}, {_in_words(sum(sizes))}", highlight=False)
 
 
 def _remove(runs: Sequence[Run], yes: bool) -> None:
     """Remove runs after a confirmation; those at which a process works stay."""
-    if not yes and input(f"Remove these {len(runs)} runs for good? [y/N] ").strip().lower() not in ("y", "yes"):
+    if not yes and not _confirmed(len(runs)):
         print("Nothing was removed.")
         return
     for run in runs:
@@ -138,6 +138,14 @@ def _remove(runs: Sequence[Run], yes: bool) -> None:
                 shutil.rmtree(run.directory)
         except BusyError:
             print(f"kept, in use: {run.directory}")
+
+
+def _confirmed(count: int) -> bool:
+    question = "Remove this run" if count == 1 else f"Remove these {count} runs"
+    try:
+        return input(f"{question} for good? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError as error:
+        raise ConfigError("remove=true must be confirmed, but there is nobody to ask: add yes=true.") from error
 
 
 def _size(directory: Path) -> int:

@@ -110,7 +110,7 @@ def collect(root: Path) -> list[Run]:
             found.append(read_run(Path(folder)))
             below.clear()
     if not found:
-        raise ValueError(f"runs={root}: expected a directory with runs below it, such as outputs/<sweep>; found none.")
+        raise ValueError(f"{root}: expected a directory with runs below it, such as outputs/<sweep>; found none.")
     return sorted(found, key=lambda run: run.directory)
 
 

@@ -1,4 +1,4 @@
-"""A drawing that a trained run is to continue or to complete: read, and refused where it does not fit the run's data."""
+"""Drawings that a trained run is to continue, to complete or to score: read, and refused where they do not fit the run's data."""
 
 from __future__ import annotations
 
@@ -48,6 +48,28 @@ def read_drawing(option: str, path: str, settings: dict[str, Any], units: Units)
         raise ConfigError(f"{option} must be a file with one drawing, but {path} holds {len(drawings)}: split it.")
     _check_extent(option, path, drawings[0], settings, units)
     return drawings[0]
+
+
+def read_sequences(files: Sequence[str], settings: dict[str, Any]) -> dict[str, Points]:
+    """Return the drawings of files that a run is to score, by name.
+
+    Args:
+        files: The files.
+        settings: The run's.
+
+    Raises:
+        ConfigError: There is no file; the run's sequences are no drawings; or a file cannot be read.
+    """
+    if not files:
+        raise ConfigError("files must name at least one file, as in files=[drawing.npy], but is empty.")
+    form = pattern_class(settings).form
+    if form != "plane":
+        raise ConfigError(
+            f"run must have learned drawings, points (x, y), but its sequences are of the form {form}: use "
+            "vrnn.load_run(…).log_likelihood(x) in Python."
+        )
+    with as_config_error():
+        return {name: points for file in files for name, points in read_drawings(file).items()}
 
 
 def check_prefix(path: str, points: Points) -> None:

@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from vrnn.errors import ConfigError
 from vrnn.runs.config import TrainConfig, conf_directory
+from vrnn.runs.directory import CONFIG
 from vrnn.runs.name import run_name
 from vrnn.runs.stored import stored_settings
 
@@ -38,6 +39,8 @@ def repeat(overrides: Sequence[str]) -> tuple[DictConfig, Path]:
     given = {override.key_or_group: override for override in parsed}
     run = Path(str(given.pop(FROM).value()))
     allow: Any = given["allow"].value() if "allow" in given else ["vrnn"]
+    if not (run / CONFIG).is_file():
+        raise ConfigError(f"{FROM} must be a run's directory, outputs/<task>/<run>, but {run} has no config.yaml.")
     settings = stored_settings(run, allow)
     config = OmegaConf.merge(OmegaConf.structured(TrainConfig), settings)
     assert isinstance(config, DictConfig)

@@ -28,7 +28,7 @@ FORMATS = ("png", "npz", "csv", "svg")
 
 
 def check_request(command: str, config: DictConfig) -> None:
-    """Check what one of evaluate, generate, impute, compare and search is asked for.
+    """Check what one of evaluate, generate, impute, score, runs, compare and search is asked for.
 
     Raises:
         ConfigError: Something is missing or out of its range, or a directory holds no run.
@@ -55,7 +55,7 @@ def check_request(command: str, config: DictConfig) -> None:
         raise ConfigError(f"run must be a run's directory, outputs/<task>/<run>, but {config.run} has no config.yaml.")
     if "runs" in config and not Path(config.runs).is_dir():
         raise ConfigError(f"runs must be a directory of runs, but {config.runs} is not a directory.")
-    if command in ("evaluate", "generate", "impute"):
+    if command in ("evaluate", "generate", "impute", "score"):
         _check_of_run(command, config, stored_settings(Path(config.run), list(config.allow)))
     if command == "runs" and not Path(config.directory).is_dir():
         raise ConfigError(f"directory must be a directory of runs, but {config.directory} is not a directory.")
@@ -74,9 +74,21 @@ def _check_of_run(command: str, config: DictConfig, settings: dict[str, Any]) ->
     if command == "evaluate":
         check_points("traces * steps", config.traces or own["traces"], config.steps or own["steps"])
         return
+<<<<<<< HEAD
     from vrnn.runs.drawing import check_gap, check_prefix, read_drawing  # numpy: not every command needs it
     from vrnn.runs.units import read_units
+=======
+    from vrnn.runs.drawing import (  # numpy: not every command needs it
+        check_gap,
+        check_prefix,
+        read_drawing,
+        read_sequences,
+    )
+>>>>>>> a94faea (Score and from= refuse at once; runs without anybody to confirm; what a run's directory holds)
 
+    if command == "score":
+        read_sequences(list(config.files), settings)
+        return
     if command == "impute":
         check_gap(list(config.gap), read_drawing("drawing", config.drawing, settings, read_units(Path(config.run))))
         return

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from vrnn import plots
 from vrnn.errors import ConfigError
 from vrnn.files import write_text_atomically
-from vrnn.patterns import DrawnPattern, read_drawings
+from vrnn.patterns import DrawnPattern
 from vrnn.patterns.resampling import normalise
+from vrnn.runs.drawing import read_sequences
 from vrnn.runs.load import TrainedRun, load_run
-from vrnn.runs.pattern import as_config_error, pattern_class
+from vrnn.runs.pattern import pattern_class
 
 Points = NDArray[np.float64]
 
@@ -59,13 +60,7 @@ def score_files(
     """
     trained = load_run(run, checkpoint, allow)
     pattern = pattern_class(trained.settings)
-    if pattern.form != "plane" or trained.vrnn.x_dim != 2:
-        raise ConfigError(
-            f"run must have learned drawings, points (x, y), but its sequences are of the form {pattern.form}: use "
-            "vrnn.load_run(…).log_likelihood(x) in Python."
-        )
-    with as_config_error():
-        drawings = {name: points for file in files for name, points in read_drawings(file).items()}
+    drawings = read_sequences(files, trained.settings)
     limit = _limit(trained, particles, seed)
     folder = run / "scored" if out is None else Path(out)
     rows = []
