@@ -1,4 +1,4 @@
-"""Drawings that a trained run is to continue, to complete or to score: read, and refused where they do not fit the run's data."""
+"""Drawings that a trained run is to continue, complete or score: read, and refused where they do not fit its data."""
 
 from __future__ import annotations
 

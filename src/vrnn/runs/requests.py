@@ -74,27 +74,20 @@ def _check_of_run(command: str, config: DictConfig, settings: dict[str, Any]) ->
     if command == "evaluate":
         check_points("traces * steps", config.traces or own["traces"], config.steps or own["steps"])
         return
-<<<<<<< HEAD
-    from vrnn.runs.drawing import check_gap, check_prefix, read_drawing  # numpy: not every command needs it
+    from vrnn.runs import drawing  # numpy: not every command needs it
     from vrnn.runs.units import read_units
-=======
-    from vrnn.runs.drawing import (  # numpy: not every command needs it
-        check_gap,
-        check_prefix,
-        read_drawing,
-        read_sequences,
-    )
->>>>>>> a94faea (Score and from= refuse at once; runs without anybody to confirm; what a run's directory holds)
 
     if command == "score":
-        read_sequences(list(config.files), settings)
+        drawing.read_sequences(list(config.files), settings)
         return
     if command == "impute":
-        check_gap(list(config.gap), read_drawing("drawing", config.drawing, settings, read_units(Path(config.run))))
+        given = drawing.read_drawing("drawing", config.drawing, settings, read_units(Path(config.run)))
+        drawing.check_gap(list(config.gap), given)
         return
     check_points("n * steps", config.n, config.steps or own["steps"])
     if config.prefix is not None:
-        check_prefix(config.prefix, read_drawing("prefix", config.prefix, settings, read_units(Path(config.run))))
+        given = drawing.read_drawing("prefix", config.prefix, settings, read_units(Path(config.run)))
+        drawing.check_prefix(config.prefix, given)
 
 
 def _check_output(format: str | None, out: Any) -> None:
