@@ -264,7 +264,7 @@ def test_state_given_is_not_changed():
     vrnn = model()
     state = State(*(torch.randn(2, dim).double() for dim in (11, 2, 2)), torch.zeros(2, dtype=torch.bool))
     before = [part.clone() for part in state]
-    autograd.generate(vrnn, Noise.draw(3, 2, vrnn.latent, 2, like=state.memory), state, True)
+    autograd.generate(vrnn, Noise.draw(3, 2, vrnn.latent, 2, like=state.memory), state, Sampling())
     assert all(torch.equal(a, b) for a, b in zip(state, before, strict=True))
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from tests.engine.engine_pairs import inputs, model
-from vrnn.engine.interface import Noise
+from vrnn.engine.interface import Noise, Sampling
 from vrnn.engine.native import autograd
 from vrnn.engine.native.inspect import inspect_model
 from vrnn.engine.native.layout import check_weights, layout
@@ -37,7 +37,7 @@ def run_both(vrnn):
     noise = Noise.draw(3, 5, vrnn.latent, 2, like=vrnn.initial_state(5).memory)
     return [
         lambda: autograd.unroll(vrnn, *inputs(vrnn)),
-        lambda: autograd.generate(vrnn, noise, vrnn.initial_state(5), True),
+        lambda: autograd.generate(vrnn, noise, vrnn.initial_state(5), Sampling()),
     ]
 
 
@@ -88,7 +88,7 @@ def test_generation_from_a_state_of_another_batch(name):
     noise = Noise.draw(3, 5, vrnn.latent, 2, like=vrnn.initial_state(5).memory)
     state = vrnn.initial_state(5)._replace(**{name: getattr(vrnn.initial_state(4), name)})
     with pytest.raises(ValueError, match=f"^state.{name} must have shape"):
-        autograd.generate(vrnn, noise, state, True)
+        autograd.generate(vrnn, noise, state, Sampling())
 
 
 def test_generation_with_another_x_dim():
@@ -96,4 +96,4 @@ def test_generation_with_another_x_dim():
     vrnn.x_dim = 3
     noise = Noise.draw(3, 5, vrnn.latent, 3, like=vrnn.initial_state(5).memory)
     with pytest.raises(RuntimeError, match=r"^phi_x\.0\.weight must have shape \(6, 6\)"):
-        autograd.generate(vrnn, noise, vrnn.initial_state(5), True)
+        autograd.generate(vrnn, noise, vrnn.initial_state(5), Sampling())

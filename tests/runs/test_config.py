@@ -79,7 +79,8 @@ def test_the_trainer_of_several_processes_trains_two_steps(tmp_path):
 def test_every_file_of_every_group_trains_two_steps(composed, file, drawing, lines, tmp_path):
     group, name = file.parts[0], file.stem
     pen = [f"dataset.directory={lines}"]
-    given = {"traces": [f"dataset.files=[{drawing}]"], "iam": pen, "pen": ["dataset=iam", *pen]}
+    files = [f"dataset.files=[{drawing}]"]
+    given = {"traces": files, "series": files, "strokes": files, "iam": pen, "pen": ["dataset=iam", *pen]}
     extra = given.get(name, COMPANIONS.get((group, name), []))
     settings = check(composed(f"{group}={name}", *extra, *TWO_STEPS))
     pattern, module, data = build_run(settings)

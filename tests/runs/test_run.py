@@ -436,7 +436,7 @@ def test_digits_train_and_are_drawn(composed, tmp_path):
     out = str(tmp_path / "whole.npz")
     whole = generate_from_run(tmp_path, **GENERATE | {"n": 1, "steps": None, "format": None, "out": out})
     assert np.load(whole)["traces"].shape == (1, 8, 8)  # as many rows as the run's images have
-    with pytest.raises(ValueError, match="write images as png, npz or csv"):
+    with pytest.raises(ValueError, match="of the form image are none: write png, npz or csv"):
         drawn_in(tmp_path, ["svg"])
     with pytest.raises(ConfigError, match="sequences are of the form image"):
         generate_from_run(tmp_path, **GENERATE | {"prefix": "drawing.npy"})

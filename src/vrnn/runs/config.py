@@ -223,7 +223,7 @@ class SearchConfig:
     storage: str | None = None
     root: str = "outputs"
     seed: int = 0
-    dataset: str | None = None
+    on_dataset: str | None = None
     base: list[str] = field(default_factory=list)
     space: dict[str, Any] = field(default_factory=dict)
 

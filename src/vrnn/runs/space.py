@@ -17,7 +17,7 @@ Space = dict[str, BaseDistribution]
 
 def base(config: DictConfig) -> list[str]:
     """Return the overrides of every trial of a search."""
-    return [*config.base, *([] if config.dataset is None else [f"dataset={config.dataset}"])]
+    return [*config.base, *([] if config.on_dataset is None else [f"dataset={config.on_dataset}"])]
 
 
 def read_space(config: DictConfig) -> Space:
