@@ -3,10 +3,7 @@
 import csv
 import json
 import math
-import os
 import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,7 +12,7 @@ import pytest
 import yaml
 from torch.utils.tensorboard import SummaryWriter
 
-from tests.conftest import ROOT
+from tests.measured import run_measured
 from vrnn import plots
 from vrnn.plots import style
 from vrnn.runs import compare
@@ -157,14 +154,11 @@ def test_a_thousand_runs_within_20_s_and_1_gb(tmp_path):
     for i in range(1000):
         settings = {"h": 2 ** (i % 10 + 1), "recurrence": f"R{i // 10 % 10}", "seed": i // 100}
         make_run(tmp_path, settings, float(rng.normal()), tuple(np.log(np.arange(1, 21))))
-    process = subprocess.Popen([sys.executable, "scripts/compare.py", f"runs={tmp_path}"], cwd=ROOT)
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    seconds, peak = used.ru_utime + used.ru_stime, used.ru_maxrss / 1024**2
-    print(f"1000 runs: {seconds:.1f} s, {peak:.2f} GB")
-    assert process.returncode == 0
-    assert seconds < 20
-    assert peak < 1.0
+    took = run_measured("scripts/compare.py", f"runs={tmp_path}")
+    print(f"1000 runs: {took.seconds:.1f} s, {took.peak:.2f} GB")
+    assert took.code == 0, took.text
+    assert took.seconds < 20
+    assert took.peak < 1.0
     rows = list(csv.DictReader((tmp_path / "compare.csv").read_text().splitlines()))
     assert len(rows) == 100
     assert {row["elbo_nats_per_step.n"] for row in rows} == {"10"}

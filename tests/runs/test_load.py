@@ -2,10 +2,7 @@
 
 import json
 import math
-import resource
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -14,6 +11,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 import vrnn
 from tests.conftest import ROOT
+from tests.measured import run_measured
 from vrnn.errors import ConfigError, DamagedError
 from vrnn.model.particles import log_evidence, log_evidence_per_step
 from vrnn.objective.bounds import FIVO
@@ -167,13 +165,13 @@ def test_a_thousand_runs_are_read_within_10_s_and_1_gb(tmp_path):
         for step in range(20):
             writer.add_scalar("val/elbo", math.log(step + 1), step)
         writer.close()
-    done = subprocess.run([sys.executable, "-c", MANY, str(tmp_path)], capture_output=True, text=True, check=True)
-    seconds, rows = done.stdout.split()
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024**2
-    print(f"1000 runs: {seconds} s, {peak:.2f} GB")
+    took = run_measured("-c", MANY, str(tmp_path))
+    assert took.code == 0, took.text
+    seconds, rows = took.text.split()
+    print(f"1000 runs: {seconds} s, {took.peak:.2f} GB")
     assert rows == "1000"
     assert float(seconds) < 10
-    assert peak < 1.0
+    assert took.peak < 1.0
 
 
 def test_the_commands_draw_in_the_units_of_the_data(x, scaled, tmp_path):
