@@ -52,7 +52,7 @@ test-sweeps: $(STAMP)  ## the tests of sweeps, searches and torchrun, with many 
 test-slurm: $(STAMP)  ## the tests on a real Slurm (Debian: apt install slurm-wlm munge; as root)
 	$(BIN)/pytest -m slurm
 
-torture: $(STAMP)  ## faults of all kinds against the real program, and a table of what survived (ten minutes)
+torture: $(STAMP)  ## faults of all kinds against the real program, and a table of what survived (10 to 20 minutes)
 	$(BIN)/python -m tests.torture $(ARGS)
 
 lint: $(STAMP)  ## ruff, mypy and the import contracts
