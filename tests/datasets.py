@@ -20,6 +20,8 @@ AUTOMATA = [
     "switch_circles_5",
     "switch_circle_triangle",
     "switch_circle_triangle_5",
+    "five_states",
+    "second_order",
 ]
 
 

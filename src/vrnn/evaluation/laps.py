@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vrnn.evaluation.cuts import SAMPLES, approach, find_cuts, resample, rms
+from vrnn.evaluation.twins import find_twins, tell_apart
 from vrnn.patterns import Automaton, AutomatonPattern, Trace
 from vrnn.patterns.automaton import PIECE_SEGMENTS
 
@@ -32,6 +33,7 @@ class Lap:
         laps: How much of a lap it counts in a visit, see `Piece.laps`.
         start: Time of its beginning, in steps with fractions.
         end: Time of its end.
+        certain: False where states share the lap's curve and nothing tells which of them it is, see `twins.tell_apart`.
     """
 
     piece: int
@@ -40,6 +42,7 @@ class Lap:
     laps: float
     start: float
     end: float
+    certain: bool = True
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class LapJudge:
         radius: Distance from a cut point within which the pen passes it, in the units of the points.
         gap: Steps below which two passages of one cut point count as one.
         mean_duration: Mean duration of a true piece, in steps. An invalid stretch counts as the number of pieces that fit in.
+        twins: (n,), the first state with the same curve as each state, see `find_twins`.
     """
 
     automaton: Automaton
@@ -80,6 +84,7 @@ class LapJudge:
     radius: float
     gap: float
     mean_duration: float
+    twins: NDArray[np.int64]
 
     @classmethod
     def calibrate(cls, pattern: AutomatonPattern, steps: int = 2048, seed: int = 0, traces: int = 48) -> LapJudge:
@@ -100,6 +105,7 @@ class LapJudge:
                 a curve passes its own start in the middle of a lap, or the pen's noise is too large.
         """
         automaton = pattern.automaton
+        twins = find_twins(automaton)
         # A key of its own: [seed, 0] are the training traces.
         rng = np.random.default_rng([seed, *b"judge"])
         true = pattern.draw("train", traces, steps, rng)
@@ -119,7 +125,7 @@ class LapJudge:
             templates[i] = shapes[own].mean(axis=0)
             limit[i] = 1.25 * np.quantile(rms(shapes[own], templates[i][None]), 0.999)
             shortest[i], longest[i] = np.quantile(durations[own], [0.001, 0.999]) * [1 / 1.1, 1.1]
-        return cls(automaton, templates, limit, shortest, longest, radius, gap, float(durations.mean()))
+        return cls(automaton, templates, limit, shortest, longest, radius, gap, float(durations.mean()), twins)
 
     def judge(self, points: Points) -> list[Lap]:
         """Return the laps of a trace.
@@ -145,7 +151,17 @@ class LapJudge:
         if last < end:
             is_invalid = bool(broken.any()) or end - last > self.longest.max()
             laps.append(self._lap(INVALID if is_invalid else UNFINISHED, last, end))
-        return _merge_invalid(laps)
+        return self._tell_apart(_merge_invalid(laps))
+
+    def _tell_apart(self, laps: list[Lap]) -> list[Lap]:
+        """Return the laps with the states that the visits before them tell."""
+        if len(np.unique(self.twins)) == len(self.twins):
+            return laps
+        states, certain = tell_apart(np.array([lap.state for lap in laps], dtype=int), self.automaton, self.twins)
+        return [
+            lap if lap.piece < 0 else replace(self._lap(int(state), lap.start, lap.end), certain=bool(sure))
+            for lap, state, sure in zip(laps, states, certain, strict=True)  # each state with a twin is one piece
+        ]
 
     def lap_horizon(self, steps: int) -> float:
         """Return the time before which a lap must start to count, in a trace of `steps` points."""

@@ -26,7 +26,8 @@ class Visit:
         state: The automaton's state.
         start: Time of its beginning, in steps.
         laps: The number of laps.
-        following: The state of the next visit; None where an invalid lap or the trace's end comes next.
+        following: The state of the next visit; None where an invalid lap or the trace's end comes next, or where states share a
+            curve and nothing tells whose visit this is.
         whole: False if an invalid lap comes directly before or after it.
     """
 
@@ -51,7 +52,7 @@ def find_visits(laps: Sequence[Lap], automaton: Automaton) -> list[Visit]:
     may_stay = np.diag(automaton.matrix) > 0.0
     visits: list[Visit] = []
     current: Visit | None = None
-    whole = True
+    whole = certain = True
     for lap in laps:
         if lap.piece < 0:
             if lap.piece == INVALID and current:
@@ -61,9 +62,9 @@ def find_visits(laps: Sequence[Lap], automaton: Automaton) -> list[Visit]:
             continue
         full = may_stay[lap.state] and current and current.laps >= automaton.laps[lap.state] - EPS and lap.laps > 0.0
         if current is None or current.state != lap.state or full:
-            if current:
+            if current and certain:
                 current.following = lap.state
-            current = Visit(lap.state, lap.start, whole=whole)
+            current, certain = Visit(lap.state, lap.start, whole=whole), lap.certain
             visits.append(current)
             whole = True
         current.laps += lap.laps
