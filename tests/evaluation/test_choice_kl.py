@@ -54,6 +54,21 @@ def test_parts_sum_to_the_whole():
     assert found["kl_per_choice_rest_nats"] > 0
 
 
+def test_information_of_z_about_the_next_state():
+    """Two classes that always tell the state: its entropy. Classes that are as likely either way: nothing."""
+    trace, mask = eye(0, 0, 1, 0, 1), torch.ones(30, 1, dtype=torch.bool)
+    tells = probs(
+        30, s6=[1.0, 0.0, 0.0, 0.0], s12=[0.0, 0.0, 0.0, 1.0], s18=[1.0, 0.0, 0.0, 0.0], s24=[0.0, 0.0, 0.0, 1.0]
+    )
+    found = choice_parts(tells, probs(30), mask, [trace], EYE)["choice_information_nats"]
+    after_wide = -(
+        math.log(1 / 3) / 3 + math.log(2 / 3) * 2 / 3
+    )  # to wide once, to thin twice; after thin: wide, no entropy
+    assert found == pytest.approx(after_wide * 3 / 4)
+    silent = choice_parts(probs(30), probs(30), mask, [trace], EYE)["choice_information_nats"]
+    assert silent == pytest.approx(0.0)
+
+
 def test_without_a_choice_there_is_nothing():
     found = choice_parts(probs(6), probs(6), torch.ones(6, 1, dtype=torch.bool), [eye(0)], EYE)
     assert found == dict.fromkeys(found)

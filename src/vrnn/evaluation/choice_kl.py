@@ -40,6 +40,8 @@ def choice_parts(
         - kl_per_choice_outcome_nats: The first term.
         - kl_per_choice_rest_nats: The second.
         - <key>_se: The standard error over traces.
+        - choice_information_nats: The mutual information between z and the state that follows, given the state before, at the
+          step after a choice where it is largest. At most the entropy of the choice; a plug-in estimate.
     """
     found = [_observed_choices(trace, automaton, mask[:, b]) for b, trace in enumerate(traces)]
     owner = np.repeat(np.arange(len(traces)), [len(steps) for steps in found])
@@ -50,6 +52,7 @@ def choice_parts(
     at_choices = np.add.outer(np.arange(AFTER + 1), begins)
     at_q, at_p = (probs.double().cpu().numpy()[at_choices, owner] for probs in (q, p))  # (AFTER + 1, choices, classes)
     total, outcome = np.zeros((2, len(begins)))
+    information = np.zeros(AFTER + 1)
     for offset in range(AFTER + 1):
         for source in np.unique(before):
             here = before == source
@@ -57,6 +60,8 @@ def choice_parts(
             follows = np.eye(len(automaton.names))[following[here]]
             state_of = ((nats[:, None] * at_q[offset, here]).T @ follows).argmax(1)  # of each class
             groups = np.eye(len(automaton.names))[state_of]
+            joint = at_q[offset, here].T @ follows / len(begins)
+            information[offset] += rel_entr(joint, np.outer(joint.sum(1), joint.sum(0)) / joint.sum()).sum()
             total[here] += nats
             outcome[here] += rel_entr(at_q[offset, here] @ groups, at_p[offset, here] @ groups).sum(-1)
     count = torch.tensor([len(steps) for steps in found])
@@ -65,6 +70,7 @@ def choice_parts(
         key = f"kl_per_choice_{name}_nats"
         of_traces = torch.as_tensor(np.bincount(owner, part, len(traces)))
         scores[key], scores[f"{key}_se"] = ratio(of_traces, count)
+    scores["choice_information_nats"] = float(information.max()) if len(begins) else None
     return scores
 
 

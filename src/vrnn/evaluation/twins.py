@@ -75,5 +75,5 @@ def tell_apart(
             fitting = np.array([previous]) if previous in family else np.intersect1d(fitting, family)
             certain[n] = len(fitting) == 1 and (n == 0 or previous >= 0)
             told[n] = fitting[0] if certain[n] else family[0]
-        previous = told[n] if certain[n] else -1
+        previous = int(told[n]) if certain[n] else -1
     return told, certain

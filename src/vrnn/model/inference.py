@@ -169,6 +169,19 @@ class InferenceModel(SixNetworks):
         log_x = self.likelihood.log_prob(decoder, run.x.expand(*shape, -1))
         return sampled_wake_terms(log_x, self.latent.log_prob(p, z), self.latent.log_prob(q, z))
 
+    def next_points(self, run: Inference, generator: torch.Generator | None = None) -> Tensor:
+        """Return a draw of each next point, given the points before it: z from the prior, (T, B, x_dim).
+
+        Args:
+            run: The inference.
+            generator: For the noise; None: torch's global generator.
+        """
+        noise = Noise.draw(len(run.x), run.x.shape[1], self.latent, self.x_dim, like=run.x, generator=generator)
+        phi_z = self.phi_z(self.latent.sample(run.p, noise.z))
+        raw = self.decoder(torch.cat([phi_z, run.h], dim=-1))
+        decoder = self.likelihood.from_raw(raw, run.mean_offset, self.coordinates.scale)
+        return self.likelihood.sample(decoder, noise.x, noise.uniform)
+
     def _raw_per_class(self, h: Tensor) -> Tensor:
         """Return the decoder's raw outputs for every class of z, (classes, T, B, n_outputs), given h (T, B, h_dim).
 

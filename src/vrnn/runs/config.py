@@ -92,6 +92,7 @@ class EvaluationConfig:
 
     sample: whether generated points are drawn from the decoder; false feeds back its means (z is drawn all the same).
     particles: how many the bounds IWAE and FIVO take; None: leave these out.
+    thorough: whether to score what takes some seconds more, too: see `thorough` in vrnn.runs.evaluate.
     """
 
     traces: int = 128
@@ -99,6 +100,7 @@ class EvaluationConfig:
     sample: bool = True
     checkpoint: str = "last"
     particles: int | None = None
+    thorough: bool = False
 
 
 @dataclass
@@ -140,6 +142,7 @@ class EvaluateConfig:
     checkpoint: str | None = None
     seed: int | None = None
     particles: int | None = None
+    thorough: bool | None = None
     allow: list[str] = field(default_factory=lambda: ["vrnn"])
 
 

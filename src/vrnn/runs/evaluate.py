@@ -26,8 +26,12 @@ from vrnn.evaluation import (
     truth,
 )
 from vrnn.evaluation.choice_kl import choice_parts
+from vrnn.evaluation.coverage import coverage
 from vrnn.evaluation.latent_usage import infer_held_out, prior_along
+from vrnn.evaluation.process import process_scores
+from vrnn.evaluation.two_sample import two_sample_scores
 from vrnn.evaluation.warning_signs import find_warnings
+from vrnn.model.inference import Inference
 from vrnn.model.vrnn import VRNN
 from vrnn.objective.latents import CategoricalLatent
 from vrnn.objective.w_schedules import WSchedule
@@ -100,7 +104,8 @@ def evaluate(
         data: Holds the test traces.
         judge: As `prepare_evaluation` returned it.
         options: `traces` to generate, `steps` in each, `sample`: whether their points are drawn or are the decoder's means,
-            `particles` of the bounds IWAE and FIVO (None: without them).
+            `particles` of the bounds IWAE and FIVO (None: without them), `thorough`: whether to add what `thorough_scores`
+            returns.
         seed: Of all noise.
     """
     vrnn.eval()
@@ -131,6 +136,8 @@ def evaluate(
         lap_scores, lap_figures, drawn_marks = evaluate_laps(pattern, judge, drawn, seed)
         scores |= lap_scores
         figures |= lap_figures
+    if options["thorough"]:
+        scores["thorough"] = thorough_scores(vrnn, inferred, pattern, judge, drawn, seed)
     if vrnn.latent.groups:
         figures["latent"] = latent_figure(vrnn, pattern, test[0], kl[:, 0], drawn[0], drawn_marks, seed)
     scores["warnings"] = find_warnings(vrnn, w_schedule, scores, x, mask, drawn, seed)
@@ -190,6 +197,28 @@ def evaluate_laps(
         "transitions": plots.plot_transitions(names, pattern.automaton.matrix, model, errors),
     }
     return scores, figures, [(lap.start, lap.label) for lap in laps]
+
+
+def thorough_scores(
+    vrnn: VRNN, inferred: Inference, pattern: Pattern, judge: LapJudge | None, drawn: Array, seed: int
+) -> Scores:
+    """Return the scores that take some seconds: `coverage`, `two_sample_scores` and `process_scores`.
+
+    Args:
+        vrnn: The model.
+        inferred: Its inference along held-out traces.
+        pattern: What it learned.
+        judge: None: coverage alone.
+        drawn: Generated traces, (n, T, 2).
+        seed: Of all noise.
+    """
+    scores: Scores = dict(coverage(vrnn, inferred, seed))
+    if isinstance(pattern, AutomatonPattern) and judge is not None:
+        n, steps, _ = drawn.shape
+        # True traces of their own: not those that the scores under `judge` are of.
+        true = [trace.points for trace in pattern.draw("test", n, steps, np.random.default_rng([seed, n, steps, 1]))]
+        scores |= two_sample_scores(list(drawn), true, judge, seed) | process_scores(list(drawn), true, judge)
+    return scores
 
 
 def latent_figure(

@@ -249,7 +249,8 @@ def _suffix(options: dict[str, Any]) -> str:
     """Return what the names of scores and figures end in for an evaluation with these options."""
     points = "samples" if options["sample"] else "means"
     suffix = "-{checkpoint}-{traces}x{steps}-{points}-seed{seed}".format(points=points, **options)
-    return suffix + (f"-{options['particles']}particles" if options["particles"] else "")
+    suffix += f"-{options['particles']}particles" if options["particles"] else ""
+    return suffix + ("-thorough" if options["thorough"] else "")
 
 
 def _check_at_least(least: int, **numbers: int | None) -> None:

@@ -1,0 +1,34 @@
+"""Whether a model's odds for the next point are true: how often the point is inside of the model's central intervals."""
+
+from __future__ import annotations
+
+import torch
+
+from vrnn.model.inference import Inference, InferenceModel
+
+DRAWS = 99  # of each next point: the interval between the 25th and the 75th of them holds an equal draw with probability 0.5
+CENTRAL = {"coverage_50": (25, 75), "coverage_90": (5, 95)}
+
+
+@torch.no_grad()
+def coverage(vrnn: InferenceModel, run: Inference, seed: int) -> dict[str, float]:
+    """Return the share of held-out coordinates inside of the model's central 50 % and 90 % intervals for the next point.
+
+    The model's next points are drawn: z from the prior, given the points before, then the point from the decoder. For a model
+    with the right odds the shares are 0.5 and 0.9.
+
+    Args:
+        vrnn: The model.
+        run: Its inference along held-out traces.
+        seed: Of the draws.
+
+    Returns:
+        `coverage_50` and `coverage_90`, means over observed steps and coordinates.
+    """
+    generator = torch.Generator(device=vrnn.device).manual_seed(seed)
+    below = torch.zeros_like(run.x)
+    for _ in range(DRAWS):
+        below += vrnn.next_points(run, generator) < run.x
+    observed = torch.ones_like(run.x[..., 0], dtype=torch.bool) if run.mask is None else run.mask
+    ranks = below[observed]
+    return {name: float(((ranks >= low) & (ranks < high)).double().mean()) for name, (low, high) in CENTRAL.items()}
