@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -18,24 +19,22 @@ from vrnn.distributed import shard_slice
 from vrnn.objective.reduction import mean_per_step
 
 # 7 traces a batch and 5 in an epoch's last: shares are never equal. The adaptive schedule must see the whole batch's RE and DE.
-RUN = [
+SIZES = [
     *SMALL,
     "training={steps: 60, log_every: 1, val_every: 25, checkpoint_every: 5, figure_every: 50}",
     "data.traces=12",
     "data.batch_size=7",
-    "likelihood=mse",
-    "w_schedule=adaptive",
-    "w_schedule.alpha=1e-4",
 ]
+RUN = [*SIZES, "likelihood=mse", "w_schedule=adaptive", "w_schedule.alpha=1e-4"]
 
 
-def one(directory: Path, *overrides: str) -> AbstractContextManager[subprocess.Popen]:
-    return running([sys.executable, "scripts/train.py", *RUN, f"hydra.run.dir={directory}", *overrides])
+def one(directory: Path, *overrides: str, settings: Sequence[str] = RUN) -> AbstractContextManager[subprocess.Popen]:
+    return running([sys.executable, "scripts/train.py", *settings, f"hydra.run.dir={directory}", *overrides])
 
 
-def two(directory: Path, *overrides: str) -> AbstractContextManager[subprocess.Popen]:
+def two(directory: Path, *overrides: str, settings: Sequence[str] = RUN) -> AbstractContextManager[subprocess.Popen]:
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    command = [*torchrun, "scripts/train.py", *overrides, *RUN, "trainer=ddp", f"hydra.run.dir={directory}"]
+    command = [*torchrun, "scripts/train.py", *overrides, *settings, "trainer=ddp", f"hydra.run.dir={directory}"]
     return running(command, OMP_NUM_THREADS="1")
 
 
@@ -57,15 +56,32 @@ def undisturbed(tmp_path_factory) -> Path:
 def test_two_processes_make_the_run_of_one(undisturbed, tmp_path):
     """The same but for the order of sums in float32, which 60 steps of training amplify."""
     finish(one(tmp_path))
-    ours, theirs = scalars(undisturbed), scalars(tmp_path)
-    assert ours.keys() == theirs.keys()
-    for tag in ("train/loss", "train/RE", "train/DE", "train/elbo", "w/w", "optimiser/gradient_norm", "val/elbo"):
-        steps = sorted(step for name, step in theirs if name == tag)
-        a, b = (torch.tensor([found[tag, step] for step in steps]) for found in (ours, theirs))
-        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-5, msg=lambda text, tag=tag: f"{tag}: {text}")
+    tags = ("train/loss", "train/RE", "train/DE", "train/elbo", "w/w", "optimiser/gradient_norm", "val/elbo")
+    assert_close_scalars(undisturbed, tmp_path, tags)
     last, other = (torch.load(d / "checkpoints" / "last.ckpt", weights_only=True) for d in (undisturbed, tmp_path))
     for part, whole in zip(last["carried_state"], other["carried_state"], strict=True):
         assert part.shape == whole.shape
+
+
+def assert_close_scalars(left: Path, right: Path, tags: tuple[str, ...]) -> None:
+    ours, theirs = scalars(left), scalars(right)
+    assert ours.keys() == theirs.keys()
+    for tag in tags:
+        steps = sorted(step for name, step in theirs if name == tag)
+        a, b = (torch.tensor([found[tag, step] for step in steps]) for found in (ours, theirs))
+        assert steps, tag
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-5, msg=lambda text, tag=tag: f"{tag}: {text}")
+
+
+@pytest.mark.sweeps
+@pytest.mark.parametrize("latent", [["latent=categorical"], ["latent=gaussian"]], ids=["summed", "sampled"])
+def test_two_processes_share_a_forecast_and_a_wake_phase(latent, tmp_path):
+    """Shards differ in size, so both losses must be means over the whole batch."""
+    settings = [*SIZES, *latent, "training.steps=30", "w_schedule=wake", "forecast=points", "forecast.horizons=[3,6]"]
+    finish(one(tmp_path / "one", settings=settings))
+    finish(two(tmp_path / "two", settings=settings))
+    tags = ("train/loss", "train/forecast_loss", "train/elbo", "w/wake_nll", "w/wake_kl", "val/elbo")
+    assert_close_scalars(tmp_path / "two", tmp_path / "one", tags)
 
 
 @pytest.mark.sweeps
@@ -100,7 +116,11 @@ def test_asked_to_stop_both_keep_the_same_step(undisturbed, tmp_path):
 @pytest.mark.sweeps
 def test_what_does_not_go_together_is_said_in_one_line(tmp_path):
     assert "error: trainer.strategy=ddp needs torchrun" in finish(one(tmp_path, "trainer=ddp"), code=1)
-    assert "error: -m does not go together with torchrun" in finish(two(tmp_path, "-m", "seed=0,1"), code=1)
+    assert "error: -m cannot be combined with torchrun" in finish(two(tmp_path, "-m", "seed=0,1"), code=1)
+    for override in ("data.gaps.share=0.3", "bound=iwae"):
+        assert "must be trained by one process, but torchrun started 2" in finish(
+            two(tmp_path, override, "w_schedule=constant", settings=SIZES), code=1
+        )
     assert not list(tmp_path.glob("**/config.yaml"))
 
 

@@ -1,6 +1,7 @@
 """Durations, shapes and memory of generated laps, and the tests that tell them from true ones."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from vrnn.evaluation.two_sample import accuracy, two_sample_scores
 
 def visits_of(states: list[int]) -> list[Visit]:
     visits = [Visit(state, float(n), 1.0) for n, state in enumerate(states)]
-    for visit, after in zip(visits, visits[1:], strict=False):
+    for visit, after in pairwise(visits):
         visit.following = after.state
     return visits
 
@@ -30,7 +31,7 @@ def chain(odds: np.ndarray, steps: int, rng: np.random.Generator) -> list[Visit]
 def test_memory_of_independent_choices_is_near_zero() -> None:
     # The spread of the estimate is about 1 / n = 2.5e-5.
     found = memory([chain(np.full((2, 2), 0.3), 40_000, np.random.default_rng(0))], 2)
-    assert found is not None and abs(found) < 2e-4
+    assert found == pytest.approx(0.0, abs=2e-4)
 
 
 def test_memory_is_the_mutual_information_of_a_second_order_chain() -> None:
@@ -74,7 +75,7 @@ def test_jitter_of_a_rougher_pen_is_seen() -> None:
 
 def test_classifier_reaches_the_best_accuracy_of_two_normals() -> None:
     rng = np.random.default_rng(0)
-    train, test = ([rng.normal(size=(1500, 3)), rng.normal(size=(1500, 3)) + [1.5, 0.0, 0.0]] for _ in range(2))
+    train, test = ([rng.normal(size=(1500, 3)), rng.normal([1.5, 0.0, 0.0], size=(1500, 3))] for _ in range(2))
     best = 0.5 * (1.0 + math.erf(0.75 / math.sqrt(2.0)))  # at the middle between the means
     assert accuracy(train, test, seed=0) == pytest.approx(best, abs=0.03)  # three standard errors are 0.023
     assert accuracy([train[0], test[0]], [rng.normal(size=(1500, 3)) for _ in range(2)], 0) == pytest.approx(

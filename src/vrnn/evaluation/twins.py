@@ -37,7 +37,7 @@ def find_twins(automaton: Automaton) -> NDArray[np.int64]:
             "let one of the states that share a curve follow, so that the judge of laps can tell them apart",
         )
     alone = first == np.arange(len(names))
-    for j in np.flatnonzero(~alone):
+    for j in np.flatnonzero(~alone).tolist():
         family = np.flatnonzero(first == first[j])
         met = matrix[np.ix_(family, family)] * (1 - np.eye(len(family)))
         require(

@@ -14,6 +14,7 @@ from vrnn.patterns import Pattern, Units
 from vrnn.runs.instantiate import instantiate
 from vrnn.runs.parts import build_vrnn
 from vrnn.runs.pattern import Settings, as_config_error, build_pattern
+from vrnn.training.compatibility import check_processes
 from vrnn.training.lightning_module import VRNNModule
 
 
@@ -75,7 +76,8 @@ def validate_data(module: VRNNModule, data: TraceDataModule) -> None:
     """Draw the training traces and check them against the likelihood. If they have gaps, have the module fill them.
 
     Raises:
-        ConfigError: The likelihood or the coordinates cannot describe these traces, or there are none.
+        ConfigError: The likelihood or the coordinates cannot describe these traces, or there are none; or several processes
+            would train what is for one.
     """
     with as_config_error():
         traces = TraceSet(data.traces("train"))
@@ -83,3 +85,4 @@ def validate_data(module: VRNNModule, data: TraceDataModule) -> None:
         if has_gaps(traces.mask):
             module.vrnn.coordinates.check_gaps()
             module.fill = True
+    check_processes(module.bound, module.fill)

@@ -54,3 +54,16 @@ def check_trainer(options: Mapping[str, Any]) -> None:
             f"torchrun started {world_size()} processes, but the trainer is for {expected}; add trainer=ddp, or leave out "
             "torchrun."
         )
+
+
+def check_processes(bound: Bound, gaps: bool) -> None:
+    """Refuse several processes where they would not draw the same random numbers.
+
+    What is drawn for gaps and for particles depends on them, so that the processes' generators would drift apart.
+
+    Raises:
+        ConfigError: There are several processes, and gaps or a bound by particles.
+    """
+    if world_size() > 1 and (gaps or not isinstance(bound, ELBO)):
+        found = "traces with missing points" if gaps else f"bound={type(bound).__name__.lower()}"
+        raise ConfigError(f"{found} must be trained by one process, but torchrun started {world_size()}: leave it out.")

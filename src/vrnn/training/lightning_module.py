@@ -14,7 +14,7 @@ from typing_extensions import override
 
 import vrnn
 from vrnn.data.loader import Batch
-from vrnn.distributed import gather, is_sharded, local_shard, shard_batch
+from vrnn.distributed import gather, local_shard, shard_batch
 from vrnn.errors import NonFiniteError
 from vrnn.model.inference import Inference, concatenate
 from vrnn.model.particles import infer_particles
@@ -123,12 +123,6 @@ class VRNNModule(LightningModule):
     @override
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         with shard_batch(len(batch.start)) as shard:
-            if is_sharded() and (self.fill or not isinstance(self.bound, ELBO)):
-                # What is drawn depends on gaps and on weights, so the processes' generators would drift apart.
-                raise ValueError(
-                    "Traces with missing points, and bounds by particles, are for one process: "
-                    "leave out torchrun and trainer=ddp."
-                )
             local = Batch(batch.x[:, shard], batch.mask[:, shard], batch.start[shard])
             run, loss = self.loss(local)
             forecast_loss = self.forecast(run.h, run.x, run.mask)
