@@ -9,10 +9,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from vrnn.evaluation.cuts import SAMPLES, approach, find_cuts, resample, rms
 from vrnn.evaluation.twins import find_twins, tell_apart
 from vrnn.patterns import Automaton, AutomatonPattern, Trace
 from vrnn.patterns.automaton import PIECE_SEGMENTS
+from vrnn.patterns.cuts import SAMPLES, approach, find_cuts, resample, rms
 
 Points = NDArray[np.float64]
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 
-from vrnn.evaluation.cuts import resample, rms
 from vrnn.evaluation.laps import LapJudge
 from vrnn.evaluation.scores import Visit, find_visits
+from vrnn.patterns.cuts import resample, rms
 
 Array = NDArray[np.float64]
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from vrnn.evaluation.cuts import resample
 from vrnn.evaluation.laps import UNFINISHED, Lap, LapJudge
 from vrnn.evaluation.scores import find_visits
+from vrnn.patterns.cuts import resample
 
 Array = NDArray[np.float64]
 Stretch = tuple[float, float]  # from, to: times in steps with fractions

@@ -4,6 +4,7 @@ from vrnn.patterns.automaton import Automaton, Piece
 from vrnn.patterns.curves import Circle, Curve, Eight, Infinity, Oval, Polygon
 from vrnn.patterns.digits import Digits
 from vrnn.patterns.drawings import DrawnPattern, Rendering
+from vrnn.patterns.drawn_laps import DrawnLaps
 from vrnn.patterns.drawn_strokes import DrawnStrokes
 from vrnn.patterns.files.read import read_drawings
 from vrnn.patterns.files.write import write_traces
@@ -19,6 +20,7 @@ __all__ = [
     "Circle",
     "Curve",
     "Digits",
+    "DrawnLaps",
     "DrawnPattern",
     "DrawnStrokes",
     "Eight",

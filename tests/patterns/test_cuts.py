@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vrnn.evaluation.cuts import SAMPLES, approach, find_cuts, resample, rms
+from vrnn.patterns.cuts import SAMPLES, approach, find_cuts, resample, rms
 
 ORIGIN = np.zeros((1, 2))
 
