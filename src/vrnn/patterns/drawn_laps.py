@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from vrnn.checks import check_at_least, check_pair, check_positive, require
+from vrnn.checks import check_at_least, check_choice, check_pair, check_positive, require
 from vrnn.patterns.drawings import Rendering, load_normalised
 from vrnn.patterns.estimate import DrawnLap, cut_laps, estimate_automaton, group_by_shape
 from vrnn.patterns.files.expand import Files
@@ -61,12 +61,17 @@ class DrawnLaps(AutomatonPattern):
         if shapes is not None:
             check_at_least("dataset.shapes", shapes, 1)
         self.render = Rendering() if render is None else render
-        drawings = [drawing.points for drawing in load_all(files, load_normalised, READERS).values()]
-        drawings = [points[np.isfinite(points).all(axis=1)] for points in drawings]
+        found = load_all(files, load_normalised, READERS)
+        for name, drawing in found.items():
+            lost = int(np.isnan(drawing.points).any(axis=1).sum())
+            require(not lost, f"the drawing {name}", "without lost points", f"with {lost} of them", "fill them in")
+        drawings = [drawing.points for drawing in found.values()]
         starts = np.stack([points[0] for points in drawings])
-        at = (
-            starts if isinstance(junction, str) else np.tile(check_pair("dataset.junction", junction), (len(starts), 1))
-        )
+        if isinstance(junction, str):
+            check_choice("dataset.junction", junction, ("start",))
+            at = starts
+        else:
+            at = np.tile(check_pair("dataset.junction", junction), (len(starts), 1))
         cut = [cut_laps(points, point, radius) for points, point in zip(drawings, at, strict=True)]
         paths = [path for laps in cut for path in laps]
         fix = "name another junction, raise dataset.radius, or draw more laps"
