@@ -34,7 +34,7 @@ def test_memory_of_independent_choices_is_near_zero() -> None:
     assert found == pytest.approx(0.0, abs=2e-4)
 
 
-def test_memory_is_the_mutual_information_of_a_second_order_chain() -> None:
+def test_memory_of_a_second_order_chain_is_its_information() -> None:
     odds = np.array([[0.9, 0.4], [0.2, 0.5]])
     pair = np.full(4, 0.25)  # of (before, present)
     move = np.zeros((4, 4))
