@@ -112,7 +112,8 @@ class _Composer:
             reason = str(error).splitlines()[0]
             raise ConfigError(f"{text} cannot be read ({reason}): quote it, as in '{key}={_quoted(value)}'.") from error
         if override.is_sweep_override() and not self.multirun:
-            raise ConfigError(f"{text} has several values: add -m for a sweep, or write {key}=[{value}] for a list.")
+            sweep = "add -m for a sweep, or " if self.command == "train" else ""
+            raise ConfigError(f"{text} has several values: {sweep}write {key}=[{value}] for a list.")
         return override
 
     def is_group(self, override: Override) -> bool:
@@ -175,7 +176,8 @@ class _Composer:
         if isinstance(cause, ValidationError) and cause.full_key in given:
             key = cause.full_key
             expected = expected_type(SCHEMAS[self.command], key)
-            raise ConfigError(f"{key} must be {expected}, but is {_shown(given[key])}.") from error
+            cure = f": write {key}=[{given[key]}]" if "a list of" in expected and _is_one_word(given[key]) else ""
+            raise ConfigError(f"{key} must be {expected}, but is {_shown(given[key])}{cure}.") from error
         if not added:
             raise ConfigError(one_line(error)) from error
         return added
@@ -320,6 +322,10 @@ def _quoted(value: str) -> str:
 
 def _shown(value: Any) -> str:
     return "null" if value is None else repr(value)
+
+
+def _is_one_word(value: Any) -> bool:
+    return value is not None and not isinstance(value, Mapping | list)
 
 
 def one_line(error: Exception) -> str:

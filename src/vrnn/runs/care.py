@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from operator import eq, ge, gt, le, lt, ne
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from omegaconf import DictConfig
 from rich import box
@@ -21,7 +21,8 @@ from rich.table import Table
 from vrnn.errors import BusyError, ConfigError
 from vrnn.files import write_text_atomically
 from vrnn.runs.compare import Run, collect
-from vrnn.runs.directory import lock_run
+from vrnn.runs.config import check_choice
+from vrnn.runs.directory import State, lock_run
 from vrnn.runs.plain_yaml import read_json
 
 NOTES = "notes.json"  # what people wrote about a run
@@ -55,7 +56,7 @@ def read_where(text: str | None) -> list[Condition]:
     """Read conditions, `key relation value` joined by `and`, as in `elbo_nats_per_step>6 and model.h_dim<=64`.
 
     Raises:
-        ConfigError: One cannot be read.
+        ConfigError: One cannot be read, or is about a state that there is not.
     """
     conditions = []
     for part in re.split(r"\s+and\s+", text) if text else ():
@@ -65,7 +66,10 @@ def read_where(text: str | None) -> list[Condition]:
                 f"where must be conditions such as 'elbo_nats_per_step>6 and state=finished', but has {part!r}: the relations "
                 f"are {' '.join(RELATIONS)}."
             )
-        conditions.append(Condition(*match.groups()))
+        condition = Condition(*match.groups())
+        if condition.key == "state":
+            check_choice("where: state", condition.value, get_args(State))
+        conditions.append(condition)
     return conditions
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vrnn.errors import ConfigError
-from vrnn.patterns import Pattern, Units, read_drawings
+from vrnn.patterns import DrawnPattern, Pattern, Units, read_drawings
 from vrnn.runs.pattern import as_config_error, build_pattern, pattern_class
 
 Points = NDArray[np.float64]
@@ -46,30 +46,38 @@ def read_drawing(option: str, path: str, settings: dict[str, Any], units: Units)
         drawings = list(read_drawings(path).values())
     if len(drawings) != 1:
         raise ConfigError(f"{option} must be a file with one drawing, but {path} holds {len(drawings)}: split it.")
-    _check_extent(option, path, drawings[0], settings, units)
+    _check_extent(option, path, drawings[0], np.nanmax, settings, units)
     return drawings[0]
 
 
-def read_sequences(files: Sequence[str], settings: dict[str, Any]) -> dict[str, Points]:
+def read_sequences(files: Sequence[str], settings: dict[str, Any], units: Units) -> dict[str, Points]:
     """Return the drawings of files that a run is to score, by name.
+
+    Single points may lie anywhere: to find them is what scores are for.
 
     Args:
         files: The files.
         settings: The run's.
+        units: Of the run's data, and so of the drawings, unless the run scales each of its drawings.
 
     Raises:
-        ConfigError: There is no file; the run's sequences are no drawings; or a file cannot be read.
+        ConfigError: There is no file; the run's sequences are no drawings; a file cannot be read; or half of a drawing's
+            points lie far outside of what the model was trained on, as pixels do.
     """
     if not files:
         raise ConfigError("files must name at least one file, as in files=[drawing.npy], but is empty.")
-    form = pattern_class(settings).form
-    if form != "plane":
+    pattern = pattern_class(settings)
+    if pattern.form != "plane":
         raise ConfigError(
-            f"run must have learned drawings, points (x, y), but its sequences are of the form {form}: use "
+            f"run must have learned drawings, points (x, y), but its sequences are of the form {pattern.form}: use "
             "vrnn.load_run(…).log_likelihood(x) in Python."
         )
     with as_config_error():
-        return {name: points for file in files for name, points in read_drawings(file).items()}
+        drawings = {name: points for file in files for name, points in read_drawings(file).items()}
+    if not issubclass(pattern, DrawnPattern):
+        for name, points in drawings.items():
+            _check_extent("files", name, points, np.nanmedian, settings, units)
+    return drawings
 
 
 def check_prefix(path: str, points: Points) -> None:
@@ -86,14 +94,22 @@ def check_gap(gap: Sequence[int], points: Points) -> None:
         )
 
 
-def _check_extent(option: str, path: str, points: Points, settings: dict[str, Any], units: Units) -> None:
+def _check_extent(
+    option: str,
+    path: str,
+    points: Points,
+    summary: Callable[[Points], float],
+    settings: dict[str, Any],
+    units: Units,
+) -> None:
+    """Raise ConfigError if a summary of the points' distances from the middle of the training data is too large."""
     try:
         pattern = build_pattern(settings)
     except ConfigError:  # its files are no longer here: nothing to compare with
         return
     low, high = (units.to_units(corner) for corner in extent(pattern))
     middle, half = (low + high) / 2, (high - low) / 2
-    if np.nanmax(np.abs(points - middle) / half) <= FAR:
+    if summary(np.max(np.abs(points - middle) / half, axis=1)) <= FAR:
         return
     begin, end = np.nanmin(points, axis=0), np.nanmax(points, axis=0)
     factor = float(half.mean() / max(((end - begin) / 2).mean(), np.finfo(float).tiny))

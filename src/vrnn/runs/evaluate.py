@@ -90,7 +90,7 @@ def evaluate(
     vrnn: VRNN,
     w_schedule: WSchedule,
     pattern: Pattern,
-    data: TraceDataModule,
+    test: list[Trace],
     judge: LapJudge | None,
     options: dict[str, Any],
     seed: int,
@@ -101,7 +101,7 @@ def evaluate(
         vrnn: The model; it is left in eval mode.
         w_schedule: As training left it.
         pattern: What it learned.
-        data: Holds the test traces.
+        test: The held-out traces.
         judge: As `prepare_evaluation` returned it.
         options: `traces` to generate, `steps` in each, `sample`: whether their points are drawn or are the decoder's means,
             `particles` of the bounds IWAE and FIVO (None: without them), `thorough`: whether to add what `thorough_scores`
@@ -110,7 +110,6 @@ def evaluate(
     """
     vrnn.eval()
     generator = torch.Generator(device=vrnn.device).manual_seed(seed)
-    test = data.traces("test")
     held_out = TraceSet(test)
     x, mask = held_out.x.to(generator.device), held_out.mask.to(generator.device)
     scores: Scores = held_out_scores(vrnn, x, mask, generator)

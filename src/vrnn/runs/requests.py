@@ -78,7 +78,7 @@ def _check_of_run(command: str, config: DictConfig, settings: dict[str, Any]) ->
     from vrnn.runs.units import read_units
 
     if command == "score":
-        drawing.read_sequences(list(config.files), settings)
+        drawing.read_sequences(list(config.files), settings, read_units(Path(config.run)))
         return
     if command == "impute":
         given = drawing.read_drawing("drawing", config.drawing, settings, read_units(Path(config.run)))

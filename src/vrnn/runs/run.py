@@ -14,6 +14,7 @@ from vrnn.runs.build import build_run, validate_data
 from vrnn.runs.config import run_settings
 from vrnn.runs.directory import (
     CHECKPOINTS,
+    CONFIG,
     DONE,
     bind_directory,
     finished_scores,
@@ -27,6 +28,7 @@ from vrnn.runs.evaluate import evaluate, prepare_evaluation
 from vrnn.runs.provenance import begin_provenance, end_provenance
 from vrnn.runs.report import SCALARS, publish
 from vrnn.runs.tensorboard import HyperParameters, hparams_row, write_projector
+from vrnn.runs.trial import try_evaluation
 from vrnn.runs.units import write_units
 from vrnn.training.callbacks import ProgressBar
 from vrnn.training.checkpoint_files import load_weights
@@ -78,6 +80,8 @@ def run(
         pattern, module, data = build_run(settings)
         validate_data(module, data)
         judge = prepare_evaluation(pattern, data, settings["seed"])
+        if fresh or not (directory / CONFIG).exists():
+            try_evaluation(settings, pattern, data, judge)
 
         # --- bind the directory ---
         bind_directory(directory, settings, fresh)
@@ -108,10 +112,11 @@ def run(
             # --- evaluate ---
             best_or_last = directory / CHECKPOINTS / f"{settings['evaluation']['checkpoint']}.ckpt"
             load_weights(module, best_or_last, settings_digest=settings_digest(directory))
+            test = data.traces("test")
             evaluation = evaluate(
-                module.vrnn, module.w_schedule, pattern, data, judge, settings["evaluation"], settings["seed"]
+                module.vrnn, module.w_schedule, pattern, test, judge, settings["evaluation"], settings["seed"]
             )
-            write_projector(module.vrnn, pattern, data.traces("test"), directory)
+            write_projector(module.vrnn, pattern, test, directory)
 
             # --- publish ---
             # One step after the last: purged by a resume if the process is killed before `done` is written.

@@ -55,12 +55,12 @@ def score_files(
         are no longer there to compare with).
 
     Raises:
-        ConfigError: No run there, sequences that are no drawings, or a file that cannot be read.
+        ConfigError: No run there, sequences that are no drawings, or a file that cannot be read or does not fit the data.
         DamagedError: The checkpoint cannot be read.
     """
     trained = load_run(run, checkpoint, allow)
     pattern = pattern_class(trained.settings)
-    drawings = read_sequences(files, trained.settings)
+    drawings = read_sequences(files, trained.settings, trained.units)
     limit = _limit(trained, particles, seed)
     folder = run / "scored" if out is None else Path(out)
     rows = []

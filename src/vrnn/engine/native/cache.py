@@ -91,6 +91,9 @@ class KernelFiles:
         try:
             part.write_bytes(_digest(kept) + kept)
             part.replace(path)
+            # Those of this file's functions that earlier versions kept in numba's own format: nobody reads them.
+            for unused in self.directory.glob(f"{self.base.partition('.')[0]}.*.nb[ic]"):
+                unused.unlink(missing_ok=True)
         except OSError:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
