@@ -62,3 +62,15 @@ def test_work_continues_where_no_kernel_can_be_kept(double, tmp_path):
     assert printed == "6 Counter()"
     assert "cannot be kept" in warned
     assert not [left for left in path.parent.iterdir() if left.name.endswith(".part")]
+
+
+def test_what_earlier_versions_kept_is_removed(double, tmp_path):
+    double()
+    (kept,) = kernels(tmp_path)
+    old = [kept.with_name(f"doubles.double_old-4.py311.{ending}") for ending in ("nbi", "1.nbc")]
+    other = kept.with_name("triples.triple-4.py311.nbi")
+    for path in (*old, other):
+        path.write_bytes(b"old")
+    kept.unlink()
+    double()
+    assert {*kernels(tmp_path)} == {kept, other}

@@ -50,7 +50,12 @@ def test_conditions(outputs, capsys, where, names):
 
 @pytest.mark.parametrize(
     ("where", "message"),
-    [("__import__('os')", "where must be conditions"), ("elbo>", "where must be"), ("elbow>3", "elbow is none"), ("state=fail", "state must be one of finished, running, failed")],
+    [
+        ("__import__('os')", "where must be conditions"),
+        ("elbo>", "where must be"),
+        ("elbow>3", "elbow is none"),
+        ("state=fail", "state must be one of finished, running, failed"),
+    ],
 )
 def test_conditions_that_cannot_be_read(outputs, where, message):
     with pytest.raises(ConfigError, match=message):

@@ -39,7 +39,7 @@ class OneKL(GaussianLatent):
 class Spatial(AutomatonPattern):
     """The laps of an automaton with a third coordinate."""
 
-    x_dim = 3
+    x_dim, form = 3, "series"
 
     def draw(self, split, n, steps, rng):
         flat = super().draw(split, n, steps, rng)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vrnn import plots
-from vrnn.checks import require
+from vrnn.checks import check_choice, require
 from vrnn.data.datamodule import TraceDataModule
 from vrnn.data.loader import TraceSet
 from vrnn.evaluation import (
@@ -42,6 +42,8 @@ from vrnn.runs.pattern import as_config_error
 FAN = 20  # ways in which a series is continued
 GRID_STEPS = 512  # steps of each generated trace that the grid of samples shows
 LATENT_STEPS = 300  # steps of a trace that the figure of the latent variables shows
+
+WIDTHS = {"plane": 2, "strokes": 3}  # x_dim of sequences that are plotted as lines
 
 Scores = dict[str, Any]
 Figures = dict[str, Figure]
@@ -76,9 +78,14 @@ def prepare_evaluation(pattern: Pattern, data: TraceDataModule, seed: int) -> La
         The judge of laps; None where no automaton says what is true.
 
     Raises:
-        ConfigError: There are no test traces to score, or the laps cannot be judged.
+        ConfigError: There are no test traces to score, the laps cannot be judged, or sequences of this width not plotted.
     """
     with as_config_error():
+        check_choice("form of the pattern", pattern.form, tuple(SEQUENCE_PLOTS))
+        width, fix = WIDTHS.get(pattern.form, pattern.x_dim), "give its class the form 'series'"
+        require(
+            pattern.x_dim == width, f"x_dim of a pattern of the form {pattern.form}", str(width), pattern.x_dim, fix
+        )
         TraceSet(data.traces("test"))
         if not isinstance(pattern, AutomatonPattern):
             return None

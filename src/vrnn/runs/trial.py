@@ -38,7 +38,7 @@ def try_evaluation(settings: Settings, pattern: Pattern, data: TraceDataModule, 
     Raises:
         ConfigError: The evaluation fails: a class of the user's lacks a method, or returns what cannot be scored or plotted.
     """
-    options = {**settings["evaluation"], "traces": TRACES, "steps": STEPS}
+    options = {**settings["evaluation"], "traces": TRACES, "steps": STEPS, "thorough": False}
     options["particles"] = options["particles"] and TRACES
     with isolate_rng(include_cuda=False):
         module = build_module(settings, pattern.units).eval()
