@@ -13,12 +13,12 @@ STEPS = """
 import resource, sys, torch
 from vrnn.engine.native.threads import set_threads
 from vrnn.model import VRNN
-from vrnn.training.optimizer import FlatAdam
+from vrnn.training.optimizer import flat_optimizer
 
 torch.set_num_threads(1)
 set_threads(int(sys.argv[1]))
 vrnn = VRNN(engine="native")
-adam = FlatAdam(vrnn.parameters(), lr=1e-3)
+adam = flat_optimizer(torch.optim.Adam, vrnn.parameters(), lr=1e-3)
 x = torch.randn(250, 32, 2)
 for step in range(75):
     if step == 15:

@@ -3,7 +3,7 @@
 import torch
 
 from vrnn.model import VRNN
-from vrnn.training.optimizer import FlatAdam
+from vrnn.training.optimizer import flat_optimizer
 
 
 def loss(vrnn, seed=0):
@@ -24,7 +24,9 @@ def test_the_same_steps_as_adam_over_every_weight():
         vrnn = VRNN()
         before = concatenate(vrnn.parameters())
         optimizer = (
-            FlatAdam(vrnn.parameters(), lr=1e-2) if flat else torch.optim.Adam(vrnn.parameters(), lr=1e-2, fused=True)
+            flat_optimizer(torch.optim.Adam, vrnn.parameters(), lr=1e-2)
+            if flat
+            else torch.optim.Adam(vrnn.parameters(), lr=1e-2, fused=True)
         )
         for step in range(5):
             vrnn.zero_grad()
@@ -38,7 +40,7 @@ def test_the_same_steps_as_adam_over_every_weight():
 
 def test_loaded_weights_and_gradients_reach_the_one_parameter():
     vrnn, other = VRNN(), VRNN()
-    optimizer = FlatAdam(vrnn.parameters(), lr=1e-2)
+    optimizer = flat_optimizer(torch.optim.Adam, vrnn.parameters(), lr=1e-2)
     (flat,) = optimizer.param_groups[0]["params"]
     vrnn.load_state_dict(other.state_dict())
     assert torch.equal(flat.detach(), concatenate(other.parameters()))

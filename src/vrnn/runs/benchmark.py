@@ -39,7 +39,7 @@ from vrnn.networks import GRU, LSTM, MTRNN, Coordinates, Elman
 from vrnn.objective import BernoulliLikelihood, LinearW
 from vrnn.objective.latents import stacked
 from vrnn.objective.loss import elbo_loss
-from vrnn.training.optimizer import FlatAdam
+from vrnn.training.optimizer import flat_optimizer
 
 OUTPUTS = Path("outputs")
 TURN_SECONDS = 0.05  # for which a candidate is called again and again before the next one
@@ -168,7 +168,7 @@ def training_step(vrnn: VRNN, infer: Callable[[], PlainRun | Inference], x: torc
         infer: Returns the inference along x.
         x: (T, B, x_dim).
     """
-    schedule, optimizer = LinearW(), FlatAdam(vrnn.parameters(), lr=1e-3)
+    schedule, optimizer = LinearW(), flat_optimizer(torch.optim.Adam, vrnn.parameters(), lr=1e-3)
 
     def step() -> None:
         run = infer()

@@ -12,7 +12,7 @@ from vrnn.model.particles import check_bound
 from vrnn.objective.masking import has_gaps
 from vrnn.patterns import Pattern, Units
 from vrnn.runs.instantiate import instantiate
-from vrnn.runs.parts import build_vrnn
+from vrnn.runs.parts import build_vrnn, make_optimizer
 from vrnn.runs.pattern import Settings, as_config_error, build_pattern
 from vrnn.training.compatibility import check_processes
 from vrnn.training.lightning_module import VRNNModule
@@ -58,6 +58,8 @@ def build_module(settings: Settings, units: Units) -> VRNNModule:
             seed=settings["seed"],
             bound=bound,
             forecast=forecast,
+            optimizer=make_optimizer(settings),
+            lr_schedule=instantiate(settings["lr_schedule"], settings["allow"]),
             **settings["optim"],
         )
 

@@ -67,7 +67,7 @@ class DataConfig:
 
 @dataclass
 class OptimConfig:
-    """Adam, its learning rate over time, and clipping; see vrnn.training.lightning_module."""
+    """The learning rate, its warm-up, the smallest share of its peak, and clipping; see vrnn.training.lightning_module."""
 
     learning_rate: float = 1e-2
     warmup_steps: int = 200
@@ -123,6 +123,8 @@ class TrainConfig:
     w_schedule: Any = MISSING
     bound: Any = MISSING
     forecast: Any = MISSING
+    optimizer: Any = MISSING
+    lr_schedule: Any = MISSING
     dataset: Any = MISSING
     data: DataConfig = field(default_factory=DataConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
@@ -272,6 +274,9 @@ GROUPS = (
     "likelihood",
     "w_schedule",
     "bound",
+    "forecast",
+    "optimizer",
+    "lr_schedule",
     "dataset",
 )  # each names a class
 # Recipes with two threads run everywhere: the number of threads is part of what a run computes, by rounding.
@@ -405,6 +410,7 @@ def check_effects(settings: Mapping[str, Any]) -> None:
         raise ConfigError(f"trainer.devices must be a number of devices, at least 1, but is {devices!r}.")
     if devices > 1 and "ddp" not in str(trainer.get("strategy")):
         raise ConfigError(f"trainer.devices must be 1 without trainer=ddp, but is {devices}: add trainer=ddp.")
+    _check_lr_schedule(settings)
     if _target(settings["latent"]).endswith(".NoLatent") and not _target(settings["bound"]).endswith(".ELBO"):
         raise ConfigError("bound must be elbo where there is no latent variable to sample: use bound=elbo.")
 
@@ -443,6 +449,23 @@ def _check_optim(optim: Mapping[str, Any]) -> None:
             raise ConfigError(f"optim.{key} must be positive, but is {optim[key]}.")
     if not 0 <= optim["final_fraction"] <= 1:
         raise ConfigError(f"optim.final_fraction must be in [0, 1], but is {optim['final_fraction']}.")
+
+
+def _check_lr_schedule(settings: Mapping[str, Any]) -> None:
+    """Refuse what has no effect with a schedule of the learning rate."""
+    schedule, optim, training = settings["lr_schedule"], settings["optim"], settings["training"]
+    own = OptimConfig()
+    if _target(schedule).endswith(".Constant") and optim["final_fraction"] not in (own.final_fraction, 1.0):
+        raise ConfigError(
+            f"optim.final_fraction must be left out with lr_schedule=constant, but is {optim['final_fraction']}: choose "
+            "lr_schedule=cosine, one_cycle or plateau."
+        )
+    validations = training["steps"] // training["val_every"]
+    if _target(schedule).endswith(".Plateau") and validations <= schedule.get("patience", 0) + 1:
+        raise ConfigError(
+            f"lr_schedule=plateau must see more than lr_schedule.patience + 1 = {schedule.get('patience', 0) + 1} validations "
+            f"to lower the rate, but there are {validations}: lower training.val_every."
+        )
 
 
 def _check_trainer_options(trainer: Mapping[str, Any]) -> None:

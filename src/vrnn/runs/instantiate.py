@@ -19,7 +19,8 @@ from vrnn.errors import ConfigError
 from vrnn.runs.types import in_words, is_as_expected
 
 TARGET, PARTIAL = "_target_", "_partial_"
-CONFIGURABLE = ("vrnn.networks", "vrnn.objective", "vrnn.patterns")  # the packages of vrnn that settings may name
+# The packages and modules of vrnn that settings may name classes of.
+CONFIGURABLE = ("vrnn.networks", "vrnn.objective", "vrnn.patterns", "vrnn.training.lr_schedules")
 DEEPEST = 40  # levels of nested settings
 LARGEST = 2**63  # of numbers: larger ones are no sizes, counts or coordinates
 
@@ -86,7 +87,7 @@ def _build(node: Any, allow: tuple[str, ...]) -> Any:
     target = _import_class(node[TARGET], allow)
     given = {key: value for key, value in node.items() if key not in (TARGET, PARTIAL)}
     partial = node.get(PARTIAL, False)
-    _check_arguments(node[TARGET], target, given, partial)
+    check_arguments(node[TARGET], target, given, partial)
     arguments = {key: _build(value, allow) for key, value in given.items()}
     if partial:
         _check_types(node[TARGET], target, arguments)
@@ -147,11 +148,11 @@ def _is_allowed(found: type, allow: tuple[str, ...]) -> bool:
     """Return whether an allowed package defines a class: of vrnn itself, one that is made for configurations."""
     package = found.__module__.split(".")[0]
     if package == "vrnn":
-        return any(found.__module__.startswith(f"{name}.") for name in CONFIGURABLE)
+        return any(f"{found.__module__}.".startswith(f"{name}.") for name in CONFIGURABLE)
     return package in allow
 
 
-def _check_arguments(target: str, made: Callable[..., Any], given: dict[str, Any], partial: Any) -> None:
+def check_arguments(target: str, made: Callable[..., Any], given: dict[str, Any], partial: Any) -> None:
     """Compare arguments with a class's signature before anything is made."""
     if not isinstance(partial, bool):
         raise ConfigError(f"{target}: _partial_ must be true or false, but is {partial!r}.")

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from difflib import get_close_matches
+
 import numpy as np
 import torch
+from torch import nn
 
 from vrnn.errors import ConfigError
 from vrnn.model.particles import check_bound
 from vrnn.model.vrnn import VRNN
 from vrnn.patterns import Pattern, Units
-from vrnn.runs.instantiate import instantiate
+from vrnn.runs.instantiate import PARTIAL, TARGET, check_arguments, check_plain, instantiate, target_class
 from vrnn.runs.pattern import Settings, as_config_error, pattern_class
 from vrnn.training.compatibility import check_compatible, check_trainer
+from vrnn.training.optimizer import NOT_BY_WEIGHT
 
 DEFAULT_UNITS = Units()
 
@@ -41,6 +47,37 @@ def build_vrnn(settings: Settings, units: Units = DEFAULT_UNITS) -> VRNN:
         return VRNN(x_dim=x_dim, engine=settings["engine"], **parts, **settings["model"])
 
 
+def make_optimizer(settings: Settings) -> Callable[..., torch.optim.Optimizer]:
+    """Return the optimiser's class that settings name, with their arguments; it lacks the weights and `lr`.
+
+    It is a class of torch.optim, or one of an allowed package.
+
+    Args:
+        settings: The run's.
+
+    Raises:
+        ConfigError: Anything but plain data, another class, or arguments that it refuses.
+    """
+    node = settings["optimizer"]
+    check_plain(node)
+    target, given = node.get(TARGET), {key: value for key, value in node.items() if key not in (TARGET, PARTIAL)}
+    package, _, name = str(target).rpartition(".")
+    kind = getattr(torch.optim, name, None) if package == "torch.optim" else target_class(node, settings["allow"])
+    if not (isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer)) or name in (
+        "Optimizer",
+        *NOT_BY_WEIGHT,
+    ):
+        near = ", ".join(get_close_matches(name, dir(torch.optim))) or "Adam"
+        raise ConfigError(
+            f"optimizer._target_ must be an optimiser of torch.optim that treats each weight by itself, such as {near}, but is "
+            f"{target}."
+        )
+    if "lr" in given:
+        raise ConfigError(f"optimizer.lr must be left out, but is {given['lr']}: set optim.learning_rate.")
+    check_arguments(str(target), kind, given, True)
+    return functools.partial(kind, **given)
+
+
 def check_parts(settings: Settings, pattern: Pattern | None) -> None:
     """Build what a new run consists of, and discard it, so that what cannot be built is refused before anything is made.
 
@@ -58,6 +95,8 @@ def check_parts(settings: Settings, pattern: Pattern | None) -> None:
     vrnn = build_vrnn(settings, DEFAULT_UNITS if pattern is None else pattern.units)
     with as_config_error():
         instantiate(settings["forecast"], settings["allow"])(vrnn.h_dim, vrnn.x_dim)
+        make_optimizer(settings)([nn.Parameter(torch.zeros(1))], lr=1.0)
+        instantiate(settings["lr_schedule"], settings["allow"])
         if settings["evaluation"]["particles"]:
             check_bound(vrnn)
         check_compatible(vrnn, w_schedule, bound)

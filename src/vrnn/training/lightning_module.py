@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ from vrnn.objective.loss import Loss, elbo_loss, elbo_scalars, particle_loss
 from vrnn.objective.reduction import mean_per_step, mean_per_trace
 from vrnn.objective.w_schedules import WSchedule
 from vrnn.training.compatibility import check_compatible
-from vrnn.training.optimizer import FlatAdam
+from vrnn.training.lr_schedules import Cosine, LRSchedule
+from vrnn.training.optimizer import flat_optimizer
 
 ACTIVE_NATS = 0.01  # a latent dimension counts as active if its KL exceeds this, in nats per step
 
@@ -41,15 +43,17 @@ class VRNNModule(LightningModule):
         vrnn: The model.
         w_schedule: Weighs the KL.
         steps: Optimiser steps of the whole training, for the learning rate's decay.
-        learning_rate: Adam's, at its peak.
+        learning_rate: At its peak.
         warmup_steps: Steps of linear warm-up.
-        final_fraction: The learning rate decays along a cosine to this fraction of its peak.
+        final_fraction: The smallest share of its peak that the learning rate falls to.
         clip: The largest global gradient norm; None: no clipping.
         log_every: Steps between two rows of scalars.
         seed: Of the noise used in validation and in figures.
         gaps: Whether points are missing within traces, not only past their ends. The model then fills them in.
         bound: What is maximised; None: the ELBO.
         forecast: An auxiliary loss, called with h_{t-1}, the points and their mask; None: no forecast.
+        optimizer: A class of torch.optim that treats each weight by itself, or a partial of one.
+        lr_schedule: The learning rate's course after the warm-up; None: a cosine.
 
     Raises:
         ValueError: Parts that do not go together.
@@ -69,6 +73,8 @@ class VRNNModule(LightningModule):
         gaps: bool = False,
         bound: Bound | None = None,
         forecast: Forecast | NoForecast | None = None,
+        optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.Adam,
+        lr_schedule: LRSchedule | None = None,
     ):
         super().__init__()
         self.bound = bound or ELBO()
@@ -79,6 +85,7 @@ class VRNNModule(LightningModule):
         self.forecast = forecast or NoForecast(vrnn.h_dim, vrnn.x_dim)
         self.steps, self.warmup_steps, self.final_fraction = steps, warmup_steps, final_fraction
         self.learning_rate, self.clip = learning_rate, clip
+        self.optimizer, self.lr_schedule = optimizer, lr_schedule or Cosine()
         self.log_every, self.seed = log_every, seed
         self.fill = gaps
         self.carried: State | None = None
@@ -109,16 +116,16 @@ class VRNNModule(LightningModule):
 
     @override
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """Return Adam, and the learning rate's course: a linear warm-up times a cosine."""
-        optimizer = FlatAdam([*self.vrnn.parameters(), *self.forecast.parameters()], lr=self.learning_rate)
+        """Return the optimiser, and the learning rate's course: a linear warm-up times the schedule."""
+        weights = [*self.vrnn.parameters(), *self.forecast.parameters()]
+        optimizer = flat_optimizer(self.optimizer, weights, lr=self.learning_rate)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.learning_rate_factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def learning_rate_factor(self, step: int) -> float:
         """Return the learning rate at a step as a fraction of its peak."""
         warm = min(1.0, (step + 1) / (self.warmup_steps + 1))
-        progress = min(1.0, step / self.steps)
-        return warm * (self.final_fraction + (1 - self.final_fraction) * 0.5 * (1 + math.cos(math.pi * progress)))
+        return warm * self.lr_schedule.factor(min(1.0, step / self.steps), self.final_fraction)
 
     @override
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -236,6 +243,10 @@ class VRNNModule(LightningModule):
         for logger in self.loggers:
             logger.log_metrics(logged, step=self.global_step)
 
+    @override
+    def on_validation_epoch_end(self) -> None:
+        self.lr_schedule.observe(float(self.trainer.callback_metrics["val/elbo"]))
+
     def noise_generator(self) -> torch.Generator:
         """Return a generator for everything that must not disturb, or depend on, the course of training."""
         return torch.Generator(device=self.device).manual_seed(self.seed)
@@ -243,11 +254,13 @@ class VRNNModule(LightningModule):
     @override
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["carried_state"] = None if self.carried is None else tuple(map(gather, self.carried))
+        checkpoint["lr_schedule"] = self.lr_schedule.state_dict()
 
     @override
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         carried = checkpoint["carried_state"]
         self.carried = None if carried is None else State(*map(local_shard, carried))
+        self.lr_schedule.load_state_dict(checkpoint.get("lr_schedule") or self.lr_schedule.state_dict())
 
     def _diagnosis(self, what: str, value: Tensor) -> str:
         return (
