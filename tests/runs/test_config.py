@@ -28,7 +28,7 @@ from vrnn.runs.build import build_run, validate_data
 from vrnn.runs.config import DataConfig, GapsConfig, ModelConfig, OptimConfig, check, register, run_settings
 from vrnn.runs.instantiate import instantiate
 from vrnn.runs.name import differences, digest, flat, run_name
-from vrnn.runs.parts import build_vrnn
+from vrnn.runs.parts import build_vrnn, check_parts
 from vrnn.training.lightning_module import VRNNModule
 from vrnn.training.signals import Interruption
 from vrnn.training.trainer import fit
@@ -379,3 +379,30 @@ def test_folders_are_part_of_what_a_run_is(tmp_path):
     assert digest({"files": [str(tmp_path)]}) != listed
     assert digest({"files": [str(tmp_path / "a.npy")], "test_files": [str(tmp_path / "b.npy")]}) != listed
     assert digest({"files": [str(tmp_path / "*.svg")]}) is None
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["optimizer._target_=torch.optim.LBFGS"], "treats each weight by itself, such as .* but is torch.optim.LBFGS"),
+        (["optimizer._target_=torch.optim.Adm"], "such as Adam.* but is torch.optim.Adm"),
+        (["optimizer._target_=torch.nn.Linear"], r"names torch.nn.Linear"),
+        (["optimizer._target_=torch.optim.lr_scheduler.StepLR"], "names torch.optim.lr_scheduler.StepLR"),
+        (["+optimizer.lr=0.1"], "optimizer.lr must be left out, but is 0.1: set optim.learning_rate"),
+        (["+optimizer.momentum=0.9"], "unexpected keyword argument 'momentum'"),
+        (["optimizer=adamw", "optimizer.weight_decay=-1"], "weight_decay"),
+        (
+            ["lr_schedule=plateau", "training.val_every=1000"],
+            "validations to lower the rate, but there are 2: lower training",
+        ),
+        (
+            ["lr_schedule=constant", "optim.final_fraction=0.1"],
+            "optim.final_fraction must be left out with lr_schedule=const",
+        ),
+        (["lr_schedule=one_cycle", "lr_schedule.rise=1.5"], r"lr_schedule.rise must be in \(0, 1\), but is 1.5"),
+    ],
+)
+def test_optimisers_and_schedules_that_cannot_be_are_refused(composed, overrides, message):
+    config = composed(*overrides)
+    with pytest.raises(ConfigError, match=message):
+        check_parts(run_settings(config)[0], None)

@@ -120,9 +120,15 @@ def test_each_task_of_srun_makes_runs_of_its_own(undisturbed, tmp_path, more):
     assert_same_run(tmp_path, undisturbed)
 
 
-def test_particles_are_carried_over_a_kill(tmp_path):
-    """K copies of the state, and the chance that resamples them."""
-    more = ["bound=fivo", "bound.particles=3", "training.steps=60", "training.checkpoint_every=10"]
+CARRIED = {
+    "particles": ["bound=fivo", "bound.particles=3"],  # K copies of the state, and the chance that resamples them
+    "plateau": ["optimizer=adamw", "lr_schedule=plateau", "lr_schedule.patience=0", "training.val_every=5"],
+}
+
+
+@pytest.mark.parametrize("more", CARRIED.values(), ids=CARRIED)
+def test_what_a_checkpoint_carries_over_a_kill(more, tmp_path):
+    more = [*more, "training.steps=60", "training.checkpoint_every=10"]
     finish(tmp_path / "whole", more)
     assert interrupt(tmp_path / "killed", signal.SIGKILL, 0.02, more) == -signal.SIGKILL
     finish(tmp_path / "killed", more)

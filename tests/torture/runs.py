@@ -39,6 +39,7 @@ CONFIGURATIONS = {
     "particles": ["bound=fivo", "bound.particles=3"],
     "gaps in a mixture": ["likelihood=gaussian_mixture", "frame=position", "data.gaps.share=0.2"],
     "MTRNN, the reference engine": ["recurrence=mtrnn", "engine=reference"],
+    "AdamW on a plateau": ["optimizer=adamw", "lr_schedule=plateau", "lr_schedule.patience=0"],
     "a forecast and a wake phase": ["latent=categorical", "forecast=points", "w_schedule=wake"],
 }
 

@@ -155,15 +155,21 @@ def run_command(name: str) -> None:
         _run_configured(name)
 
 
-def _repeat(arguments: Arguments) -> None:
-    """Train a run again from its own directory: `vrnn train from=RUN`. Hydra has no part in it: the settings are there."""
+def _from_a_run(arguments: Arguments, option: str) -> None:
+    """Train from a run's own directory: `from=RUN` again, `extend=RUN` longer. Hydra has no part in it: the settings are there.
+
+    Args:
+        arguments: Those of the command line.
+        option: "from" or "extend".
+    """
     if arguments.multirun or arguments.options:
-        raise ConfigError("from=RUN must be given without options of Hydra's, such as -m: it repeats one run.")
+        raise ConfigError(f"{option}=RUN must be given without options of Hydra's, such as -m: it is about one run.")
     if any(override.startswith("dry=") for override in arguments.overrides):
-        raise ConfigError("dry must be left out beside from=RUN, which repeats one run.")
+        raise ConfigError(f"dry must be left out beside {option}=RUN, which is about one run.")
+    from vrnn.runs.extend import extend
     from vrnn.runs.repeat import repeat
 
-    config, directory = repeat(arguments.overrides)
+    config, directory = (repeat if option == "from" else extend)(arguments.overrides)
     run_settings(config, arguments.overrides)  # what is wrong without torch is answered before it is imported
     from vrnn.runs.run import run
     from vrnn.runs.summary import print_scores
@@ -212,9 +218,10 @@ def _run_configured(name: str) -> None:
         check_command_line(sys.argv[1:])
         if name == "search":
             require_extra("vrnn search", "optuna", "sweeps")
-        if name == "train" and any(override.startswith("from=") for override in arguments.overrides):
-            _repeat(arguments)
-            return
+        for option in ("from", "extend") if name == "train" else ():
+            if any(override.startswith(f"{option}=") for override in arguments.overrides):
+                _from_a_run(arguments, option)
+                return
         path, config_name = str(arguments.config_path), arguments.config_name or name
         words, dry = take_dry(arguments.overrides) if name == "train" else (arguments.overrides, False)
         overrides, configs = check_overrides(name, path, config_name, words, arguments.multirun)

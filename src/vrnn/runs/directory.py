@@ -135,12 +135,17 @@ def read_settings(directory: Path) -> dict[str, Any]:
     Raises:
         DamagedError: There is no config.yaml, or it cannot be read.
     """
-    settings = upgrade_settings(_raw_settings(directory))
+    settings = upgrade_settings(raw_settings(directory))
     settings.pop("allow", None)
     return settings
 
 
-def _raw_settings(directory: Path) -> dict[str, Any]:
+def raw_settings(directory: Path) -> dict[str, Any]:
+    """Return a run's settings as its config.yaml holds them.
+
+    Raises:
+        DamagedError: There is no config.yaml, or it cannot be read.
+    """
     path = directory / CONFIG
     try:
         settings = read_yaml(path)
@@ -161,7 +166,12 @@ def settings_digest(directory: Path) -> str:
     Raises:
         DamagedError: There is no config.yaml, or it cannot be read.
     """
-    settings = {key: value for key, value in _raw_settings(directory).items() if key not in NOT_LEARNED}
+    return digest_of(raw_settings(directory))
+
+
+def digest_of(raw: Mapping[str, Any]) -> str:
+    """Return the digest of settings as config.yaml holds them, see `settings_digest`."""
+    settings = {key: value for key, value in raw.items() if key not in NOT_LEARNED}
     if isinstance(dataset := settings.get("dataset"), dict):
         settings["dataset"] = {key: value for key, value in dataset.items() if key not in ("files", "directory")}
     return hashlib.sha256(json.dumps(settings, default=str).encode()).hexdigest()[:16]

@@ -58,7 +58,7 @@ def _apply(config: DictConfig, override: Override) -> None:
     if override.is_sweep_override() or override.is_delete():
         raise ConfigError(f"{override.input_line} must be one setting, as in key=value: from=RUN repeats one run.")
     if (conf_directory() / key).is_dir() and not isinstance(value, dict):
-        config[key] = _chosen(key, str(value))
+        config[key] = choose(key, str(value))
         return
     try:
         if OmegaConf.select(config, key, default=override) is override and not override.is_add():
@@ -68,7 +68,7 @@ def _apply(config: DictConfig, override: Override) -> None:
         raise ConfigError(f"{key}: {str(error).splitlines()[0]}.") from error
 
 
-def _chosen(group: str, choice: str) -> Any:
+def choose(group: str, choice: str) -> Any:
     """Return the settings of a choice of a group."""
     try:
         with initialize_config_dir(str(conf_directory()), version_base="1.3"):

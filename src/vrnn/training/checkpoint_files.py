@@ -116,9 +116,28 @@ def load_checkpoint(path: Path, settings_digest: str | None = None) -> dict[str,
         return checkpoint
     if stored[0] != content_digest(checkpoint):
         raise DamagedError(f"{path} is damaged: its content does not have the digest that it was saved with: {repair}")
-    if settings_digest not in (None, stored[1]):
+    if settings_digest is not None and settings_digest not in str(stored[1]).split():
         raise DamagedError(f"{path} is of a run with other settings than this run's config.yaml: {repair}")
     return checkpoint
+
+
+def accept_settings(path: Path, old: str, new: str) -> None:
+    """Make a checkpoint one of other settings, too: those of the same run made longer.
+
+    Args:
+        path: The file.
+        old: The digest of the settings that it belongs to.
+        new: The digest of those that it will also belong to.
+
+    Raises:
+        DamagedError: As `load_checkpoint` does.
+    """
+    checkpoint = load_checkpoint(path, old)
+    if SETTINGS not in checkpoint:  # of version 0.1.0
+        return
+    checkpoint[SETTINGS] = " ".join(dict.fromkeys([*checkpoint[SETTINGS].split(), new]))
+    checkpoint[CONTENT] = content_digest(checkpoint)
+    write_atomically(path, lambda file: torch.save(checkpoint, file))
 
 
 def _is_compressed(path: Path) -> bool:
