@@ -310,6 +310,9 @@ def test_run_names():
     assert run_name(None, "eye", "eye", []) == "eye/defaults-e3b0c442"
     assert run_name(None, "eye", "circle", ["experiment=eye", "fresh=true"]) == "eye/defaults-e3b0c442"
     assert re.fullmatch(r"circle/seed-1-[0-9a-f]{8}", run_name(None, None, "circle", ["seed=1"]))
+    assert run_name(None, None, "circle", ["a=1", "+trainer.max_time=01:00:00:00"]) == run_name(
+        None, None, "circle", ["a=1"]
+    )
     assert run_name(None, None, "circle", ["a=1"]) != run_name(None, None, "circle", ["a=2"])
     assert run_name(None, None, "circle", ["a=1", "b={c: 2}"]) == run_name(None, None, "circle", ["b={c:2}", "a=1"])
     in_sweep = [run_name("mine", name, "eye", ["sweep=mine", f"experiment={name}"]) for name in ("eye", "quick")]

@@ -19,6 +19,7 @@ from tensorboard.summary.writer.event_file_writer import AtomicCounter
 
 from tests.conftest import SMALL
 from tests.handwriting import write_lines
+from tests.runs.test_resume import assert_same_run
 from vrnn.errors import ConfigError, DamagedError, NonFiniteError
 from vrnn.files import write_text_atomically
 from vrnn.runs.config import check
@@ -148,7 +149,7 @@ def test_options_lightning_refuses_are_a_config_error(small, tmp_path, option):
         run(small(option), tmp_path, progress_bar=False)
 
 
-@pytest.mark.parametrize("option", ["turbo=true", "max_steps=3", "max_time='00:00:00:03'", "accumulate_grad_batches=2"])
+@pytest.mark.parametrize("option", ["turbo=true", "max_steps=3", "accumulate_grad_batches=2"])
 def test_trainer_options_that_change_training_are_refused(small, tmp_path, option):
     with pytest.raises(
         ConfigError, match=f"trainer.{option.split('=')[0]} is not a setting: trainer has accelerator, "
@@ -218,6 +219,31 @@ def test_a_signal_within_a_step_saves_and_sets_the_exit_code(small, tmp_path, mo
         run(small("training.checkpoint_every=100"), tmp_path, extra_callbacks=[asking(moment, step)])
     assert stop.value.code == 128 + signal.SIGTERM
     assert load_checkpoint(tmp_path / "checkpoints" / "last.ckpt")["global_step"] == saved
+
+
+def test_a_run_stopped_by_max_time_continues_to_the_same_bits(finished, small, tmp_path):
+    """The limit is that of a command, not of the run: without it, or with another one, the run is the same."""
+
+    class Pause(Callback):
+        def on_train_batch_start(self, trainer, *_):
+            if trainer.global_step == 7:
+                time.sleep(1.1)
+
+    with pytest.raises(SystemExit) as stop:
+        run(small("+trainer.max_time='00:00:00:01'"), tmp_path, extra_callbacks=[Pause()])
+    assert stop.value.code == 128 + signal.SIGALRM
+    assert load_checkpoint(tmp_path / "checkpoints" / "last.ckpt")["global_step"] <= 8
+    assert "max_time" not in (tmp_path / "config.yaml").read_text()
+    assert not (tmp_path / "failed").exists()
+    assert run(small("+trainer.max_time='00:01:00:00'"), tmp_path) == finished[1]
+    assert_same_run(tmp_path, finished[0])
+    assert run(small(), tmp_path) == finished[1]
+
+
+@pytest.mark.parametrize("limit", ["5", "'00:00:00:00'", "'1:2:3'", "forever", "'00:00:00:-1'"])
+def test_a_time_limit_that_is_none_is_refused(small, limit):
+    with pytest.raises(ConfigError, match=r"trainer\.max_time must be days:hours:minutes:seconds"):
+        check(small(f"+trainer.max_time={limit}"))
 
 
 @pytest.mark.parametrize(("pause", "saved"), [(0.0, 8), (1.1, 6)])

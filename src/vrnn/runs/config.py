@@ -24,6 +24,7 @@ from vrnn.runs.legacy import upgrade_settings
 from vrnn.runs.limits import check_limits
 from vrnn.runs.name import digest, flat, run_name
 from vrnn.runs.types import in_words
+from vrnn.training.time_limit import seconds_of
 
 
 @dataclass
@@ -288,6 +289,7 @@ TRAINER_OPTIONS = (
     "detect_anomaly",
     "deterministic",
     "devices",
+    "max_time",
     "num_nodes",
     "precision",
     "profiler",
@@ -474,6 +476,8 @@ def _check_trainer_options(trainer: Mapping[str, Any]) -> None:
             f"trainer.{unknown[0]} is not a setting: trainer has {', '.join(TRAINER_OPTIONS)}; how long a run trains, when "
             "it validates and what it keeps is set by training, data and optim."
         )
+    if trainer.get("max_time") is not None:
+        seconds_of(trainer["max_time"])
 
 
 def _target(node: Any) -> str:

@@ -236,8 +236,10 @@ def bind_directory(directory: Path, settings: Mapping[str, Any], fresh: bool) ->
 
 
 def _stored(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what config.yaml holds of a run's settings: not which packages the command line allows."""
-    return {key: value for key, value in settings.items() if key != "allow"}
+    """Return what config.yaml holds of a run's settings: not what the packages and the time are that a command allows."""
+    stored = {key: value for key, value in settings.items() if key != "allow"}
+    stored["trainer"] = {key: value for key, value in settings["trainer"].items() if key != "max_time"}
+    return stored
 
 
 def mark_done(directory: Path) -> None:

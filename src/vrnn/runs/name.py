@@ -26,7 +26,7 @@ def run_name(sweep: str | None, experiment: str | None, dataset: str, overrides:
     """
     experiment = None if experiment in (None, "None", "null") else experiment
     task = sweep or experiment or dataset
-    unnamed = ("sweep", "fresh") if sweep else ("sweep", "fresh", "experiment")
+    unnamed = ("sweep", "fresh", "trainer.max_time", *(() if sweep else ("experiment",)))
     parsed = [o for o in OverridesParser.create().parse_overrides(list(overrides)) if o.key_or_group not in unnamed]
     own = next((str(o.value()) for o in parsed if o.key_or_group == "name"), None)
     if own is not None and not sweep:

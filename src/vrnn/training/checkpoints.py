@@ -48,7 +48,7 @@ class RunCheckpoints(Checkpoint):
         step = trainer.global_step
         if step % self.val_every == 0:
             return
-        asked = all_reduce_max(self.interruption.pending)
+        asked = self._asked()
         if step % self.every == 0 or asked:
             self.save(trainer, LAST)
         self._end_if(trainer, asked)
@@ -65,11 +65,16 @@ class RunCheckpoints(Checkpoint):
             self.best = elbo
             self.save(trainer, BEST)
         self.save(trainer, LAST)
-        self._end_if(trainer, all_reduce_max(self.interruption.pending))
+        self._end_if(trainer, self._asked())
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """The end of training need not fall on a multiple of anything."""
         self.save(trainer, LAST)
+
+    def _asked(self) -> int | None:
+        """Return the signal that any of the run's processes got, or a time limit stands for."""
+        self.interruption.check_deadline()
+        return all_reduce_max(self.interruption.pending)
 
     def _end_if(self, trainer: Trainer, asked: int | None) -> None:
         """End with the signal that any of the run's processes got: they end at the same step."""

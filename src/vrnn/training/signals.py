@@ -1,4 +1,4 @@
-"""SIGTERM, Ctrl-C and a cluster's warning: finish the step, save a checkpoint, exit with the code that the sender expects."""
+"""Signals and a time limit: finish the step, save a checkpoint, exit with the code that the sender expects."""
 
 from __future__ import annotations
 
@@ -33,11 +33,13 @@ class Interruption:
     Attributes:
         pending: The signal that came; None: none.
         training: Whether a signal must wait for the end of a training step.
+        deadline: The time, by the monotonic clock, from which on SIGALRM counts as pending; infinite: none.
     """
 
     def __init__(self) -> None:
         self.pending: int | None = None
         self.training = False
+        self.deadline = math.inf
         self._requested_at = -math.inf  # by the monotonic clock
         self._previous: dict[int, Any] = {}
 
@@ -66,6 +68,12 @@ class Interruption:
             f"\n{name}: finishing this step and saving. The same command continues the run. Repeat the signal to stop at once.",
             file=sys.stderr,
         )
+
+    def check_deadline(self) -> None:
+        """Let SIGALRM be pending if the deadline has passed and nothing else is pending."""
+        if self.pending is None and time.monotonic() >= self.deadline:
+            self.pending = signal.SIGALRM
+            print("\nThe time is up (trainer.max_time). The same command continues the run.", file=sys.stderr)
 
     def exit_if_pending(self) -> None:
         """End the process if a signal is pending.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from vrnn.training.event_files import put_in_the_past
 from vrnn.training.lightning_module import VRNNModule
 from vrnn.training.scalars_file import ScalarsFile
 from vrnn.training.signals import Interruption
+from vrnn.training.time_limit import seconds_of
 
 logger = logging.getLogger(__name__)
 
@@ -85,8 +87,12 @@ def fit(
     tensorboard = TensorBoardLogger(directory, name="", version="", default_hp_metric=False, purge_step=purge_step)
     sequence_plots = SEQUENCE_PLOTS[data.pattern.form]
     shown = TraceSet(data.traces("val")[: sequence_plots.per_panel])
+    options = dict(trainer_options)
+    if max_time := options.pop("max_time", None):
+        # Lightning's own timer would count the time of all commands together, and end with the exit code of a finished run.
+        interruption.deadline = time.monotonic() + seconds_of(max_time)
     trainer = make_trainer(
-        trainer_options,
+        options,
         default_root_dir=directory,
         max_steps=pace["steps"],
         val_check_interval=val_every,
