@@ -112,6 +112,8 @@ class TrainConfig:
     fresh: bool = False
     sweep: str | None = None
     name: str | None = None
+    start_from: str | None = None
+    freeze: list[str] = field(default_factory=list)
     threads: int = 1
     engine: str = "auto"
     allow: list[str] = field(default_factory=lambda: ["vrnn"])
@@ -299,6 +301,7 @@ TRAINER_OPTIONS = (
 ACCELERATORS = ("cpu", "gpu", "cuda", "mps", "auto")
 PRECISIONS = ("32-true", "64-true", "32", "64")
 WIDTHS = ("phi_x", "phi_z", "prior", "encoder", "decoder")
+NETWORKS = (*WIDTHS, "recurrence")
 MOST_SEED = 2**32 - 1  # numpy's
 
 
@@ -371,6 +374,7 @@ def check(config: DictConfig) -> dict[str, Any]:
     for key, least in MINIMA.items():
         _check_least(key, leaves[key], least)
     _check_model(settings)
+    _check_freeze(settings["freeze"])
     _check_data(settings["data"])
     _check_optim(settings["optim"])
     _check_trainer_options(settings["trainer"])
@@ -434,6 +438,13 @@ def _check_model(settings: Mapping[str, Any]) -> None:
         raise ConfigError(f"model.std must be softplus or sigmoid, but is {model['std']!r}.")
     if model["std_floor"] <= 0:
         raise ConfigError(f"model.std_floor must be positive, but is {model['std_floor']}.")
+
+
+def _check_freeze(freeze: list[str]) -> None:
+    for name in freeze:
+        check_choice("each of freeze", name, NETWORKS)
+    if {*freeze} == {*NETWORKS}:
+        raise ConfigError("freeze must leave one of the six networks to train, but names all: leave one out.")
 
 
 def _check_data(data: Mapping[str, Any]) -> None:

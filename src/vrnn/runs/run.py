@@ -27,6 +27,7 @@ from vrnn.runs.directory import (
 from vrnn.runs.evaluate import evaluate, prepare_evaluation
 from vrnn.runs.provenance import begin_provenance, end_provenance
 from vrnn.runs.report import SCALARS, publish
+from vrnn.runs.start import start_weights
 from vrnn.runs.tensorboard import HyperParameters, hparams_row, write_projector
 from vrnn.runs.trial import try_evaluation
 from vrnn.runs.units import write_units
@@ -78,6 +79,7 @@ def run(
 
         # --- build ---
         pattern, module, data = build_run(settings)
+        start_weights(module.vrnn, settings, directory)
         validate_data(module, data)
         judge = prepare_evaluation(pattern, data, settings["seed"])
         if fresh or not (directory / CONFIG).exists():
@@ -131,6 +133,7 @@ def train_worker(config: DictConfig, directory: Path) -> dict[str, Any]:
     with Interruption() as interruption, process_group():
         settings, _ = run_settings(config)
         _, module, data = build_run(settings)
+        start_weights(module.vrnn, settings, directory)
         validate_data(module, data)
         barrier()
         if not (directory / DONE).exists():

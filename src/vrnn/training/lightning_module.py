@@ -117,7 +117,7 @@ class VRNNModule(LightningModule):
     @override
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Return the optimiser, and the learning rate's course: a linear warm-up times the schedule."""
-        weights = [*self.vrnn.parameters(), *self.forecast.parameters()]
+        weights = [w for w in (*self.vrnn.parameters(), *self.forecast.parameters()) if w.requires_grad]
         optimizer = flat_optimizer(self.optimizer, weights, lr=self.learning_rate)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.learning_rate_factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
