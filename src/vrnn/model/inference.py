@@ -81,7 +81,7 @@ class InferenceModel(SixNetworks):
         """Run the networks along observed points, z drawn from the posterior.
 
         Args:
-            x: (T, B, x_dim).
+            x: (T, B, x_dim), in any precision: the weights' is computed in.
             state: Where to start from; None: before the first point.
             mask: (T, B), False where x holds no point. The values there are never read.
             generator: For the noise; None: torch's global generator.
@@ -98,8 +98,8 @@ class InferenceModel(SixNetworks):
         if mask is not None and mask.shape != x.shape[:2]:
             raise ValueError(f"mask must have shape (T, B) = {tuple(x.shape[:2])}, but has {tuple(mask.shape)}.")
         mask = None if mask is None or mask.all() else mask
-        x = where_observed(x, mask)
         state = state or self.initial_state(x.shape[1])
+        x = where_observed(x.to(state.memory.dtype), mask)
         if mask is not None and (fill or (fill is None and has_gaps(mask))):
             self.coordinates.check_gaps()
             noise = Noise.draw(len(x), x.shape[1], self.latent, self.x_dim, like=x, generator=generator)

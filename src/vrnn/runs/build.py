@@ -12,7 +12,7 @@ from vrnn.model.particles import check_bound
 from vrnn.objective.masking import has_gaps
 from vrnn.patterns import Pattern, Units
 from vrnn.runs.instantiate import instantiate
-from vrnn.runs.parts import build_vrnn, make_optimizer
+from vrnn.runs.parts import build_vrnn, make_optimizer, precision
 from vrnn.runs.pattern import Settings, as_config_error, build_pattern
 from vrnn.training.compatibility import check_processes
 from vrnn.training.lightning_module import VRNNModule
@@ -61,7 +61,7 @@ def build_module(settings: Settings, units: Units) -> VRNNModule:
             optimizer=make_optimizer(settings),
             lr_schedule=instantiate(settings["lr_schedule"], settings["allow"]),
             **settings["optim"],
-        )
+        ).to(precision(settings))
 
 
 def build_data(settings: Settings, pattern: Pattern) -> TraceDataModule:

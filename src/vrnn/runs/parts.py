@@ -44,7 +44,12 @@ def build_vrnn(settings: Settings, units: Units = DEFAULT_UNITS) -> VRNN:
     x_dim = pattern_class(settings).x_dim or len(units.mean)
     parts = {argument: instantiate(settings[group], settings["allow"]) for group, argument in VRNN_ARGUMENTS.items()}
     with as_config_error():
-        return VRNN(x_dim=x_dim, engine=settings["engine"], **parts, **settings["model"])
+        return VRNN(x_dim=x_dim, engine=settings["engine"], **parts, **settings["model"]).to(precision(settings))
+
+
+def precision(settings: Settings) -> torch.dtype:
+    """Return the precision that a run computes in, with or without Lightning."""
+    return torch.float64 if str(settings["trainer"].get("precision")) in ("64", "64-true") else torch.float32
 
 
 def make_optimizer(settings: Settings) -> Callable[..., torch.optim.Optimizer]:
