@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.torture import damage, fuzz, hostile, kills, numerics, storage, wrong_inputs
+from tests.torture import damage, fuzz, hostile, kills, numerics, settings, storage, wrong_inputs
 from tests.torture.outcome import Outcome
 
 KINDS: dict[str, Callable[[float, Path], Iterator[Outcome]]] = {
@@ -21,6 +21,7 @@ KINDS: dict[str, Callable[[float, Path], Iterator[Outcome]]] = {
     "hostile": hostile.torture,
     "numerics": numerics.torture,
     "fuzz": fuzz.torture,
+    "settings": settings.torture,
 }
 
 

@@ -9,6 +9,7 @@ import signal
 import struct
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Iterator
 from functools import partial
@@ -25,6 +26,7 @@ from vrnn.runs.trained import generate_from_run
 IN_CHECKPOINT = ("headers", "pickle", "tensors", "directory")  # the kinds of bytes of torch's zip files
 EACH = 100  # cases of each of them
 RESUMED = 12  # cases of each other file, where a run is to be continued
+SET_BACK = (1, 60, 3_600, 86_400, 400 * 86_400)  # seconds by which the clock is set back before a run continues
 HOW = ("flip", "zero", "cut", "double")
 REFUSED = ("DamagedError: ", "ConfigError: ", "FileNotFoundError: ")
 
@@ -41,6 +43,7 @@ def torture(scale: float, work: Path) -> Iterator[Outcome]:
         yield from try_each(
             f"resumed, damaged {name}", partial(try_resume, work, expected, name), sample(range(RESUMED), scale)
         )
+    yield from try_each("resumed, clock set back", partial(try_clock, work, expected), sample(SET_BACK, scale))
     for name in ("config.yaml", "scores.json", "sample.npy", "events"):
         yield from try_each(
             f"compared, damaged {name}", partial(try_compare, work, name), sample(range(RESUMED), scale)
@@ -130,6 +133,21 @@ def try_resume(work: Path, expected: dict[str, str], name: str, number: int) -> 
         return "" if refused else f"exit code {code}: {said[-1:]}"
     found = fingerprint(run)
     return " and ".join(f"other {part}" for part in ("scores", "last") if found[part] != expected[part])
+
+
+def try_clock(work: Path, expected: dict[str, str], seconds: int) -> str:
+    """Continue an interrupted run after the clock was set back; nothing may differ, TensorBoard's scalars included."""
+    run, log = Path(shutil.copytree(work / "interrupted", work / f"clock-{seconds}")), work / f"clock-{seconds}.log"
+    now = time.time
+
+    def earlier() -> None:
+        time.time = lambda: now() - seconds
+        train(run, [])
+
+    if code := in_child(earlier, log):
+        return f"exit code {code}: {log.read_text(errors='replace')[-300:]}"
+    found = fingerprint(run)
+    return " and ".join(f"other {part}" for part in expected if found[part] != expected[part])
 
 
 def try_compare(work: Path, name: str, number: int) -> str:

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from tests.conftest import ROOT
 from tests.torture.outcome import Outcome, sample, try_each
-from tests.torture.runs import configuration, fingerprint, in_child, train
+from tests.torture.runs import SMALLEST, configuration, fingerprint, in_child, train
 from vrnn.runs.run import run as train_configured
 
 # Bytes that a file may have. Between them lie the sizes of the log, the settings, the events and the checkpoints.
 LIMITS = (0, 1, 100, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 60_000, 120_000, 250_000)
+# Kilobytes of a file system that the run does not fit on.
+DISKS = (40, 120, 200, 300, 360, 420, 460, 500)
+ROOM = "64m"
 NOBODY = 65534
 
 
@@ -25,6 +32,8 @@ def torture(scale: float, work: Path) -> Iterator[Outcome]:
     assert in_child(partial(train, work / "whole", []), work / "log") == 0
     expected = fingerprint(work / "whole")
     yield from try_each("full disk", partial(try_limit, work, expected), sample(LIMITS, scale))
+    if can_mount(work):
+        yield from try_each("full file system", partial(try_small_disk, work, expected), sample(DISKS, scale))
     yield from try_each("read-only directory", partial(try_read_only, work), sample(("run", "checkpoints"), scale))
 
 
@@ -44,6 +53,53 @@ def try_limit(work: Path, expected: dict[str, str], limit: int) -> str:
         return f"not continued, exit code {code}: {log.read_text()[-300:]}"
     found = fingerprint(run)
     return " and ".join(f"other {part}" for part in ("scores", "last", "best") if found[part] != expected[part])
+
+
+def can_mount(work: Path) -> bool:
+    """Return whether this process may mount a file system, as root may."""
+    place = work / "mounted"
+    place.mkdir()
+    return mount(place, "1m") and unmount(place)
+
+
+def mount(place: Path, size: str, remount: str = "") -> bool:
+    """Mount a file system of a size in memory, or give the one that is there another size; return whether it is there."""
+    command = ["mount", "-t", "tmpfs", "-o", f"{remount}size={size}", "tmpfs", str(place)]
+    return (
+        shutil.which("mount") is not None and subprocess.run(command, capture_output=True, check=False).returncode == 0
+    )
+
+
+def unmount(place: Path) -> bool:
+    """Take a file system away; return whether that was possible."""
+    return subprocess.run(["umount", "--lazy", str(place)], capture_output=True, check=False).returncode == 0
+
+
+def try_small_disk(work: Path, expected: dict[str, str], kilobytes: int) -> str:
+    """Train by the command on a file system that fills up, make room, and give the same command again."""
+    place = work / f"disk-{kilobytes}"
+    place.mkdir()
+    assert mount(place, f"{kilobytes}k")
+    try:
+        ended = _command(place / "run")
+        last = (ended.stderr.strip().splitlines() or [""])[-1]
+        clear = ended.returncode == 1 and last.startswith("error: ") and str(place) in last
+        if not clear or "Traceback" in ended.stderr + ended.stdout:
+            return f"exit code {ended.returncode}: {(ended.stdout + ended.stderr)[-600:]}"
+        assert mount(place, ROOM, "remount,")
+        again = _command(place / "run")
+        if again.returncode:
+            return f"not continued, exit code {again.returncode}: {again.stderr[-300:]}"
+        found = fingerprint(place / "run")
+        return " and ".join(f"other {part}" for part in ("scores", "last", "best") if found[part] != expected[part])
+    finally:
+        unmount(place)
+
+
+def _command(run: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    command = [sys.executable, "scripts/train.py", *SMALLEST, f"hydra.run.dir={run}"]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
 def _tried(work: object, output: Path) -> tuple[int, str]:

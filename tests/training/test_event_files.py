@@ -5,6 +5,7 @@ import time
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.tensorboard import SummaryWriter
 
+from tests.torture import damage
 from vrnn.training.event_files import put_in_the_past
 
 
@@ -23,3 +24,10 @@ def test_a_clock_set_back_loses_no_scalar(tmp_path, monkeypatch):
     monkeypatch.undo()
     shown = EventAccumulator(str(tmp_path)).Reload()
     assert [event.step for event in shown.Scalars("elbo")] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_a_run_resumed_a_day_earlier_loses_no_scalar(tmp_path):
+    """A killed process, and one with another clock; the scores at the end are scalars, too."""
+    expected = damage.interrupt(tmp_path)
+    assert "score/" in expected["events"]
+    assert damage.try_clock(tmp_path, expected, 86_400) == ""

@@ -9,6 +9,7 @@ import logging
 import os
 import shutil
 import stat
+import threading
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -77,6 +78,25 @@ def record_failure(directory: Path) -> Iterator[None]:
         with suppress(OSError):  # a full disk may be the error
             write_text_atomically(path, message + "\n" + "".join(traceback.format_exception(error)))
         raise
+
+
+@contextmanager
+def disk_errors_named(directory: Path) -> Iterator[None]:
+    """Let errors of the disk name the run's directory where they name no file.
+
+    Those of TensorBoard's writer name none. They come from a thread, and are raised once more where the run writes next: the
+    thread itself prints nothing.
+    """
+    told = threading.excepthook
+    threading.excepthook = lambda raised: None if isinstance(raised.exc_value, OSError) else told(raised)
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(directory)
+        raise
+    finally:
+        threading.excepthook = told
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from vrnn.runs.directory import (
     CONFIG,
     DONE,
     bind_directory,
+    disk_errors_named,
     finished_scores,
     lock_run,
     log_to_file,
@@ -92,7 +93,7 @@ def run(
         barrier()  # the workers wait until the directory is this run's
 
         # --- train ---
-        with log_to_file(directory):
+        with log_to_file(directory), disk_errors_named(directory):
             callbacks: list[Callback] = [
                 HyperParameters(hparams_row(overrides, settings), list(SCALARS)),
                 *extra_callbacks,
