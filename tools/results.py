@@ -91,6 +91,15 @@ STUDIES = {
         sort="invalid_fraction",
         seeds=range(30, 40),  # no recipe was found or tuned with these
     ),
+    "harder": Study(
+        "Do the recipes learn harder automata: five states, a choice by the state before the last, a rare state, no choice?",
+        axis="experiment",
+        values=("five_states", "second_order", "rare_state", "no_choice"),
+        scores=(*LEARNED, "kl_per_choice_nats", "two_sample_laps", "two_sample_visits"),
+        sort="invalid_fraction",
+        fixed=("evaluation.thorough=true",),
+        seeds=range(40, 50),  # no recipe was found or tuned with these
+    ),
     "models": Study(
         "Which of the paper's models learns a pattern, with equally many weights and the same training?",
         axis="experiment",

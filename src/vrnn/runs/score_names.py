@@ -24,4 +24,6 @@ SCORE = {
     "kl_at_junctions_share": Score(("kl_at_junctions_share",)),
     "kl_per_choice_nats": Score(("kl_per_choice_nats",)),
     "active_dims": Score(("active_dims",)),
+    "two_sample_laps": Score(("thorough", "two_sample_laps"), higher_is_better=False),
+    "two_sample_visits": Score(("thorough", "two_sample_visits"), higher_is_better=False),
 }
