@@ -8,6 +8,7 @@ import pytest
 
 from tests.datasets import load
 from tests.evaluation.judges import draw, judge_of
+from vrnn.evaluation.nearest import nearest_lap_ratio
 from vrnn.evaluation.process import memory, process_scores
 from vrnn.evaluation.scores import Visit
 from vrnn.evaluation.two_sample import accuracy, two_sample_scores
@@ -104,3 +105,12 @@ def test_wrong_numbers_of_laps_show_in_visits_and_not_in_laps() -> None:
 def test_too_few_laps_have_no_two_sample_score() -> None:
     short = draw(load("eye"), 2, 80, seed=0)
     assert two_sample_scores(short, short, judge_of("eye"), seed=0)["two_sample_visits"] is None
+
+
+def test_copies_of_training_laps_are_near_and_new_laps_are_not() -> None:
+    judge = judge_of("eye")
+    train, true, new = (draw(load("eye"), 16, 1024, seed=seed) for seed in (1, 2, 3))
+    assert nearest_lap_ratio(train, true, train, judge) == pytest.approx(0.0, abs=1e-9)
+    assert nearest_lap_ratio(new, true, train, judge) == pytest.approx(1.0, abs=0.1)  # the spread over seeds is 0.02
+    rough = draw(load("eye", "pen.white_noise=0.05"), 16, 1024, seed=4)
+    assert nearest_lap_ratio(rough, true, train, judge) > 1.2

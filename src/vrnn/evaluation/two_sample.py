@@ -86,6 +86,11 @@ def accuracy(train: Sequence[Array], test: Sequence[Array], seed: int) -> float:
     return float((told == test_kind).float().mean())
 
 
+def lap_features(traces: Sequence[Array], judge: LapJudge) -> Array:
+    """Return the points of each lap's shape and the logarithm of its duration, (n, features), of the laps that count."""
+    return _features(traces, judge, _laps)
+
+
 def _features(traces: Sequence[Array], judge: LapJudge, stretches: Callable[[Array, LapJudge], list[Stretch]]) -> Array:
     """Return shape and log duration of the stretches of traces, (n, features)."""
     found = [np.zeros((0, len(range(0, len(judge.templates[0]), EVERY)) * 2 + 1))]

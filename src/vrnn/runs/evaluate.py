@@ -28,6 +28,7 @@ from vrnn.evaluation import (
 from vrnn.evaluation.choice_kl import choice_parts
 from vrnn.evaluation.coverage import coverage
 from vrnn.evaluation.latent_usage import infer_held_out, prior_along
+from vrnn.evaluation.nearest import nearest_lap_ratio
 from vrnn.evaluation.process import process_scores
 from vrnn.evaluation.two_sample import two_sample_scores
 from vrnn.evaluation.warning_signs import find_warnings
@@ -208,7 +209,7 @@ def evaluate_laps(
 def thorough_scores(
     vrnn: VRNN, inferred: Inference, pattern: Pattern, judge: LapJudge | None, drawn: Array, seed: int
 ) -> Scores:
-    """Return the scores that take some seconds: `coverage`, `two_sample_scores` and `process_scores`.
+    """Return the scores that take some seconds: `coverage`, `two_sample_scores`, `process_scores`, `nearest_lap_ratio`.
 
     Args:
         vrnn: The model.
@@ -224,6 +225,8 @@ def thorough_scores(
         # True traces of their own: not those that the scores under `judge` are of.
         true = [trace.points for trace in pattern.draw("test", n, steps, np.random.default_rng([seed, n, steps, 1]))]
         scores |= two_sample_scores(list(drawn), true, judge, seed) | process_scores(list(drawn), true, judge)
+        train = [trace.points for trace in pattern.draw("train", n, steps, np.random.default_rng([seed, n, steps, 2]))]
+        scores["nearest_lap_ratio"] = nearest_lap_ratio(list(drawn), true, train, judge)
     return scores
 
 
