@@ -159,9 +159,30 @@ def test_undefined_scores_are_none():
     assert {key for key, value in without.items() if value is not None} == {
         "steps_at_junctions_share",
         "choice_entropy_nats",
+        "choice_nats_per_step",
     }
     circle = junction_scores(torch.ones(40, 1, 1), mask, [laps((0, 20), (0, 20))], load("circle").automaton)
     assert circle["kl_at_junctions_share"] == pytest.approx(0.1)
     assert circle["kl_per_choice_nats"] is None
     assert circle["choice_entropy_nats"] is None
     assert without.keys() == circle.keys()
+
+
+def test_rate_at_which_the_process_makes_choices():
+    circle, triangle, eight = range(3)
+    trace = laps(*[(state, 10) for state in (circle, triangle, triangle, eight, circle) for _ in range(2)])
+    mask = torch.ones(100, 1, dtype=torch.bool)
+    nothing = torch.zeros(100, 1, 0)
+    assert junction_scores(nothing, mask, [trace], CTE)["choice_nats_per_step"] == pytest.approx(2 * LN_3 / 100)
+    mask[40] = False
+    assert junction_scores(nothing, mask, [trace], CTE)["choice_nats_per_step"] == pytest.approx(LN_3 / 99)
+
+
+def test_rate_of_true_traces_is_that_of_the_automaton():
+    """A choice per lap, whose mean duration is the mean length / speed; the first lap is chosen by nobody: 1 in 70."""
+    pattern = load("eye", "pen={_target_: vrnn.patterns.Pen, speed: 0.27, speed_jitter: 0, scale_jitter: 0}")
+    traces = pattern.draw("test", 16, 2048, np.random.default_rng(0))
+    mask = torch.ones(2048, 16, dtype=torch.bool)
+    found = junction_scores(torch.zeros(2048, 16, 0), mask, traces, EYE)["choice_nats_per_step"]
+    steps = EYE.stationary @ [piece.length for piece in EYE.pieces] / 0.27
+    assert found == pytest.approx(choice_entropy(EYE) / steps, rel=0.04)

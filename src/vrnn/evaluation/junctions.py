@@ -21,6 +21,7 @@ SCORES = (
     "kl_per_choice_nats",
     "kl_per_choice_nats_se",
     "choice_entropy_nats",
+    "choice_nats_per_step",
 )
 
 Steps = NDArray[np.int64]
@@ -102,6 +103,8 @@ def junction_scores(
         - kl_per_choice_nats: KL at the steps of choices (see `choices`) / number of choices, in nats per choice. Only choices
           whose steps are all observed count.
         - choice_entropy_nats: What kl_per_choice_nats would be if z carried the choices and nothing else, see `choice_entropy`.
+        - choice_nats_per_step: The entropies of the choices that the automaton made in these traces / steps. It is the rate at
+          which the true process makes information: what kl_nats_per_step would be if z carried the choices and nothing else.
         - <key>_se: The standard error of an estimate over traces, see `ratio`; None for one trace.
     """
     scores: dict[str, float | None] = dict.fromkeys(SCORES)
@@ -112,6 +115,7 @@ def junction_scores(
     )
     scores["steps_at_junctions_share"], _ = ratio(at_junctions.sum(0), mask.sum(0))
     scores["choice_entropy_nats"] = choice_entropy(automaton)
+    scores["choice_nats_per_step"] = _information_rate(mask, traces, automaton)
     if not kl.shape[-1]:
         return scores
     nats = torch.where(mask, kl.sum(-1), 0.0).double()
@@ -120,6 +124,17 @@ def junction_scores(
     for key, estimate in (("kl_at_junctions_share", share), ("kl_per_choice_nats", per_choice)):
         scores[key], scores[f"{key}_se"] = estimate
     return scores
+
+
+def _information_rate(mask: Tensor, traces: Sequence[Trace], automaton: Automaton) -> float | None:
+    """Return the entropies of the observed choices of traces / observed steps, in nats; None with `crossing: line`."""
+    if automaton.crossing:
+        return None
+    entropies, total = row_entropies(automaton), 0.0
+    for b, trace in enumerate(traces):
+        steps = choices(trace, automaton)
+        total += float(entropies[trace.state[steps - 1]][mask[steps, b].cpu().numpy()].sum())
+    return total / float(mask.sum())
 
 
 def _kl_at_choices(nats: Tensor, mask: Tensor, traces: Sequence[Trace], automaton: Automaton) -> tuple[Tensor, Tensor]:
