@@ -29,6 +29,7 @@ from vrnn.runs.config import DataConfig, GapsConfig, ModelConfig, OptimConfig, c
 from vrnn.runs.instantiate import instantiate
 from vrnn.runs.name import differences, digest, flat, run_name
 from vrnn.runs.parts import build_vrnn, check_parts
+from vrnn.runs.run import run
 from vrnn.training.lightning_module import VRNNModule
 from vrnn.training.signals import Interruption
 from vrnn.training.trainer import fit
@@ -111,6 +112,12 @@ def test_quick_trains_on_every_dataset(composed, dataset, tmp_path):
     with Interruption() as interruption:
         fit(module, data, tmp_path, "", settings["training"], settings["trainer"], interruption, [])
     assert torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 2
+
+
+def test_quick_generates_images_of_their_own_length(composed, tmp_path):
+    pace = ["model=tiny", "training={steps: 2, log_every: 1, val_every: 2, checkpoint_every: 2, figure_every: 4}"]
+    run(composed("experiment=quick", "dataset=digits", *pace), tmp_path, progress_bar=False)
+    assert np.load(tmp_path / "sample.npy").shape == (8, 8)
 
 
 def commands(file):

@@ -1,11 +1,13 @@
 """What TensorBoard shows, in a real browser."""
 
+import math
 import shutil
 import subprocess
 import sys
 
 import pytest
 from hydra import compose, initialize_config_dir
+from matplotlib.image import imread
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.custom_scalar import layout_pb2
 
@@ -50,6 +52,17 @@ def test_the_projector_has_codes_and_their_states(runs):
     assert heading == ["state", "lap", "step"]
     assert len(codes) == len(states) == 2000
     assert {state for state, _, _ in states} == {"wide", "thin"}
+    sheet = imread(directory / "projector" / "dots.png")
+    across = math.isqrt(len(codes) - 1) + 1
+    assert sheet.shape == (16 * across, 16 * across, 4)
+    named = sorted({state[0] for state in states})
+    colours = {name: set() for name in named}
+    for n, state in enumerate(states):
+        y, x = divmod(n, across)
+        colours[state[0]].add(tuple(sheet[16 * y + 8, 16 * x + 8]))
+    assert len(named) == 2
+    assert [len(found) for found in colours.values()] == [1, 1]
+    assert len(set.union(*colours.values())) == 2
     assert "projector/codes.tsv" in (directory / "projector_config.pbtxt").read_text()
 
 

@@ -126,6 +126,8 @@ def evaluate(
         particle_generator = torch.Generator(device=vrnn.device).manual_seed(seed)
         scores |= particle_scores(vrnn, x, mask, options["particles"], particle_generator)
     n, steps = options["traces"], options["steps"]
+    if pattern.form == "image":
+        steps = min(steps, len(x))  # an image has no more rows than the others
     generated = vrnn.generate(n, steps, sample=options["sample"], generator=generator)
     drawn = generated.transpose(0, 1).double().cpu().numpy()
     figures = sample_figures(pattern, test, drawn)

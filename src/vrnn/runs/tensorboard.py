@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
+from matplotlib.image import imsave
 from pytorch_lightning import Callback, LightningModule, Trainer
 from typing_extensions import override
 
@@ -16,6 +17,7 @@ from vrnn.data.loader import TraceSet
 from vrnn.files import make_directory, write_atomically, write_text_atomically
 from vrnn.model.vrnn import VRNN
 from vrnn.patterns import Pattern, Trace
+from vrnn.plots.dots import DOT, dot_sheet
 from vrnn.runs.name import flat
 from vrnn.training.callbacks import tensorboard_logger
 
@@ -34,11 +36,16 @@ LAYOUT = {
 
 MAX_CODES = 2000  # points in the projector: the browser does its arithmetic
 
-PROJECTOR = """embeddings {
+PROJECTOR = f"""embeddings {{
   tensor_name: "z"
   tensor_path: "projector/codes.tsv"
   metadata_path: "projector/states.tsv"
-}
+  sprite {{
+    image_path: "projector/dots.png"
+    single_image_dim: {DOT}
+    single_image_dim: {DOT}
+  }}
+}}
 """
 
 
@@ -92,8 +99,8 @@ def hparams_row(overrides: Sequence[str], settings: Mapping[str, Any]) -> dict[s
 def write_projector(vrnn: VRNN, pattern: Pattern, traces: Sequence[Trace], directory: Path) -> None:
     """Write the embeddings of q(z_t | …) along held-out traces where TensorBoard's projector finds them.
 
-    Each has its state (its name, or "unknown"), lap and step to colour by. At most MAX_CODES of the observed steps, evenly
-    spaced.
+    Each has its state (its name, or "unknown"), lap and step to colour by, and is drawn as a dot in the colour of its state. At
+    most MAX_CODES of the observed steps, evenly spaced.
 
     Args:
         vrnn: The model.
@@ -107,6 +114,7 @@ def write_projector(vrnn: VRNN, pattern: Pattern, traces: Sequence[Trace], direc
     known = held_out.mask.T.cpu()
     codes = vrnn.latent.embedding(run.q).transpose(0, 1).cpu()[known].numpy()
     names = pattern.names
+    states = np.concatenate([trace.state[trace.observed] for trace in traces])
     rows = [
         f"{names[state] if 0 <= state < len(names) else 'unknown'}\t{lap}\t{step}"
         for trace in traces
@@ -118,4 +126,6 @@ def write_projector(vrnn: VRNN, pattern: Pattern, traces: Sequence[Trace], direc
     make_directory(folder)
     write_atomically(folder / "codes.tsv", lambda file: np.savetxt(file, codes[chosen], delimiter="\t", fmt="%.5g"))
     write_text_atomically(folder / "states.tsv", "\n".join(["state\tlap\tstep", *(rows[i] for i in chosen)]) + "\n")
+    sheet = dot_sheet(states[chosen].tolist())
+    write_atomically(folder / "dots.png", lambda file: imsave(file, sheet, format="png"))
     write_text_atomically(directory / "projector_config.pbtxt", PROJECTOR)
