@@ -157,6 +157,9 @@ def test_every_file_is_headed_by_commands_that_compose(file):
         ("training.steps=0", "training.steps must be at least 1"),
         ("optim.learning_rate=-1", "optim.learning_rate must be positive"),
         ("optim.clip=0", "optim.clip must be positive"),
+        ("+trainer.accumulate_grad_batches=0", r"accumulate_grad_batches must be an integer in \[1, 10000\], but is 0"),
+        ("+trainer.gradient_clip_algorithm=max", "gradient_clip_algorithm must be one of norm, value, but is 'max'"),
+        ("+trainer.accumulate_grad_batches=many", "accumulate_grad_batches must be an integer"),
         ("optim.final_fraction=2", r"optim.final_fraction must be in \[0, 1\]"),
         ("evaluation.checkpoint=first", "evaluation.checkpoint must be one of last, best"),
         ("evaluation.particles=0", "evaluation.particles must be at least 1"),
@@ -183,12 +186,13 @@ def test_numbers_out_of_range(composed, override, message):
         ("data.window=2049", "data.window must be at most data.steps = 2048, but is 2049"),
         ("data.batch_size=257", "data.batch_size must be at most data.traces = 256, but is 257"),
         ("threads=100000", r"threads must be at most \d+ on this machine, but is 100000"),
+        ("optim.clip=null +trainer.gradient_clip_algorithm=value", "needs a limit, but optim.clip is null"),
         ("trainer.precision=bf16", "trainer.precision must be 32-true or 64-true, but is bf16"),
     ],
 )
 def test_settings_without_effect_are_refused_for_new_runs(composed, override, message):
     """Stored runs that have them still load: `check` alone passes."""
-    config = composed(override)
+    config = composed(*override.split())
     check(config)
     with pytest.raises(ConfigError, match=message):
         run_settings(config)
@@ -241,6 +245,10 @@ def test_objects_that_cannot_be(composed, override, message):
         (["bound=fivo", "likelihood=mse"], "MSELikelihood trains on something else"),
         (["bound=fivo", "w_schedule=adaptive"], "AdaptiveW has none"),
         (["frame=predictive", "evaluation.particles=4"], "frame.predicts=next has no bound"),
+        (
+            ["w_schedule=control_vae", "+trainer.accumulate_grad_batches=2"],
+            "accumulate_grad_batches must be 1 with Contr",
+        ),
         (["frame=predictive", "data.gaps.share=0.1"], "frame.predicts=next cannot fill in missing points"),
     ],
 )

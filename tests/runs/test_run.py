@@ -149,7 +149,7 @@ def test_options_lightning_refuses_are_a_config_error(small, tmp_path, option):
         run(small(option), tmp_path, progress_bar=False)
 
 
-@pytest.mark.parametrize("option", ["turbo=true", "max_steps=3", "accumulate_grad_batches=2"])
+@pytest.mark.parametrize("option", ["turbo=true", "max_steps=3", "gradient_clip_val=1"])
 def test_trainer_options_that_change_training_are_refused(small, tmp_path, option):
     with pytest.raises(
         ConfigError, match=f"trainer.{option.split('=')[0]} is not a setting: trainer has accelerator, "

@@ -61,6 +61,21 @@ def test_gradients_are_clipped_to_the_global_norm(module):
     assert norm == pytest.approx(0.5, rel=1e-3)
 
 
+def test_gradients_are_clipped_by_value(module):
+    optimizer = module.configure_optimizers()["optimizer"]
+    gradients = []
+    for algorithm in (None, "value"):
+        optimizer.zero_grad()
+        torch.manual_seed(0)
+        module.carried = None
+        (1e3 * module.training_step(batch(), 0)).backward()
+        if algorithm:
+            module.configure_gradient_clipping(optimizer, None, algorithm)
+        gradients.append(torch.cat([p.grad.reshape(-1).clone() for p in module.vrnn.parameters()]))
+    assert gradients[0].abs().max() > 0.5
+    assert torch.equal(gradients[1], gradients[0].clamp(-0.5, 0.5))
+
+
 def test_a_gradient_that_is_not_finite_stops_training(module):
     optimizer = module.configure_optimizers()["optimizer"]
     optimizer.zero_grad()

@@ -12,7 +12,7 @@ from vrnn.model.particles import check_bound
 from vrnn.objective.masking import has_gaps
 from vrnn.patterns import Pattern, Units
 from vrnn.runs.instantiate import instantiate
-from vrnn.runs.parts import build_vrnn, make_optimizer, precision
+from vrnn.runs.parts import build_vrnn, make_optimizer, precision, windows_per_step
 from vrnn.runs.pattern import Settings, as_config_error, build_pattern
 from vrnn.training.compatibility import check_processes
 from vrnn.training.lightning_module import VRNNModule
@@ -60,6 +60,7 @@ def build_module(settings: Settings, units: Units) -> VRNNModule:
             forecast=forecast,
             optimizer=make_optimizer(settings),
             lr_schedule=instantiate(settings["lr_schedule"], settings["allow"]),
+            windows=windows_per_step(settings),
             **settings["optim"],
         ).to(precision(settings))
 
@@ -71,7 +72,8 @@ def build_data(settings: Settings, pattern: Pattern) -> TraceDataModule:
         ConfigError: Settings that it refuses.
     """
     with as_config_error():
-        return TraceDataModule(pattern, settings["training"]["steps"], settings["seed"], **settings["data"])
+        batches = settings["training"]["steps"] * windows_per_step(settings)
+        return TraceDataModule(pattern, batches, settings["seed"], **settings["data"])
 
 
 def validate_data(module: VRNNModule, data: TraceDataModule) -> None:

@@ -284,13 +284,15 @@ GROUPS = (
 )  # each names a class
 # Recipes with two threads run everywhere: the number of threads is part of what a run computes, by rounding.
 MOST_THREADS = max(2, os.cpu_count() or 1)
-# Options of Lightning's Trainer that say where and how exactly to compute; not what a step is, nor how long to train.
+# Options of Lightning's Trainer that a run honours exactly.
 TRAINER_OPTIONS = (
     "accelerator",
+    "accumulate_grad_batches",
     "benchmark",
     "detect_anomaly",
     "deterministic",
     "devices",
+    "gradient_clip_algorithm",
     "max_time",
     "num_nodes",
     "precision",
@@ -298,6 +300,7 @@ TRAINER_OPTIONS = (
     "strategy",
     "use_distributed_sampler",
 )
+MOST_WINDOWS = 10_000  # per optimiser step
 ACCELERATORS = ("cpu", "gpu", "cuda", "mps", "auto")
 PRECISIONS = ("32-true", "64-true", "32", "64")
 WIDTHS = ("phi_x", "phi_z", "prior", "encoder", "decoder")
@@ -417,6 +420,8 @@ def check_effects(settings: Mapping[str, Any]) -> None:
     if devices > 1 and "ddp" not in str(trainer.get("strategy")):
         raise ConfigError(f"trainer.devices must be 1 without trainer=ddp, but is {devices}: add trainer=ddp.")
     _check_lr_schedule(settings)
+    if "gradient_clip_algorithm" in trainer and settings["optim"]["clip"] is None:
+        raise ConfigError("trainer.gradient_clip_algorithm needs a limit, but optim.clip is null: set optim.clip.")
     if _target(settings["latent"]).endswith(".NoLatent") and not _target(settings["bound"]).endswith(".ELBO"):
         raise ConfigError("bound must be elbo where there is no latent variable to sample: use bound=elbo.")
 
@@ -487,6 +492,18 @@ def _check_trainer_options(trainer: Mapping[str, Any]) -> None:
             f"trainer.{unknown[0]} is not a setting: trainer has {', '.join(TRAINER_OPTIONS)}; how long a run trains, when "
             "it validates and what it keeps is set by training, data and optim."
         )
+    windows = trainer.get("accumulate_grad_batches", 1)
+    if not isinstance(windows, int) or isinstance(windows, bool) or not 1 <= windows <= MOST_WINDOWS:
+        raise ConfigError(
+            f"trainer.accumulate_grad_batches must be an integer in [1, {MOST_WINDOWS}], but is {windows!r}: it is how many "
+            "windows an optimiser step takes."
+        )
+    if windows > 1 and "ddp" in str(trainer.get("strategy")):
+        raise ConfigError(
+            f"trainer.accumulate_grad_batches must be 1 with trainer=ddp, but is {windows}: raise data.batch_size instead."
+        )
+    if "gradient_clip_algorithm" in trainer:
+        check_choice("trainer.gradient_clip_algorithm", trainer["gradient_clip_algorithm"], ("norm", "value"))
     if trainer.get("max_time") is not None:
         seconds_of(trainer["max_time"])
 

@@ -16,7 +16,7 @@ from vrnn.model.vrnn import VRNN
 from vrnn.patterns import Pattern, Units
 from vrnn.runs.instantiate import PARTIAL, TARGET, check_arguments, check_plain, instantiate, target_class
 from vrnn.runs.pattern import Settings, as_config_error, pattern_class
-from vrnn.training.compatibility import check_compatible, check_trainer
+from vrnn.training.compatibility import check_accumulation, check_compatible, check_trainer
 from vrnn.training.optimizer import NOT_BY_WEIGHT
 
 DEFAULT_UNITS = Units()
@@ -83,6 +83,11 @@ def make_optimizer(settings: Settings) -> Callable[..., torch.optim.Optimizer]:
     return functools.partial(kind, **given)
 
 
+def windows_per_step(settings: Settings) -> int:
+    """Return how many batches of windows an optimiser step takes."""
+    return int(settings["trainer"].get("accumulate_grad_batches", 1))
+
+
 def check_parts(settings: Settings, pattern: Pattern | None) -> None:
     """Build what a new run consists of, and discard it, so that what cannot be built is refused before anything is made.
 
@@ -105,6 +110,7 @@ def check_parts(settings: Settings, pattern: Pattern | None) -> None:
         if settings["evaluation"]["particles"]:
             check_bound(vrnn)
         check_compatible(vrnn, w_schedule, bound)
+        check_accumulation(windows_per_step(settings), w_schedule)
         if settings["data"]["gaps"]["share"]:
             vrnn.coordinates.check_gaps()
         if pattern is not None:

@@ -32,10 +32,12 @@ class Scalars(Callback):
         self.last_logged: tuple[int, float] | None = None  # step, seconds
 
     @override
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         assert isinstance(pl_module, VRNNModule)
         step = trainer.global_step
-        if step % pl_module.log_every:
+        if step % pl_module.log_every or not pl_module.ends_step(batch_idx):
             return
         scalars = dict(pl_module.scalars)
         if self.last_logged is not None and step > self.last_logged[0]:
@@ -86,9 +88,9 @@ class ProgressBar(TQDMProgressBar):
 
     @override
     def init_train_tqdm(self) -> Tqdm:
-        # The last step of the training, also where it was resumed.
-        bar = super().init_train_tqdm()
-        bar.total, bar.initial = self.trainer.max_steps, self.trainer.global_step
+        # All windows of the training, also where it was resumed.
+        bar, windows = super().init_train_tqdm(), self.trainer.accumulate_grad_batches
+        bar.total, bar.initial = self.trainer.max_steps * windows, self.trainer.global_step * windows
         return bar
 
     @override

@@ -16,6 +16,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from vrnn.distributed import all_reduce_max
 from vrnn.errors import NonFiniteError
 from vrnn.training.checkpoint_files import BEST, LAST
+from vrnn.training.lightning_module import VRNNModule
 from vrnn.training.signals import Interruption
 
 logger = logging.getLogger(__name__)
@@ -43,10 +44,13 @@ class RunCheckpoints(Checkpoint):
             set_rng_states(self.to_restore)
             self.to_restore = None
 
-    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
-        """Save if it is time, or if somebody wants the process to end."""
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save if it is time, or if somebody wants the process to end. Gradients of an unfinished step are never saved."""
+        assert isinstance(pl_module, VRNNModule)
         step = trainer.global_step
-        if step % self.val_every == 0:
+        if step % self.val_every == 0 or not pl_module.ends_step(batch_idx):
             return
         asked = self._asked()
         if step % self.every == 0 or asked:

@@ -13,7 +13,7 @@ from vrnn.errors import ConfigError
 from vrnn.model.particles import check_trainable, check_wake
 from vrnn.model.vrnn import VRNN
 from vrnn.objective.bounds import ELBO, Bound
-from vrnn.objective.w_schedules import ConstantW, WakeW, WSchedule
+from vrnn.objective.w_schedules import ConstantW, WakeW, WarmUp, WSchedule
 
 
 def check_compatible(vrnn: VRNN, w_schedule: WSchedule, bound: Bound) -> None:
@@ -34,6 +34,23 @@ def check_compatible(vrnn: VRNN, w_schedule: WSchedule, bound: Bound) -> None:
             f"A bound by particles needs one weight known before the step for all of the KL, but "
             f"{type(w_schedule).__name__} has none: choose w_schedule=constant, or linear without free_nats and "
             "prior_at_once, or bound=elbo."
+        )
+
+
+def check_accumulation(windows: int, w_schedule: WSchedule) -> None:
+    """Refuse a schedule that moves w by every window where a step takes several: it would move too often.
+
+    Args:
+        windows: Per optimiser step.
+        w_schedule: Those that count steps, or have no state, are fit for several windows.
+
+    Raises:
+        ValueError: It is another one.
+    """
+    if windows > 1 and not isinstance(w_schedule, WarmUp | WakeW) and any(True for _ in w_schedule.buffers()):
+        raise ValueError(
+            f"trainer.accumulate_grad_batches must be 1 with {type(w_schedule).__name__}, which moves w by every window, but "
+            f"is {windows}: choose w_schedule=linear, or raise data.batch_size instead."
         )
 
 

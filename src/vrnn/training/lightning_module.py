@@ -26,7 +26,7 @@ from vrnn.objective.bounds import ELBO, Bound
 from vrnn.objective.loss import Loss, elbo_loss, elbo_scalars, particle_loss
 from vrnn.objective.reduction import mean_per_step, mean_per_trace
 from vrnn.objective.w_schedules import WSchedule
-from vrnn.training.compatibility import check_compatible
+from vrnn.training.compatibility import check_accumulation, check_compatible
 from vrnn.training.lr_schedules import Cosine, LRSchedule
 from vrnn.training.optimizer import flat_optimizer
 
@@ -54,6 +54,7 @@ class VRNNModule(LightningModule):
         forecast: An auxiliary loss, called with h_{t-1}, the points and their mask; None: no forecast.
         optimizer: A class of torch.optim that treats each weight by itself, or a partial of one.
         lr_schedule: The learning rate's course after the warm-up; None: a cosine.
+        windows: Per optimiser step, of whose losses the mean counts.
 
     Raises:
         ValueError: Parts that do not go together.
@@ -75,10 +76,12 @@ class VRNNModule(LightningModule):
         forecast: Forecast | NoForecast | None = None,
         optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.Adam,
         lr_schedule: LRSchedule | None = None,
+        windows: int = 1,
     ):
         super().__init__()
         self.bound = bound or ELBO()
         check_compatible(vrnn, w_schedule, self.bound)
+        check_accumulation(windows, w_schedule)
         if gaps:
             vrnn.coordinates.check_gaps()
         self.vrnn, self.w_schedule = vrnn, w_schedule
@@ -86,7 +89,7 @@ class VRNNModule(LightningModule):
         self.steps, self.warmup_steps, self.final_fraction = steps, warmup_steps, final_fraction
         self.learning_rate, self.clip = learning_rate, clip
         self.optimizer, self.lr_schedule = optimizer, lr_schedule or Cosine()
-        self.log_every, self.seed = log_every, seed
+        self.log_every, self.seed, self.windows = log_every, seed, windows
         self.fill = gaps
         self.carried: State | None = None
         self.scalars: dict[str, float] = {}
@@ -127,8 +130,16 @@ class VRNNModule(LightningModule):
         warm = min(1.0, (step + 1) / (self.warmup_steps + 1))
         return warm * self.lr_schedule.factor(min(1.0, step / self.steps), self.final_fraction)
 
+    def ends_step(self, batch_idx: int) -> bool:
+        """Return whether an optimiser step follows this window."""
+        return (batch_idx + 1) % self.windows == 0
+
     @override
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        if self.windows > 1:
+            # What counts optimiser steps counts each of them once.
+            self.w_schedule.train(self.ends_step(batch_idx))
+            self.forecast.train(self.ends_step(batch_idx))
         with shard_batch(len(batch.start)) as shard:
             local = Batch(batch.x[:, shard], batch.mask[:, shard], batch.start[shard])
             run, loss = self.loss(local)
@@ -199,11 +210,17 @@ class VRNNModule(LightningModule):
         return (self.global_step + 1) % self.log_every == 0
 
     @override
-    def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
+    def configure_gradient_clipping(
+        self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
         # Before the step, so that a norm that is not finite stops the run before it can spoil the weights.
-        norm = torch.nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], self.clip or math.inf)
+        parameters, limit = optimizer.param_groups[0]["params"], self.clip or math.inf
+        by_value = gradient_clip_algorithm == "value"
+        norm = torch.nn.utils.clip_grad_norm_(parameters, math.inf if by_value else limit)
         if not torch.isfinite(norm):
             raise NonFiniteError(self._diagnosis("gradient norm", norm))
+        if by_value:
+            torch.nn.utils.clip_grad_value_(parameters, limit)
         if self.log_due:
             self.scalars["optimiser/gradient_norm"] = float(norm)
             self.scalars["optimiser/learning_rate"] = optimizer.param_groups[0]["lr"]

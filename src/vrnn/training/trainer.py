@@ -95,7 +95,7 @@ def fit(
         options,
         default_root_dir=directory,
         max_steps=pace["steps"],
-        val_check_interval=val_every,
+        val_check_interval=val_every * module.windows,
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         log_every_n_steps=pace["log_every"],
