@@ -22,6 +22,7 @@ from vrnn.errors import ConfigError
 from vrnn.runs.config import SCHEMAS, expected_type
 
 MANY = 16  # more names than this are not listed in a message
+SEVERAL = ("callbacks",)  # groups of which several choices may be made at once, as in callbacks=[a,b]
 # {(group, choice): (a module it needs, the extra that installs it)}
 EXTRAS = {
     ("hydra/launcher", "cores"): ("hydra_plugins.hydra_joblib_launcher", "sweeps"),
@@ -260,7 +261,11 @@ def _values(override: Override) -> list[str]:
 
 
 def _choices(override: Override) -> list[str]:
-    return [text.partition("=")[2].strip("'\"") for text in _values(override)]
+    """Return the names of all files that an override chooses."""
+    values = [text.partition("=")[2] for text in _values(override)]
+    if override.key_or_group in SEVERAL:
+        values = [name.strip() for value in values for name in value.removeprefix("[").removesuffix("]").split(",")]
+    return [value.strip("'\"") for value in values]
 
 
 def _leaves(key: str, value: Any) -> Iterator[tuple[str, Any]]:

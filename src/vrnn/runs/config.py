@@ -128,6 +128,7 @@ class TrainConfig:
     forecast: Any = MISSING
     optimizer: Any = MISSING
     lr_schedule: Any = MISSING
+    callbacks: dict[str, Any] = field(default_factory=dict)
     dataset: Any = MISSING
     data: DataConfig = field(default_factory=DataConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
@@ -361,6 +362,9 @@ def check(config: DictConfig) -> dict[str, Any]:
         for group in GROUPS:
             if "_target_" not in (config[group] if isinstance(config[group], DictConfig) else ()):
                 raise ConfigError(f"{group} must name a class by _target_, but is {config[group]}.")
+        for name, node in config.callbacks.items():
+            if "_target_" not in (node if isinstance(node, DictConfig) else ()):
+                raise ConfigError(f"callbacks.{name} must name a class by _target_, but is {node}.")
         resolved = OmegaConf.to_container(config, resolve=True)
     except OmegaConfBaseException as error:
         raise ConfigError(f"{error.full_key or 'a setting'}: {str(error).splitlines()[0]}.") from error
@@ -417,6 +421,7 @@ def check_effects(settings: Mapping[str, Any]) -> None:
     if devices > 1 and "ddp" not in str(trainer.get("strategy")):
         raise ConfigError(f"trainer.devices must be 1 without trainer=ddp, but is {devices}: add trainer=ddp.")
     _check_lr_schedule(settings)
+    _check_early_stopping(settings)
     if _target(settings["latent"]).endswith(".NoLatent") and not _target(settings["bound"]).endswith(".ELBO"):
         raise ConfigError("bound must be elbo where there is no latent variable to sample: use bound=elbo.")
 
@@ -479,6 +484,18 @@ def _check_lr_schedule(settings: Mapping[str, Any]) -> None:
             f"lr_schedule=plateau must see more than lr_schedule.patience + 1 = {schedule.get('patience', 0) + 1} validations "
             f"to lower the rate, but there are {validations}: lower training.val_every."
         )
+
+
+def _check_early_stopping(settings: Mapping[str, Any]) -> None:
+    """Refuse an early stop for which there are too few validations."""
+    validations = settings["training"]["steps"] // settings["training"]["val_every"]
+    for name, node in settings["callbacks"].items():
+        patience = node.get("patience", 1)
+        if _target(node).endswith(".EarlyStopping") and isinstance(patience, int) and validations <= patience + 1:
+            raise ConfigError(
+                f"callbacks.{name} must see more than patience + 1 = {patience + 1} validations to end the training early, but "
+                f"there are {validations}: lower training.val_every."
+            )
 
 
 def _check_trainer_options(trainer: Mapping[str, Any]) -> None:

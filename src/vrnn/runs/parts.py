@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,6 +19,9 @@ from vrnn.runs.instantiate import PARTIAL, TARGET, check_arguments, check_plain,
 from vrnn.runs.pattern import Settings, as_config_error, pattern_class
 from vrnn.training.compatibility import check_compatible, check_trainer
 from vrnn.training.optimizer import NOT_BY_WEIGHT
+
+if TYPE_CHECKING:
+    from pytorch_lightning import Callback
 
 DEFAULT_UNITS = Units()
 
@@ -83,6 +87,28 @@ def make_optimizer(settings: Settings) -> Callable[..., torch.optim.Optimizer]:
     return functools.partial(kind, **given)
 
 
+def make_callbacks(settings: Settings) -> list[Callback]:
+    """Build the callbacks that settings add to the training.
+
+    Args:
+        settings: The run's.
+
+    Raises:
+        ConfigError: Settings that a class refuses, or a class that is no callback of Lightning's.
+    """
+    made = {name: instantiate(node, settings["allow"]) for name, node in settings["callbacks"].items()}
+    if made:
+        from pytorch_lightning import Callback  # imported only when needed: it takes seconds
+
+        for name, callback in made.items():
+            if not isinstance(callback, Callback):
+                raise ConfigError(
+                    f"callbacks.{name}._target_ must be a subclass of pytorch_lightning.Callback, but is "
+                    f"{settings['callbacks'][name][TARGET]}."
+                )
+    return list(made.values())
+
+
 def check_parts(settings: Settings, pattern: Pattern | None) -> None:
     """Build what a new run consists of, and discard it, so that what cannot be built is refused before anything is made.
 
@@ -102,6 +128,7 @@ def check_parts(settings: Settings, pattern: Pattern | None) -> None:
         instantiate(settings["forecast"], settings["allow"])(vrnn.h_dim, vrnn.x_dim)
         make_optimizer(settings)([nn.Parameter(torch.zeros(1))], lr=1.0)
         instantiate(settings["lr_schedule"], settings["allow"])
+        make_callbacks(settings)
         if settings["evaluation"]["particles"]:
             check_bound(vrnn)
         check_compatible(vrnn, w_schedule, bound)

@@ -26,13 +26,14 @@ from vrnn.runs.directory import (
     settings_digest,
 )
 from vrnn.runs.evaluate import evaluate, prepare_evaluation
+from vrnn.runs.parts import make_callbacks
 from vrnn.runs.provenance import begin_provenance, end_provenance
 from vrnn.runs.report import SCALARS, publish
 from vrnn.runs.start import start_weights
 from vrnn.runs.tensorboard import HyperParameters, hparams_row, write_projector
 from vrnn.runs.trial import try_evaluation
 from vrnn.runs.units import write_units
-from vrnn.training.callbacks import ProgressBar
+from vrnn.training.callbacks import ProgressBar, tensorboard_logger
 from vrnn.training.checkpoint_files import load_weights
 from vrnn.training.compatibility import check_trainer
 from vrnn.training.signals import Interruption
@@ -96,11 +97,12 @@ def run(
         with log_to_file(directory), disk_errors_named(directory):
             callbacks: list[Callback] = [
                 HyperParameters(hparams_row(overrides, settings), list(SCALARS)),
+                *make_callbacks(settings),
                 *extra_callbacks,
             ]
             if progress_bar:
                 callbacks.append(ProgressBar(refresh_rate=settings["training"]["log_every"]))
-            logger = fit(
+            trainer = fit(
                 module=module,
                 data=data,
                 directory=directory,
@@ -123,7 +125,7 @@ def run(
 
             # --- publish ---
             # One step after the last: purged by a resume if the process is killed before `done` is written.
-            publish(evaluation, directory, logger, step=settings["training"]["steps"] + 1)
+            publish(evaluation, directory, tensorboard_logger(trainer), step=trainer.global_step + 1)
             end_provenance(directory)
             mark_done(directory)
     return evaluation.scores
@@ -146,6 +148,6 @@ def train_worker(config: DictConfig, directory: Path) -> dict[str, Any]:
                 pace=settings["training"],
                 trainer_options=settings["trainer"],
                 interruption=interruption,
-                extra_callbacks=[],
+                extra_callbacks=make_callbacks(settings),
             )
     return {}

@@ -91,7 +91,7 @@ class RunCheckpoints(Checkpoint):
 
     def state_dict(self) -> dict[str, Any]:
         """The best bound so far and the states of all random generators."""
-        return {"best": self.best, "rng": get_rng_states()}
+        return {"best": self.best, "rng": self.to_restore or get_rng_states()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take them up again; the generators' turn comes at the first step."""

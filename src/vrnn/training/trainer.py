@@ -54,7 +54,7 @@ def fit(
     trainer_options: Mapping[str, Any],
     interruption: Interruption,
     extra_callbacks: Sequence[Callback],
-) -> TensorBoardLogger:
+) -> Trainer:
     """Train to the last step, from the last checkpoint if there is one.
 
     Args:
@@ -68,7 +68,7 @@ def fit(
         extra_callbacks: In addition to those every run has.
 
     Returns:
-        The logger, for what comes after training.
+        The Trainer, for what comes after training.
 
     Raises:
         ConfigError: Lightning refuses the options.
@@ -114,11 +114,12 @@ def fit(
     trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
     with signals_wait_for_step(interruption):
         trainer.fit(module, datamodule=data, ckpt_path=newest, weights_only=True)
-    if trainer.global_step != pace["steps"]:
-        raise RuntimeError(
-            f"Training ended after {trainer.global_step} steps, not after training.steps={pace['steps']}."
-        )
-    return tensorboard
+    if trainer.global_step < pace["steps"]:
+        ended = f"after {trainer.global_step} steps, not after training.steps={pace['steps']}"
+        if not trainer.should_stop:
+            raise RuntimeError(f"Training ended {ended}.")
+        logger.info("A callback ended the training %s.", ended)
+    return trainer
 
 
 def make_trainer(options: Mapping[str, Any], **fixed: Any) -> Trainer:
