@@ -83,6 +83,7 @@ def run(
         pattern, module, data = build_run(settings)
         start_weights(module.vrnn, settings, directory)
         validate_data(module, data)
+        added_callbacks = make_callbacks(settings)
         judge = prepare_evaluation(pattern, data, settings["seed"])
         if fresh or not (directory / CONFIG).exists():
             try_evaluation(settings, pattern, data, judge)
@@ -97,7 +98,7 @@ def run(
         with log_to_file(directory), disk_errors_named(directory):
             callbacks: list[Callback] = [
                 HyperParameters(hparams_row(overrides, settings), list(SCALARS)),
-                *make_callbacks(settings),
+                *added_callbacks,
                 *extra_callbacks,
             ]
             if progress_bar:
