@@ -129,6 +129,7 @@ class TrainConfig:
     optimizer: Any = MISSING
     lr_schedule: Any = MISSING
     callbacks: dict[str, Any] = field(default_factory=dict)
+    regularisation: Any = MISSING
     dataset: Any = MISSING
     data: DataConfig = field(default_factory=DataConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
@@ -281,6 +282,7 @@ GROUPS = (
     "forecast",
     "optimizer",
     "lr_schedule",
+    "regularisation",
     "dataset",
 )  # each names a class
 # Recipes with two threads run everywhere: the number of threads is part of what a run computes, by rounding.
@@ -422,6 +424,10 @@ def check_effects(settings: Mapping[str, Any]) -> None:
         raise ConfigError(f"trainer.devices must be 1 without trainer=ddp, but is {devices}: add trainer=ddp.")
     _check_lr_schedule(settings)
     _check_early_stopping(settings)
+    if settings["engine"] == "native" and settings["regularisation"].get("dropout"):
+        raise ConfigError(
+            "engine must be auto or reference with regularisation.dropout, but is native: use engine=auto."
+        )
     if _target(settings["latent"]).endswith(".NoLatent") and not _target(settings["bound"]).endswith(".ELBO"):
         raise ConfigError("bound must be elbo where there is no latent variable to sample: use bound=elbo.")
 
