@@ -136,6 +136,7 @@ class TrainConfig:
     training: TrainingConfig = field(default_factory=TrainingConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     trainer: dict[str, Any] = field(default_factory=dict)
+    logger: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -285,6 +286,7 @@ GROUPS = (
     "regularisation",
     "dataset",
 )  # each names a class
+SEVERAL = ("callbacks", "logger")  # each holds any number of settings that name a class
 # Recipes with two threads run everywhere: the number of threads is part of what a run computes, by rounding.
 MOST_THREADS = max(2, os.cpu_count() or 1)
 # Options of Lightning's Trainer that say where and how exactly to compute; not what a step is, nor how long to train.
@@ -364,9 +366,10 @@ def check(config: DictConfig) -> dict[str, Any]:
         for group in GROUPS:
             if "_target_" not in (config[group] if isinstance(config[group], DictConfig) else ()):
                 raise ConfigError(f"{group} must name a class by _target_, but is {config[group]}.")
-        for name, node in config.callbacks.items():
-            if "_target_" not in (node if isinstance(node, DictConfig) else ()):
-                raise ConfigError(f"callbacks.{name} must name a class by _target_, but is {node}.")
+        for group in SEVERAL:
+            for name, node in config[group].items():
+                if "_target_" not in (node if isinstance(node, DictConfig) else ()):
+                    raise ConfigError(f"{group}.{name} must name a class by _target_, but is {node}.")
         resolved = OmegaConf.to_container(config, resolve=True)
     except OmegaConfBaseException as error:
         raise ConfigError(f"{error.full_key or 'a setting'}: {str(error).splitlines()[0]}.") from error
@@ -518,7 +521,7 @@ def _target(node: Any) -> str:
     return str(node.get("_target_", "")) if isinstance(node, Mapping) else ""
 
 
-NOT_STORED = ("fresh", "sweep", "name", "allow")  # settings of a request, not of a run
+NOT_STORED = ("fresh", "sweep", "name", "allow", "logger")  # settings of a request, not of a run
 
 
 def check_stored(settings: dict[str, Any], path: Path, allow: list[str]) -> dict[str, Any]:

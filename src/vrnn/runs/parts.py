@@ -16,6 +16,7 @@ from vrnn.model.particles import check_bound
 from vrnn.model.vrnn import VRNN
 from vrnn.patterns import Pattern, Units
 from vrnn.runs.instantiate import PARTIAL, TARGET, check_arguments, check_plain, instantiate, target_class
+from vrnn.runs.loggers import check_loggers
 from vrnn.runs.pattern import Settings, as_config_error, pattern_class
 from vrnn.training.compatibility import check_compatible, check_input_noise, check_trainer
 from vrnn.training.optimizer import NOT_BY_WEIGHT
@@ -129,6 +130,7 @@ def check_parts(settings: Settings, pattern: Pattern | None) -> None:
         make_optimizer(settings)([nn.Parameter(torch.zeros(1))], lr=1.0)
         instantiate(settings["lr_schedule"], settings["allow"])
         make_callbacks(settings)
+        check_loggers(settings)
         regularisation = instantiate(settings["regularisation"], settings["allow"])
         check_input_noise(regularisation, bound, settings["data"]["gaps"]["share"] > 0)
         if settings["evaluation"]["particles"]:

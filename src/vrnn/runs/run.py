@@ -26,6 +26,7 @@ from vrnn.runs.directory import (
     settings_digest,
 )
 from vrnn.runs.evaluate import evaluate, prepare_evaluation
+from vrnn.runs.loggers import open_loggers
 from vrnn.runs.parts import make_callbacks
 from vrnn.runs.provenance import begin_provenance, end_provenance
 from vrnn.runs.report import SCALARS, publish
@@ -95,7 +96,7 @@ def run(
         barrier()  # the workers wait until the directory is this run's
 
         # --- train ---
-        with log_to_file(directory), disk_errors_named(directory):
+        with log_to_file(directory), disk_errors_named(directory), open_loggers(settings, directory) as loggers:
             callbacks: list[Callback] = [
                 HyperParameters(hparams_row(overrides, settings), list(SCALARS)),
                 *added_callbacks,
@@ -112,6 +113,7 @@ def run(
                 trainer_options=settings["trainer"],
                 interruption=interruption,
                 extra_callbacks=callbacks,
+                extra_loggers=loggers,
             )
             destroy_process_group()
 
@@ -126,7 +128,7 @@ def run(
 
             # --- publish ---
             # One step after the last: purged by a resume if the process is killed before `done` is written.
-            publish(evaluation, directory, tensorboard_logger(trainer), step=trainer.global_step + 1)
+            publish(evaluation, directory, tensorboard_logger(trainer), trainer.global_step + 1, loggers)
             end_provenance(directory)
             mark_done(directory)
     return evaluation.scores
