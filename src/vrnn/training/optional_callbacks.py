@@ -65,11 +65,15 @@ class EMA(Callback):
         # All weights as one, (n,); here they are the first ones, or a checkpoint's averages.
         self.weights = _optimizer(trainer).param_groups[0]["params"][0].detach()
         self.average = self.weights.clone()
+        self.steps = trainer.global_step
         self._resume_training()
 
     @override
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
         n = trainer.global_step
+        if n == self.steps:  # several batches may make one step
+            return
+        self.steps = n
         self.average.lerp_(self.weights, 1.0 - min(self.decay, (1 + n) / (10 + n)))
 
     @override
