@@ -28,7 +28,7 @@ from vrnn.runs.build import build_run, validate_data
 from vrnn.runs.config import DataConfig, GapsConfig, ModelConfig, OptimConfig, check, register, run_settings
 from vrnn.runs.instantiate import instantiate
 from vrnn.runs.name import differences, digest, flat, run_name
-from vrnn.runs.parts import build_vrnn, check_parts
+from vrnn.runs.parts import build_vrnn, check_parts, make_callbacks
 from vrnn.runs.run import run
 from vrnn.training.lightning_module import VRNNModule
 from vrnn.training.signals import Interruption
@@ -88,9 +88,10 @@ def test_every_file_of_every_group_trains_two_steps(composed, file, drawing, lin
     pattern, module, data = build_run(settings)
     validate_data(module, data)
     assert pattern is data.pattern
+    callbacks = make_callbacks(settings)
     before = parameters_to_vector(module.vrnn.parameters()).detach().clone()
     with Interruption() as interruption, pytest.raises(ConfigError) if file in ELSEWHERE else nullcontext():
-        fit(module, data, tmp_path, "", settings["training"], settings["trainer"], interruption, [])
+        fit(module, data, tmp_path, "", settings["training"], settings["trainer"], interruption, callbacks)
     if file in ELSEWHERE:
         return
     after = parameters_to_vector(module.vrnn.parameters())

@@ -123,6 +123,13 @@ def test_each_task_of_srun_makes_runs_of_its_own(undisturbed, tmp_path, more):
 CARRIED = {
     "particles": ["bound=fivo", "bound.particles=3"],  # K copies of the state, and the chance that resamples them
     "plateau": ["optimizer=adamw", "lr_schedule=plateau", "lr_schedule.patience=0", "training.val_every=5"],
+    "noise": ["regularisation=dropout", "regularisation.input_noise=0.02"],
+    # Ended after 45 of 60 steps.
+    "callbacks": [
+        "callbacks=[early_stopping,ema,gradient_noise]",
+        "callbacks.early_stopping={patience: 8, min_delta: 100}",
+        "training.val_every=5",
+    ],
 }
 
 

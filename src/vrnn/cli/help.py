@@ -39,12 +39,9 @@ PAGES = {
             "seed": "of weights, traces, their order and all noise",
             "fresh": "true: discard what the run's directory holds",
             "sweep": "the runs are written to outputs/<sweep>",
-            "threads": "of the native engine",
             "model.h_dim": "units of the recurrence",
-            "model.z_dim": "dimensions of z",
             "data.batch_size": "traces per training step",
-            "data.window": "time steps per training step; null: whole traces",
-            "optim.learning_rate": "of Adam",
+            "optim.learning_rate": "at its peak",
             "training.steps": "of the optimizer",
         },
         {

@@ -19,7 +19,7 @@ from vrnn.cli import groups
 from vrnn.cli.nearest import alternatives, did_you_mean
 from vrnn.cli.signatures import class_arguments
 from vrnn.errors import ConfigError
-from vrnn.runs.config import SCHEMAS, expected_type
+from vrnn.runs.config import SCHEMAS, SEVERAL, expected_type
 
 MANY = 16  # more names than this are not listed in a message
 # {(group, choice): (a module it needs, the extra that installs it)}
@@ -30,6 +30,8 @@ EXTRAS = {
     ("hydra/launcher", "submitit_local"): ("hydra_plugins.hydra_submitit_launcher", "sweeps"),
     ("hydra/launcher", "submitit_slurm"): ("hydra_plugins.hydra_submitit_launcher", "sweeps"),
     ("hydra/launcher", "ray"): ("hydra_plugins.hydra_ray_launcher", "ray"),
+    ("logger", "wandb"): ("wandb", "wandb"),
+    ("logger", "mlflow"): ("mlflow", "mlflow"),
     ("dataset", "digits"): ("sklearn", "digits"),
 }
 
@@ -260,7 +262,11 @@ def _values(override: Override) -> list[str]:
 
 
 def _choices(override: Override) -> list[str]:
-    return [text.partition("=")[2].strip("'\"") for text in _values(override)]
+    """Return the names of all files that an override chooses."""
+    values = [text.partition("=")[2] for text in _values(override)]
+    if override.key_or_group in SEVERAL:  # as in callbacks=[a,b]
+        values = [name.strip() for value in values for name in value.removeprefix("[").removesuffix("]").split(",")]
+    return [value.strip("'\"") for value in values]
 
 
 def _leaves(key: str, value: Any) -> Iterator[tuple[str, Any]]:

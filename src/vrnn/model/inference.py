@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
+from vrnn.checks import require
 from vrnn.engine import dispatch, reference
 from vrnn.engine.dispatch import ENGINES, EngineName
 from vrnn.engine.interface import Noise
@@ -77,6 +78,7 @@ class InferenceModel(SixNetworks):
         mask: Tensor | None = None,
         generator: torch.Generator | None = None,
         fill: bool | None = None,
+        seen: Tensor | None = None,
     ) -> Inference:
         """Run the networks along observed points, z drawn from the posterior.
 
@@ -88,10 +90,11 @@ class InferenceModel(SixNetworks):
             fill: Whether missing points are replaced by the model's own: z from the prior, x from the decoder, q = p, so that
                 they cost no KL. None: only where an observed point follows, since what comes after a trace's last observed
                 point is taken for padding. Use True if the trace continues in a later call.
+            seen: The points as phi_x sees them, (T, B, x_dim), where no missing points are filled; None: x.
 
         Raises:
-            ValueError: x is not (T, B, x_dim) with T >= 1, the mask is not (T, B), or there are gaps and the coordinates are
-                predictive.
+            ValueError: x is not (T, B, x_dim) with T >= 1, the mask is not (T, B), there are gaps and the coordinates are
+                predictive, or missing points are filled and there is `seen`.
         """
         if x.dim() != 3 or x.shape[-1] != self.x_dim or not len(x):
             raise ValueError(f"x must have shape (T >= 1, B, x_dim = {self.x_dim}), but has {tuple(x.shape)}.")
@@ -102,12 +105,17 @@ class InferenceModel(SixNetworks):
         x = where_observed(x.to(state.memory.dtype), mask)
         if mask is not None and (fill or (fill is None and has_gaps(mask))):
             self.coordinates.check_gaps()
+            require(seen is None, "seen", "None where missing points are filled", "given")
             noise = Noise.draw(len(x), x.shape[1], self.latent, self.x_dim, like=x, generator=generator)
             run, x = reference.fill(self, x, mask, noise, state)
             previous, previous2 = state.history(x)
         else:
             previous, previous2 = state.history(x)
-            features = self.coordinates.features(x, previous)
+            if seen is None:
+                features = self.coordinates.features(x, previous)
+            else:
+                seen = where_observed(seen, mask)
+                features = self.coordinates.features(seen, state.history(seen)[0])
             z_noise = self.latent.noise(*x.shape[:2], like=x, generator=generator)
             run = dispatch.unroll(self, self.engine, features, z_noise, state.memory)
         mean_offset = self.coordinates.mean_offset(previous, previous2)

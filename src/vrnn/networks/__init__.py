@@ -4,6 +4,7 @@ from vrnn.networks.coordinates import Coordinates
 from vrnn.networks.forecast import Forecast, NoForecast
 from vrnn.networks.mlp import MLP, LatentNetwork, StandardPrior
 from vrnn.networks.recurrence import GRU, LSTM, MTRNN, Elman, NoRecurrence, Recurrence
+from vrnn.networks.regularisation import Regularisation
 from vrnn.networks.six_networks import SixNetworks
 from vrnn.networks.state import State
 
@@ -19,6 +20,7 @@ __all__ = [
     "NoForecast",
     "NoRecurrence",
     "Recurrence",
+    "Regularisation",
     "SixNetworks",
     "StandardPrior",
     "State",

@@ -14,7 +14,7 @@ from vrnn.patterns import Pattern, Units
 from vrnn.runs.instantiate import instantiate
 from vrnn.runs.parts import build_vrnn, make_optimizer, precision, windows_per_step
 from vrnn.runs.pattern import Settings, as_config_error, build_pattern
-from vrnn.training.compatibility import check_processes
+from vrnn.training.compatibility import check_input_noise, check_processes
 from vrnn.training.lightning_module import VRNNModule
 
 
@@ -61,6 +61,7 @@ def build_module(settings: Settings, units: Units) -> VRNNModule:
             optimizer=make_optimizer(settings),
             lr_schedule=instantiate(settings["lr_schedule"], settings["allow"]),
             windows=windows_per_step(settings),
+            regularisation=instantiate(settings["regularisation"], settings["allow"]),
             **settings["optim"],
         ).to(precision(settings))
 
@@ -89,4 +90,5 @@ def validate_data(module: VRNNModule, data: TraceDataModule) -> None:
         if has_gaps(traces.mask):
             module.vrnn.coordinates.check_gaps()
             module.fill = True
+        check_input_noise(module.regularisation, module.bound, module.fill)
     check_processes(module.bound, module.fill)

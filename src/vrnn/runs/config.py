@@ -128,12 +128,15 @@ class TrainConfig:
     forecast: Any = MISSING
     optimizer: Any = MISSING
     lr_schedule: Any = MISSING
+    callbacks: dict[str, Any] = field(default_factory=dict)
+    regularisation: Any = MISSING
     dataset: Any = MISSING
     data: DataConfig = field(default_factory=DataConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     trainer: dict[str, Any] = field(default_factory=dict)
+    logger: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -280,8 +283,10 @@ GROUPS = (
     "forecast",
     "optimizer",
     "lr_schedule",
+    "regularisation",
     "dataset",
 )  # each names a class
+SEVERAL = ("callbacks", "logger")  # each holds any number of settings that name a class
 # Recipes with two threads run everywhere: the number of threads is part of what a run computes, by rounding.
 MOST_THREADS = max(2, os.cpu_count() or 1)
 # Options of Lightning's Trainer that a run honours exactly.
@@ -364,6 +369,10 @@ def check(config: DictConfig) -> dict[str, Any]:
         for group in GROUPS:
             if "_target_" not in (config[group] if isinstance(config[group], DictConfig) else ()):
                 raise ConfigError(f"{group} must name a class by _target_, but is {config[group]}.")
+        for group in SEVERAL:
+            for name, node in config[group].items():
+                if "_target_" not in (node if isinstance(node, DictConfig) else ()):
+                    raise ConfigError(f"{group}.{name} must name a class by _target_, but is {node}.")
         resolved = OmegaConf.to_container(config, resolve=True)
     except OmegaConfBaseException as error:
         raise ConfigError(f"{error.full_key or 'a setting'}: {str(error).splitlines()[0]}.") from error
@@ -422,6 +431,11 @@ def check_effects(settings: Mapping[str, Any]) -> None:
     _check_lr_schedule(settings)
     if "gradient_clip_algorithm" in trainer and settings["optim"]["clip"] is None:
         raise ConfigError("trainer.gradient_clip_algorithm needs a limit, but optim.clip is null: set optim.clip.")
+    _check_early_stopping(settings)
+    if settings["engine"] == "native" and settings["regularisation"].get("dropout"):
+        raise ConfigError(
+            "engine must be auto or reference with regularisation.dropout, but is native: use engine=auto."
+        )
     if _target(settings["latent"]).endswith(".NoLatent") and not _target(settings["bound"]).endswith(".ELBO"):
         raise ConfigError("bound must be elbo where there is no latent variable to sample: use bound=elbo.")
 
@@ -486,6 +500,18 @@ def _check_lr_schedule(settings: Mapping[str, Any]) -> None:
         )
 
 
+def _check_early_stopping(settings: Mapping[str, Any]) -> None:
+    """Refuse an early stop for which there are too few validations."""
+    validations = settings["training"]["steps"] // settings["training"]["val_every"]
+    for name, node in settings["callbacks"].items():
+        patience = node.get("patience", 1)
+        if _target(node).endswith(".EarlyStopping") and isinstance(patience, int) and validations <= patience + 1:
+            raise ConfigError(
+                f"callbacks.{name} must see more than patience + 1 = {patience + 1} validations to end the training early, but "
+                f"there are {validations}: lower training.val_every."
+            )
+
+
 def _check_trainer_options(trainer: Mapping[str, Any]) -> None:
     if unknown := sorted(trainer.keys() - set(TRAINER_OPTIONS)):
         raise ConfigError(
@@ -512,7 +538,7 @@ def _target(node: Any) -> str:
     return str(node.get("_target_", "")) if isinstance(node, Mapping) else ""
 
 
-NOT_STORED = ("fresh", "sweep", "name", "allow")  # settings of a request, not of a run
+NOT_STORED = ("fresh", "sweep", "name", "allow", "logger")  # settings of a request, not of a run
 
 
 def check_stored(settings: dict[str, Any], path: Path, allow: list[str]) -> dict[str, Any]:

@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 CONFIG, SCORES, DONE, FAILED, LOCK = "config.yaml", "scores.json", "done", "failed", ".lock"
 LOG = "run.log"  # what the run's processes logged, with times
 PROVENANCE = "provenance.json"  # what made the run
+TRACKERS = "trackers.json"  # what Weights & Biases and MLflow call the run
 UNITS = "units.json"  # of the data, where the pattern scales them
 SAMPLE = "sample.npy"  # one generated trace (T, x_dim) of a finished run
 STARTED_BY = ".started_by"  # the job of a cluster that began the run
@@ -256,8 +257,8 @@ def bind_directory(directory: Path, settings: Mapping[str, Any], fresh: bool) ->
 
 
 def _stored(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what config.yaml holds of a run's settings: not what the packages and the time are that a command allows."""
-    stored = {key: value for key, value in settings.items() if key != "allow"}
+    """Return what config.yaml holds of a run's settings: not what a command allows or logs to, nor its time."""
+    stored = {key: value for key, value in settings.items() if key not in ("allow", "logger")}
     stored["trainer"] = {key: value for key, value in settings["trainer"].items() if key != "max_time"}
     return stored
 
@@ -278,6 +279,7 @@ def discard(directory: Path) -> None:
         SCORES,
         SAMPLE,
         UNITS,
+        TRACKERS,
         PROVENANCE,
         LOG,
         "scalars.csv",

@@ -20,7 +20,13 @@ from vrnn.runs.types import in_words, is_as_expected
 
 TARGET, PARTIAL = "_target_", "_partial_"
 # The packages and modules of vrnn that settings may name classes of.
-CONFIGURABLE = ("vrnn.networks", "vrnn.objective", "vrnn.patterns", "vrnn.training.lr_schedules")
+CONFIGURABLE = (
+    "vrnn.networks",
+    "vrnn.objective",
+    "vrnn.patterns",
+    "vrnn.training.lr_schedules",
+    "vrnn.training.optional_callbacks",
+)
 DEEPEST = 40  # levels of nested settings
 LARGEST = 2**63  # of numbers: larger ones are no sizes, counts or coordinates
 

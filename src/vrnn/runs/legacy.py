@@ -29,6 +29,10 @@ def upgrade_settings(settings: dict[str, Any]) -> dict[str, Any]:
     upgraded.setdefault("freeze", [])
     upgraded.setdefault("optimizer", {"_target_": "torch.optim.Adam", "_partial_": True, "betas": [0.9, 0.999]})
     upgraded.setdefault("lr_schedule", {"_target_": "vrnn.training.lr_schedules.Cosine"})
+    upgraded.setdefault("callbacks", {})
+    upgraded.setdefault(
+        "regularisation", {"_target_": "vrnn.networks.Regularisation", "dropout": 0.0, "input_noise": 0.0}
+    )
     evaluation = upgraded.get("evaluation")
     if isinstance(evaluation, dict):
         upgraded["evaluation"] = {"thorough": False, **evaluation}

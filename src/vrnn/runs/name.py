@@ -28,6 +28,7 @@ def run_name(sweep: str | None, experiment: str | None, dataset: str, overrides:
     task = sweep or experiment or dataset
     unnamed = ("sweep", "fresh", "trainer.max_time", *(() if sweep else ("experiment",)))
     parsed = [o for o in OverridesParser.create().parse_overrides(list(overrides)) if o.key_or_group not in unnamed]
+    parsed = [o for o in parsed if o.key_or_group.partition(".")[0] != "logger"]
     own = next((str(o.value()) for o in parsed if o.key_or_group == "name"), None)
     if own is not None and not sweep:
         return f"{task}/{own}"

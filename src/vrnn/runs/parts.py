@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,9 +16,18 @@ from vrnn.model.particles import check_bound
 from vrnn.model.vrnn import VRNN
 from vrnn.patterns import Pattern, Units
 from vrnn.runs.instantiate import PARTIAL, TARGET, check_arguments, check_plain, instantiate, target_class
+from vrnn.runs.loggers import check_loggers
 from vrnn.runs.pattern import Settings, as_config_error, pattern_class
-from vrnn.training.compatibility import check_accumulation, check_compatible, check_trainer
+from vrnn.training.compatibility import (
+    check_accumulation,
+    check_compatible,
+    check_input_noise,
+    check_trainer,
+)
 from vrnn.training.optimizer import NOT_BY_WEIGHT
+
+if TYPE_CHECKING:
+    from pytorch_lightning import Callback
 
 DEFAULT_UNITS = Units()
 
@@ -88,6 +98,28 @@ def windows_per_step(settings: Settings) -> int:
     return int(settings["trainer"].get("accumulate_grad_batches", 1))
 
 
+def make_callbacks(settings: Settings) -> list[Callback]:
+    """Build the callbacks that settings add to the training.
+
+    Args:
+        settings: The run's.
+
+    Raises:
+        ConfigError: Settings that a class refuses, or a class that is no callback of Lightning's.
+    """
+    made = {name: instantiate(node, settings["allow"]) for name, node in settings["callbacks"].items()}
+    if made:
+        from pytorch_lightning import Callback  # imported only when needed: it takes seconds
+
+        for name, callback in made.items():
+            if not isinstance(callback, Callback):
+                raise ConfigError(
+                    f"callbacks.{name}._target_ must be a subclass of pytorch_lightning.Callback, but is "
+                    f"{settings['callbacks'][name][TARGET]}."
+                )
+    return list(made.values())
+
+
 def check_parts(settings: Settings, pattern: Pattern | None) -> None:
     """Build what a new run consists of, and discard it, so that what cannot be built is refused before anything is made.
 
@@ -107,6 +139,10 @@ def check_parts(settings: Settings, pattern: Pattern | None) -> None:
         instantiate(settings["forecast"], settings["allow"])(vrnn.h_dim, vrnn.x_dim)
         make_optimizer(settings)([nn.Parameter(torch.zeros(1))], lr=1.0)
         instantiate(settings["lr_schedule"], settings["allow"])
+        make_callbacks(settings)
+        check_loggers(settings)
+        regularisation = instantiate(settings["regularisation"], settings["allow"])
+        check_input_noise(regularisation, bound, settings["data"]["gaps"]["share"] > 0)
         if settings["evaluation"]["particles"]:
             check_bound(vrnn)
         check_compatible(vrnn, w_schedule, bound)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from pytorch_lightning.loggers import TensorBoardLogger
+from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
 from vrnn import plots
 from vrnn.files import make_directory, write_atomically, write_text_atomically
@@ -52,7 +53,9 @@ def write_scores(scores: dict[str, Any], path: Path) -> None:
     write_text_atomically(path, json.dumps(scores, indent=2, allow_nan=False) + "\n")
 
 
-def publish(evaluation: Evaluation, directory: Path, logger: TensorBoardLogger, step: int) -> None:
+def publish(
+    evaluation: Evaluation, directory: Path, logger: TensorBoardLogger, step: int, extra_loggers: Sequence[Logger] = ()
+) -> None:
     """Write scores.json, the sample and the figures, and show scores and figures in TensorBoard.
 
     Args:
@@ -60,6 +63,7 @@ def publish(evaluation: Evaluation, directory: Path, logger: TensorBoardLogger, 
         directory: The run's.
         logger: The run's; its HPARAMS row gets the scores. It is closed.
         step: The step that TensorBoard shows them at.
+        extra_loggers: They get the scores, too.
     """
     write_atomically(directory / SAMPLE, lambda file: np.save(file, evaluation.sample.astype(np.float32)))
     save_figures(evaluation.figures, directory / "figures")
@@ -68,5 +72,6 @@ def publish(evaluation: Evaluation, directory: Path, logger: TensorBoardLogger, 
         logger.experiment.add_figure(name, figure, step)
     if found := evaluation.scores["warnings"]:
         logger.experiment.add_text("warnings", "\n".join(f"- {warning}" for warning in found), step)
-    logger.log_metrics(scalar_scores(evaluation.scores), step=step)
+    for each in (logger, *extra_loggers):
+        each.log_metrics(scalar_scores(evaluation.scores), step=step)
     logger.finalize("success")

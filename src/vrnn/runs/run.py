@@ -26,13 +26,15 @@ from vrnn.runs.directory import (
     settings_digest,
 )
 from vrnn.runs.evaluate import evaluate, prepare_evaluation
+from vrnn.runs.loggers import open_loggers
+from vrnn.runs.parts import make_callbacks
 from vrnn.runs.provenance import begin_provenance, end_provenance
 from vrnn.runs.report import SCALARS, publish
 from vrnn.runs.start import start_weights
 from vrnn.runs.tensorboard import HyperParameters, hparams_row, write_projector
 from vrnn.runs.trial import try_evaluation
 from vrnn.runs.units import write_units
-from vrnn.training.callbacks import ProgressBar
+from vrnn.training.callbacks import ProgressBar, tensorboard_logger
 from vrnn.training.checkpoint_files import load_weights
 from vrnn.training.compatibility import check_trainer
 from vrnn.training.signals import Interruption
@@ -82,6 +84,7 @@ def run(
         pattern, module, data = build_run(settings)
         start_weights(module.vrnn, settings, directory)
         validate_data(module, data)
+        added_callbacks = make_callbacks(settings)
         judge = prepare_evaluation(pattern, data, settings["seed"])
         if fresh or not (directory / CONFIG).exists():
             try_evaluation(settings, pattern, data, judge)
@@ -93,14 +96,15 @@ def run(
         barrier()  # the workers wait until the directory is this run's
 
         # --- train ---
-        with log_to_file(directory), disk_errors_named(directory):
+        with log_to_file(directory), disk_errors_named(directory), open_loggers(settings, directory) as loggers:
             callbacks: list[Callback] = [
                 HyperParameters(hparams_row(overrides, settings), list(SCALARS)),
+                *added_callbacks,
                 *extra_callbacks,
             ]
             if progress_bar:
                 callbacks.append(ProgressBar(refresh_rate=settings["training"]["log_every"]))
-            logger = fit(
+            trainer = fit(
                 module=module,
                 data=data,
                 directory=directory,
@@ -109,6 +113,7 @@ def run(
                 trainer_options=settings["trainer"],
                 interruption=interruption,
                 extra_callbacks=callbacks,
+                extra_loggers=loggers,
             )
             destroy_process_group()
 
@@ -123,7 +128,7 @@ def run(
 
             # --- publish ---
             # One step after the last: purged by a resume if the process is killed before `done` is written.
-            publish(evaluation, directory, logger, step=settings["training"]["steps"] + 1)
+            publish(evaluation, directory, tensorboard_logger(trainer), trainer.global_step + 1, loggers)
             end_provenance(directory)
             mark_done(directory)
     return evaluation.scores
@@ -146,6 +151,6 @@ def train_worker(config: DictConfig, directory: Path) -> dict[str, Any]:
                 pace=settings["training"],
                 trainer_options=settings["trainer"],
                 interruption=interruption,
-                extra_callbacks=[],
+                extra_callbacks=make_callbacks(settings),
             )
     return {}

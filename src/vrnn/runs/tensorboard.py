@@ -88,7 +88,7 @@ def hparams_row(overrides: Sequence[str], settings: Mapping[str, Any]) -> dict[s
         if key not in ("sweep", "fresh")
     }
     whole = " ".join(f"{key}={value}" for key, value in sorted(named.items()) if key not in ("sweep", "fresh"))
-    plain = flat({key: value for key, value in settings.items() if key not in ("allow", "trainer")})
+    plain = flat({key: value for key, value in settings.items() if key not in ("allow", "trainer", "logger")})
     return {
         key: str(value) if isinstance(value, list | dict) else value
         for key, value in ({"asked": whole} | asked | plain).items()

@@ -90,12 +90,14 @@ class RunCheckpoints(Checkpoint):
     def save(self, trainer: Trainer, name: str) -> None:
         """Scalars reach the disk before the checkpoint that will not write them again."""
         for logger in trainer.loggers:
-            logger.experiment.flush()  # type: ignore[attr-defined]
+            # Weights & Biases and MLflow have nothing to flush, and a user's own logger need have no experiment.
+            if flush := getattr(getattr(logger, "experiment", None), "flush", None):
+                flush()
         trainer.save_checkpoint(self.directory / name, weights_only=False)
 
     def state_dict(self) -> dict[str, Any]:
         """The best bound so far and the states of all random generators."""
-        return {"best": self.best, "rng": get_rng_states()}
+        return {"best": self.best, "rng": self.to_restore or get_rng_states()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take them up again; the generators' turn comes at the first step."""

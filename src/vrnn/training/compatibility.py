@@ -12,6 +12,7 @@ from vrnn.distributed import world_size
 from vrnn.errors import ConfigError
 from vrnn.model.particles import check_trainable, check_wake
 from vrnn.model.vrnn import VRNN
+from vrnn.networks.regularisation import Regularisation
 from vrnn.objective.bounds import ELBO, Bound
 from vrnn.objective.w_schedules import ConstantW, WakeW, WarmUp, WSchedule
 
@@ -52,6 +53,17 @@ def check_accumulation(windows: int, w_schedule: WSchedule) -> None:
             f"trainer.accumulate_grad_batches must be 1 with {type(w_schedule).__name__}, which moves w by every window, but "
             f"is {windows}: choose w_schedule=linear, or raise data.batch_size instead."
         )
+
+
+def check_input_noise(regularisation: Regularisation, bound: Bound, gaps: bool) -> None:
+    """Refuse noise on the inputs where points are filled in or followed by particles.
+
+    Raises:
+        ValueError: There is such noise, and gaps or a bound by particles.
+    """
+    if regularisation.input_noise and (gaps or not isinstance(bound, ELBO)):
+        found = "traces with missing points" if gaps else f"bound={type(bound).__name__.lower()}"
+        raise ValueError(f"regularisation.input_noise must be 0 with {found}, but is {regularisation.input_noise}.")
 
 
 def check_trainer(options: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from vrnn.model.inference import Inference, concatenate
 from vrnn.model.particles import infer_particles
 from vrnn.model.vrnn import VRNN
 from vrnn.networks.forecast import Forecast, NoForecast
+from vrnn.networks.regularisation import Regularisation
 from vrnn.networks.state import State
 from vrnn.objective.bounds import ELBO, Bound
 from vrnn.objective.loss import Loss, elbo_loss, elbo_scalars, particle_loss
@@ -29,6 +31,8 @@ from vrnn.objective.w_schedules import WSchedule
 from vrnn.training.compatibility import check_accumulation, check_compatible
 from vrnn.training.lr_schedules import Cosine, LRSchedule
 from vrnn.training.optimizer import flat_optimizer
+
+console = logging.getLogger(__name__)
 
 ACTIVE_NATS = 0.01  # a latent dimension counts as active if its KL exceeds this, in nats per step
 
@@ -55,6 +59,7 @@ class VRNNModule(LightningModule):
         optimizer: A class of torch.optim that treats each weight by itself, or a partial of one.
         lr_schedule: The learning rate's course after the warm-up; None: a cosine.
         windows: Per optimiser step, of whose losses the mean counts.
+        regularisation: Noise in the networks while they train; None: none.
 
     Raises:
         ValueError: Parts that do not go together.
@@ -77,6 +82,7 @@ class VRNNModule(LightningModule):
         optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.Adam,
         lr_schedule: LRSchedule | None = None,
         windows: int = 1,
+        regularisation: Regularisation | None = None,
     ):
         super().__init__()
         self.bound = bound or ELBO()
@@ -89,6 +95,7 @@ class VRNNModule(LightningModule):
         self.steps, self.warmup_steps, self.final_fraction = steps, warmup_steps, final_fraction
         self.learning_rate, self.clip = learning_rate, clip
         self.optimizer, self.lr_schedule = optimizer, lr_schedule or Cosine()
+        self.regularisation = regularisation or Regularisation()
         self.log_every, self.seed, self.windows = log_every, seed, windows
         self.fill = gaps
         self.carried: State | None = None
@@ -135,6 +142,11 @@ class VRNNModule(LightningModule):
         return (batch_idx + 1) % self.windows == 0
 
     @override
+    def on_fit_start(self) -> None:
+        if self.regularisation.dropout:
+            console.info("With dropout, training steps run in the reference engine, which is slower than the kernels.")
+
+    @override
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         if self.windows > 1:
             # What counts optimiser steps counts each of them once.
@@ -142,7 +154,8 @@ class VRNNModule(LightningModule):
             self.forecast.train(self.ends_step(batch_idx))
         with shard_batch(len(batch.start)) as shard:
             local = Batch(batch.x[:, shard], batch.mask[:, shard], batch.start[shard])
-            run, loss = self.loss(local)
+            with self.regularisation.applied(self.vrnn):
+                run, loss = self.loss(local)
             forecast_loss = self.forecast(run.h, run.x, run.mask)
             total = loss.loss + forecast_loss
             if not torch.isfinite(total):
@@ -167,7 +180,8 @@ class VRNNModule(LightningModule):
             state = self.vrnn.initial_state(len(start))
         state = state.to(batch.x.device).reset(start)
         if isinstance(self.bound, ELBO):
-            run = self.vrnn.infer(batch.x, state, batch.mask, fill=self.fill)
+            seen = self.regularisation.noisy(batch.x)
+            run = self.vrnn.infer(batch.x, state, batch.mask, fill=self.fill, seen=seen)
             self.carried = run.state.detach()
             per_class = self.vrnn.distortion_per_class(run) if self.vrnn.sums_classes else None
             return run, elbo_loss(
