@@ -95,7 +95,15 @@ def test_drawings_are_resampled_as_the_run_has_seen_them(tmp_path):
     np.testing.assert_allclose(steps, 0.25, rtol=0.01)
     np.testing.assert_allclose(found[-1], normalise(points)[-1], atol=1e-9)
     assert len(found) == int(SmoothStroke(normalise(points)).length / 0.25) + 1
+    dataset |= {"speed": None, "interval": 2.0}
+    np.savetxt(
+        tmp_path / "timed.csv", np.column_stack([points, np.arange(200)]), delimiter=",", header="x,y,t", comments=""
+    )
+    (found,) = read_sequences([str(tmp_path / "timed.csv")], settings, vrnn.Units()).values()
+    np.testing.assert_allclose(found, normalise(points[::2]))
+    dataset["speed"] = 0.25
     points[20] = np.nan
     np.save(tmp_path / "circle.npy", points)
+    dataset["interval"] = None
     with pytest.raises(ConfigError, match=r"without lost points .* has 1: fill them in"):
         read_sequences(dataset["files"], settings, vrnn.Units())

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vrnn.errors import ConfigError
-from vrnn.patterns import DrawnPattern, Pattern, Units, read_drawings
+from vrnn.patterns import DrawnPattern, Pattern, Units
+from vrnn.patterns.files.read import load_drawings
 from vrnn.patterns.files.series_files import load_series
 from vrnn.patterns.files.table import Table
 from vrnn.patterns.resampling import at_constant_speed, normalise
@@ -33,7 +34,7 @@ def read_sequence(option: str, path: str, settings: Settings, units: Units, resa
         path: The file.
         settings: The run's.
         units: Of the run's data, and so of the sequence.
-        resample: Whether a drawing is brought to the speed of the run's data.
+        resample: Whether a drawing is brought to the speed or the times of the run's data.
 
     Returns:
         (T, x_dim), NaN where a number is missing.
@@ -42,7 +43,7 @@ def read_sequence(option: str, path: str, settings: Settings, units: Units, resa
         ConfigError: The run's sequences are neither drawings nor series; the file cannot be read or holds several of them; or
             it lies far outside of what the model was trained on, as pixels do.
     """
-    found = _read(option, path, settings, units)
+    found = _read(option, path, settings, units, resample)
     if len(found) != 1:
         raise ConfigError(f"{option} must be a file with one sequence, but {path} holds {len(found)}: split it.")
     (points,) = found.values()
@@ -55,7 +56,7 @@ def read_sequences(files: Sequence[str], settings: Settings, units: Units) -> di
     """Return the sequences of files that a run is to score, by name, as the run's own data were prepared.
 
     Single points may lie anywhere: to find them is what scores are for. A run on drawings has seen each of them scaled to zero
-    mean and std_x + std_y = 2, and at one speed if `dataset.speed` is given; so are these.
+    mean and std_x + std_y = 2, and resampled if `dataset.speed` or `dataset.interval` is given; so are these.
 
     Args:
         files: The files.
@@ -68,7 +69,9 @@ def read_sequences(files: Sequence[str], settings: Settings, units: Units) -> di
     """
     if not files:
         raise ConfigError("files must name at least one file, as in files=[drawing.npy], but is empty.")
-    found = {name: points for file in files for name, points in _read("files", file, settings, units).items()}
+    found = {
+        name: points for file in files for name, points in _read("files", file, settings, units, resample=True).items()
+    }
     if issubclass(pattern_class(settings), DrawnPattern):
         speed = _speed(settings)
         scaled = {name: normalise(points) for name, points in found.items()}
@@ -83,12 +86,17 @@ def channel_names(settings: Settings, units: Units) -> Sequence[str]:
     return ("x", "y") if pattern_class(settings).form == "plane" else units.names
 
 
-def _read(option: str, path: str, settings: Settings, units: Units) -> dict[str, Points]:
-    """Return the drawings or the series in a file, by name."""
+def _read(option: str, path: str, settings: Settings, units: Units, resample: bool) -> dict[str, Points]:
+    """Return the drawings or the series in a file, by name; drawings at the times of the run's data if they are resampled."""
     form = pattern_class(settings).form
     with as_config_error():
         if form == "plane":
-            return read_drawings(path)
+            interval = settings["dataset"].get("interval") if resample else None
+            drawings = load_drawings(path)
+            return {
+                name: (one if interval is None else one.at_interval(name, interval)).points
+                for name, one in drawings.items()
+            }
         if form == "series":
             return _read_series(Path(path), settings["dataset"], units.names)
     raise ConfigError(
