@@ -7,6 +7,8 @@ import os
 import numpy as np
 import pytest
 
+from vrnn.patterns import DrawnPattern
+from vrnn.patterns.drawings import load_normalised
 from vrnn.patterns.files.read import load_drawings
 
 POINTS = np.array([[0.0, 0.0], [1, 0.5], [2, 2], [2.5, 3], [2, 4], [1, 4.5], [0, 3], [-1, 1], [-0.5, 0.1]])
@@ -121,3 +123,37 @@ def test_use_within_use_cannot_multiply_without_end(tmp_path, monkeypatch):
     )
     with pytest.raises(ValueError, match=r"expected at most 1,000 elements drawn by <use>"):
         load_drawings(tmp_path / "a.svg")
+
+
+def test_points_at_equal_times_along_each_stroke(tmp_path):
+    """Two straight strokes, the first at constant speed, the second ever faster: x = t and x = t^2 / 100."""
+    first, second = np.arange(0, 91, 10.0), np.arange(0, 101, 10.0)
+    strokes = [
+        [first.tolist(), [0] * 10, first.tolist()],
+        [(second**2 / 100).tolist(), [1] * 11, (second + 500).tolist()],
+    ]
+    (tmp_path / "a.ndjson").write_text(json.dumps({"drawing": strokes}))
+    (drawing,) = load_normalised(tmp_path / "a.ndjson", interval=20.0).values()
+    one, two = only(tmp_path / "a.ndjson").at_interval("a", 20.0).strokes
+    np.testing.assert_allclose(one[:, 0], [0, 20, 40, 60, 80])
+    np.testing.assert_allclose(two[:, 0], [0, 4, 16, 36, 64, 100])
+    assert [len(stroke) for stroke in drawing.strokes] == [5, 6]
+    assert drawing.points.std(axis=0).sum() == pytest.approx(2.0)
+
+
+def test_times_that_cannot_be_used_are_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("x,y\n" + "".join(f"{i},{i * i}\n" for i in range(12)))
+    (tmp_path / "b.csv").write_text("x,y,t\n" + "".join(f"{i},{i * i},{-i}\n" for i in range(12)))
+    (tmp_path / "c.csv").write_text("x,y,t\n" + "".join(f"{i},{i * i},{i}\n" for i in range(12)))
+    for name, interval, fault in (
+        ("a.csv", 1.0, "expected the times of its points for interval=1.0, but it has none"),
+        ("b.csv", 1.0, "times must not go back"),
+        ("c.csv", 1e-9, "more than 10,000,000 points: take a longer one"),
+        ("c.csv", 5.0, "fewer than 8 points at interval=5.0: take a shorter one"),
+        ("c.csv", 0.0, "interval must be a number > 0"),
+    ):
+        with pytest.raises(ValueError, match=fault):
+            load_normalised(tmp_path / name, interval)
+    with pytest.raises(ValueError, match="speed or interval must be null"):
+        DrawnPattern(tmp_path / "c.csv", speed=0.2, interval=1.0)
+    assert len(DrawnPattern(tmp_path / "c.csv", interval=0.5, holdout=0).draw("test", 1, None, None)[0].points) == 23

@@ -1,6 +1,7 @@
 """Series of any width as a pattern."""
 
 import inspect
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -133,3 +134,30 @@ def test_the_config_has_every_option_and_the_codes_defaults():
     config = yaml.safe_load(path.read_text(encoding="utf-8"))["dataset"]
     defaults = {name: p.default for name, p in inspect.signature(SeriesPattern).parameters.items()}
     assert config == defaults | {"_target_": "vrnn.patterns.SeriesPattern", "files": "???"}
+
+
+@pytest.mark.skipif(find_spec("pyarrow") is not None, reason="pyarrow is installed")
+def test_parquet_without_pyarrow_says_what_to_install(tmp_path):
+    (tmp_path / "a.parquet").write_bytes(b"PAR1")
+    with pytest.raises(ValueError, match=r"parquet files need pyarrow: pip install 'vrnn-lab\[parquet\]'"):
+        load_series(tmp_path / "a.parquet")
+
+
+def test_parquet_reads_as_the_same_table_of_text(tmp_path):
+    """With columns of floats, of integers with a missing one, and of text."""
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    columns = {"station": ["a", "b"] * 10, "heat": VALUES[0, :20, 0].tolist(), "count": [*range(19), None]}
+    parquet.write_table(arrow.table(columns), tmp_path / "a.parquet")
+    found = load_series(tmp_path / "a.parquet", group="station")
+    assert [name.rpartition("[")[2] for name in found] == ["station=a]", "station=b]"]
+    for i, series in enumerate(found.values()):
+        assert series.channels == ("heat", "count")
+        np.testing.assert_array_equal(series.values[:, 0], VALUES[0, i:20:2, 0])
+        np.testing.assert_array_equal(series.values[:9, 1], np.arange(i, i + 18, 2))
+    assert np.isnan(found[f"{tmp_path / 'a.parquet'}[station=b]"].values[-1, 1])
+    with pytest.raises(ValueError, match="numbers in the column station, but it holds string: choose the columns"):
+        load_series(tmp_path / "a.parquet")
+    (tmp_path / "a.parquet").write_bytes(b"PAR1")
+    with pytest.raises(ValueError, match="not readable as parquet"):
+        load_series(tmp_path / "a.parquet")

@@ -106,6 +106,6 @@ def test_drawings_of_old_runs_are_divided_as_they_were(files, division):
     """Earlier versions held out the end of each drawing, whatever their number."""
     dataset = {"_target_": "vrnn.patterns.DrawnPattern", "files": files, "speed": None, "holdout": 0.2}
     upgraded = upgrade_settings({"dataset": dataset})["dataset"]
-    added = {"division": division, "split_seed": 0, "val_files": None, "test_files": None}
+    added = {"division": division, "split_seed": 0, "val_files": None, "test_files": None, "interval": None}
     assert upgraded == dataset | added
     assert upgrade_settings({"dataset": upgraded})["dataset"] == upgraded

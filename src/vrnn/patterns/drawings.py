@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from vrnn.checks import check_positive
 from vrnn.patterns.files.drawing import Drawing
 from vrnn.patterns.files.expand import Files
-from vrnn.patterns.files.read import FEWEST_POINTS, READERS, load_drawings
+from vrnn.patterns.files.read import FEWEST_POINTS, READERS, UnusableDrawingsError, load_drawings, shortened
 from vrnn.patterns.files.recordings import Division, load_splits
 from vrnn.patterns.recorded import RecordedPattern, choose, prepare_usable
 from vrnn.patterns.resampling import SmoothStroke, normalise
 from vrnn.patterns.trace import Split, Trace
+
+logger = logging.getLogger(__name__)
 
 Points = NDArray[np.float64]
 
@@ -74,6 +79,8 @@ class DrawnPattern(RecordedPattern):
         split_seed: Of the choice of whole drawings, independent of the run's seed.
         val_files: Files for validation; then `files` are for training alone.
         test_files: Files for the test. Without them the test has the files for validation, and vice versa.
+        interval: Instead of a speed: the time between two points, in the files' own unit, for files with times; see
+            `Drawing.at_interval`.
 
     Raises:
         ValueError: An unreadable drawing (see `load_drawings`), no files, an option out of range, or no drawing that is long
@@ -90,13 +97,17 @@ class DrawnPattern(RecordedPattern):
         split_seed: int = 0,
         val_files: Files | None = None,
         test_files: Files | None = None,
+        interval: float | None = None,
     ) -> None:
+        if speed is not None and interval is not None:
+            raise ValueError(f"speed or interval must be null, got speed={speed} and interval={interval}")
         if speed is not None and not 0.0 < speed < np.inf:
             raise ValueError(f"speed must be a length a step > 0, or null for the drawn points, got {speed}")
         self.speed = speed
         self.render = Rendering() if render is None else render
+        load = partial(load_normalised, interval=interval)
         splits = load_splits(
-            files, val_files, test_files, load_normalised, READERS, holdout=holdout, division=division, seed=split_seed
+            files, val_files, test_files, load, READERS, holdout=holdout, division=division, seed=split_seed
         )
         self.renderings: dict[Split, list[SmoothStroke]] = {}
         if speed is None:
@@ -150,9 +161,28 @@ class DrawnPattern(RecordedPattern):
         return self.render.jittered(stroke.at(start + speed * np.arange(count)), rng)
 
 
-def load_normalised(path: Path) -> dict[str, Drawing]:
-    """Return the normalised drawings in a file."""
-    return {name: replace(one, points=normalise(one.points)) for name, one in load_drawings(path).items()}
+def load_normalised(path: Path, interval: float | None = None) -> dict[str, Drawing]:
+    """Return the normalised drawings in a file.
+
+    Args:
+        path: The file.
+        interval: The time between two points, see `Drawing.at_interval`; None: the drawn points.
+
+    Raises:
+        ValueError: See `load_drawings` and `Drawing.at_interval`, or an interval that is no number > 0.
+        UnusableDrawingsError: All drawings are too short.
+    """
+    found = load_drawings(path)
+    if interval is not None:
+        check_positive("interval", interval)
+        timed = {name: one.at_interval(name, interval) for name, one in found.items()}
+        found = {name: one for name, one in timed.items() if len(one) >= FEWEST_POINTS and np.ptp(one.points) > 0}
+        fault = f"fewer than {FEWEST_POINTS} points at interval={interval}"
+        if not found:
+            raise UnusableDrawingsError(f"{path}: its drawings have {fault}: take a shorter one")
+        if short := [name for name in timed if name not in found]:
+            logger.warning("Left out %d of %d drawings with %s: %s", len(short), len(timed), fault, shortened(short))
+    return {name: replace(one, points=normalise(one.points)) for name, one in found.items()}
 
 
 def _smooth_noise(steps: int, width: float, rng: np.random.Generator) -> Points:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from vrnn.patterns.drawings import load_normalised
@@ -27,6 +29,7 @@ class DrawnStrokes(RecordedPattern):
         split_seed: Of the choice of whole drawings, independent of the run's seed.
         val_files: Files for validation; then `files` are for training alone.
         test_files: Files for the test. Without them the test has the files for validation, and vice versa.
+        interval: The time between two points, in the files' own unit, for files with times; None: the drawn points.
 
     Raises:
         ValueError: Files that cannot be read or named twice, or an option out of range.
@@ -43,9 +46,11 @@ class DrawnStrokes(RecordedPattern):
         split_seed: int = 0,
         val_files: Files | None = None,
         test_files: Files | None = None,
+        interval: float | None = None,
     ) -> None:
+        load = partial(load_normalised, interval=interval)
         splits = load_splits(
-            files, val_files, test_files, load_normalised, READERS, holdout=holdout, division=division, seed=split_seed
+            files, val_files, test_files, load, READERS, holdout=holdout, division=division, seed=split_seed
         )
         moves = {split: [to_offsets(drawing.strokes) for drawing in found.values()] for split, found in splits.items()}
         scale = float(np.sqrt(np.nanvar(np.concatenate(moves["train"])[:, 1:], axis=0).sum()))

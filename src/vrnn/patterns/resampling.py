@@ -43,3 +43,15 @@ class SmoothStroke:
         """Return the points (n, 2) at n arc lengths in [0, length]."""
         points: Points = self._curve(np.interp(arc, self._arc, self._parameter))
         return points
+
+
+def at_constant_speed(points: Points, speed: float) -> Points:
+    """Return points at one distance along the smooth curve through a drawing (T, 2), up to its end.
+
+    Args:
+        points: (T, 2), without lost points.
+        speed: The arc length between two points, in their units.
+    """
+    stroke = SmoothStroke(points)
+    back = np.arange(int(stroke.length / speed) + 1, dtype=np.float64)[::-1]
+    return stroke.at(stroke.length - speed * back)

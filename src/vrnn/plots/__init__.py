@@ -7,7 +7,7 @@ it. The colours are safe for colour-blind readers. Along a trace, time runs from
 from vrnn.plots.images import plot_images
 from vrnn.plots.latent import Marks, Spread, plot_latent, spreads
 from vrnn.plots.runs import plot_curves, plot_intervals, plot_sweep
-from vrnn.plots.series import plot_fan
+from vrnn.plots.series import plot_fan, plot_series
 from vrnn.plots.style import save
 from vrnn.plots.surprise import plot_surprise
 from vrnn.plots.traces import plot_continued, plot_laps, plot_trace_grid, plot_traces
@@ -23,6 +23,7 @@ __all__ = [
     "plot_intervals",
     "plot_laps",
     "plot_latent",
+    "plot_series",
     "plot_surprise",
     "plot_sweep",
     "plot_trace_grid",

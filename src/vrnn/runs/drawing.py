@@ -1,96 +1,166 @@
-"""Drawings that a trained run is to continue, complete or score: read, and refused where they do not fit its data."""
+"""Sequences that a trained run is to continue, complete or score: read, and refused where they do not fit its data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vrnn.errors import ConfigError
-from vrnn.patterns import DrawnPattern, Pattern, Units, read_drawings
-from vrnn.runs.pattern import as_config_error, build_pattern, pattern_class
+from vrnn.patterns import DrawnPattern, Pattern, Units
+from vrnn.patterns.files.read import load_drawings
+from vrnn.patterns.files.series_files import load_series
+from vrnn.patterns.files.table import Table
+from vrnn.patterns.resampling import at_constant_speed, normalise
+from vrnn.runs.pattern import Settings, as_config_error, build_pattern, pattern_class
 
 Points = NDArray[np.float64]
 
 # Measured from the middle of the training data, in half extents: 1 is their edge. Another hand's drawing reaches 1.5;
 # pixels and millimetres, and drawings of another size, reach further.
 FAR = 3.0
+TABLES = (".csv", ".tsv", ".txt")
 LOOKED_AT = 16, 1024  # traces, and steps in each, that tell the extent of the training data
 
 
-def read_drawing(option: str, path: str, settings: dict[str, Any], units: Units) -> Points:
-    """Return the points of the one drawing that a file holds.
+def read_sequence(option: str, path: str, settings: Settings, units: Units, resample: bool = False) -> Points:
+    """Return the one sequence that a file holds.
 
     Args:
         option: The option that names the file, for messages.
         path: The file.
         settings: The run's.
-        units: Of the run's data, and so of the drawing.
+        units: Of the run's data, and so of the sequence.
+        resample: Whether a drawing is brought to the speed or the times of the run's data.
 
     Returns:
-        (T, 2), NaN where a point is lost.
+        (T, x_dim), NaN where a number is missing.
 
     Raises:
-        ConfigError: The run's sequences are no drawings; the file cannot be read or holds several drawings; or the drawing
-            lies far outside of what the model was trained on, as pixels do.
+        ConfigError: The run's sequences are neither drawings nor series; the file cannot be read or holds several of them; or
+            it lies far outside of what the model was trained on, as pixels do.
     """
-    form = pattern_class(settings).form
-    if form != "plane":
-        raise ConfigError(
-            f"{option} must be left out for a run whose sequences are of the form {form}, but is {path}: drawings are points "
-            "(x, y)."
-        )
-    with as_config_error():
-        drawings = list(read_drawings(path).values())
-    if len(drawings) != 1:
-        raise ConfigError(f"{option} must be a file with one drawing, but {path} holds {len(drawings)}: split it.")
-    _check_extent(option, path, drawings[0], np.nanmax, settings, units)
-    return drawings[0]
+    found = _read(option, path, settings, units, resample)
+    if len(found) != 1:
+        raise ConfigError(f"{option} must be a file with one sequence, but {path} holds {len(found)}: split it.")
+    (points,) = found.values()
+    _check_extent(option, path, points, np.nanmax, settings, units)
+    speed = _speed(settings)
+    return points if speed is None or not resample else _resampled(path, points, speed)
 
 
-def read_sequences(files: Sequence[str], settings: dict[str, Any], units: Units) -> dict[str, Points]:
-    """Return the drawings of files that a run is to score, by name.
+def read_sequences(files: Sequence[str], settings: Settings, units: Units) -> dict[str, Points]:
+    """Return the sequences of files that a run is to score, by name, as the run's own data were prepared.
 
-    Single points may lie anywhere: to find them is what scores are for.
+    Single points may lie anywhere: to find them is what scores are for. A run on drawings has seen each of them scaled to zero
+    mean and std_x + std_y = 2, and resampled if `dataset.speed` or `dataset.interval` is given; so are these.
 
     Args:
         files: The files.
         settings: The run's.
-        units: Of the run's data, and so of the drawings, unless the run scales each of its drawings.
+        units: Of the run's data, and so of the sequences, unless the run scales each of its drawings.
 
     Raises:
-        ConfigError: There is no file; the run's sequences are no drawings; a file cannot be read; or half of a drawing's
-            points lie far outside of what the model was trained on, as pixels do.
+        ConfigError: There is no file; the run's sequences are neither drawings nor series; a file cannot be read; or half of a
+            sequence's points lie far outside of what the model was trained on, as pixels do.
     """
     if not files:
         raise ConfigError("files must name at least one file, as in files=[drawing.npy], but is empty.")
-    pattern = pattern_class(settings)
-    if pattern.form != "plane":
-        raise ConfigError(
-            f"run must have learned drawings, points (x, y), but its sequences are of the form {pattern.form}: use "
-            "vrnn.load_run(…).log_likelihood(x) in Python."
-        )
+    found = {
+        name: points for file in files for name, points in _read("files", file, settings, units, resample=True).items()
+    }
+    if issubclass(pattern_class(settings), DrawnPattern):
+        speed = _speed(settings)
+        scaled = {name: normalise(points) for name, points in found.items()}
+        return {name: points if speed is None else _resampled(name, points, speed) for name, points in scaled.items()}
+    for name, points in found.items():
+        _check_extent("files", name, points, np.nanmedian, settings, units)
+    return found
+
+
+def channel_names(settings: Settings, units: Units) -> Sequence[str]:
+    """Return what the coordinates of a run's sequences are called; () where they have no names."""
+    return ("x", "y") if pattern_class(settings).form == "plane" else units.names
+
+
+def _read(option: str, path: str, settings: Settings, units: Units, resample: bool) -> dict[str, Points]:
+    """Return the drawings or the series in a file, by name; drawings at the times of the run's data if they are resampled."""
+    form = pattern_class(settings).form
     with as_config_error():
-        drawings = {name: points for file in files for name, points in read_drawings(file).items()}
-    if not issubclass(pattern, DrawnPattern):
-        for name, points in drawings.items():
-            _check_extent("files", name, points, np.nanmedian, settings, units)
-    return drawings
+        if form == "plane":
+            interval = settings["dataset"].get("interval") if resample else None
+            drawings = load_drawings(path)
+            return {
+                name: (one if interval is None else one.at_interval(name, interval)).points
+                for name, one in drawings.items()
+            }
+        if form == "series":
+            return _read_series(Path(path), settings["dataset"], units.names)
+    raise ConfigError(
+        f"{option} must be left out for a run whose sequences are of the form {form}, but is {path}: drawings (x, y) and "
+        "series are read; use vrnn.load_run(…) in Python for others."
+    )
+
+
+def _read_series(path: Path, dataset: Mapping[str, Any], names: Sequence[str]) -> dict[str, Points]:
+    """Return the series in a file: the run's channels by name; the column that tells sequences apart only if there is one.
+
+    Raises:
+        ValueError: The file cannot be read, or lacks a channel.
+    """
+    columns, group = list(names) or dataset.get("columns"), None
+    if path.is_file() and path.suffix.lower() in TABLES:
+        header = Table(path).names or ()
+        # A file that `vrnn generate` wrote has a column of that name.
+        groups = {dataset.get("group"), "trace"} & {*header} - {*names}
+        group = next(iter(groups), None)
+    elif names:
+        columns = dataset.get("columns")  # arrays have no names
+    found = {name: one.values for name, one in load_series(path, columns, group).items()}
+    for name, values in found.items():
+        if names and values.shape[1] != len(names):
+            raise ValueError(
+                f"{name}: expected {len(names)} columns, the run's channels {', '.join(names)}, but it has {values.shape[1]}"
+            )
+    return {name: np.diff(one, axis=0) if dataset.get("differences") else one for name, one in found.items()}
+
+
+def _speed(settings: Settings) -> float | None:
+    """Return the speed to which a run's drawings were resampled; None: the drawn points."""
+    return settings["dataset"].get("speed") if issubclass(pattern_class(settings), DrawnPattern) else None
+
+
+def _resampled(name: str, points: Points, speed: float) -> Points:
+    """Return a drawing at constant speed, as the run's data are.
+
+    Raises:
+        ConfigError: It has lost points, or is shorter than one step.
+    """
+    if lost := int(np.isnan(points).any(axis=1).sum()):
+        raise ConfigError(
+            f"{name} must be without lost points for a run with dataset.speed={speed}, since a drawing with gaps has no "
+            f"curve to follow, but has {lost}: fill them in."
+        )
+    moved = at_constant_speed(points, speed)
+    if len(moved) < 2:
+        raise ConfigError(f"{name} must be longer than one step of dataset.speed={speed}, but is not: give more of it.")
+    return moved
 
 
 def check_prefix(path: str, points: Points) -> None:
-    """Raise ConfigError if a drawing to be continued lacks points."""
+    """Raise ConfigError if a sequence to be continued lacks points."""
     if np.isnan(points).any():
-        raise ConfigError(f"prefix must be a drawing without lost points, but {path} has some: fill them in.")
+        raise ConfigError(f"prefix must be a sequence without missing points, but {path} has some: fill them in.")
 
 
 def check_gap(gap: Sequence[int], points: Points) -> None:
-    """Raise ConfigError if a gap [first, end] is no stretch of a drawing."""
+    """Raise ConfigError if a gap [first, end] is no stretch of a sequence."""
     if len(gap) != 2 or not 0 <= gap[0] < gap[1] <= len(points):
         raise ConfigError(
-            f"gap must be [first, end] with 0 <= first < end <= {len(points)}, the drawing's points, but is {gap}."
+            f"gap must be [first, end] with 0 <= first < end <= {len(points)}, the sequence's steps, but is {gap}."
         )
 
 
@@ -99,7 +169,7 @@ def _check_extent(
     path: str,
     points: Points,
     summary: Callable[[Points], float],
-    settings: dict[str, Any],
+    settings: Settings,
     units: Units,
 ) -> None:
     """Raise ConfigError if a summary of the points' distances from the middle of the training data is too large."""
@@ -113,10 +183,17 @@ def _check_extent(
         return
     begin, end = np.nanmin(points, axis=0), np.nanmax(points, axis=0)
     factor = float(half.mean() / max(((end - begin) / 2).mean(), np.finfo(float).tiny))
+    drawing = pattern.form == "plane"
+    cure = (
+        f"subtract its middle, then multiply it by about {factor:.2g}"
+        if drawing
+        else "give it in the units of the data"
+    )
+    names = channel_names(settings, units) or [f"x{i}" for i in range(len(low))]
+    known = " and ".join(f"{name} from {a:.3g} to {b:.3g}" for name, a, b in zip(names, low, high, strict=True))
+    given = " and ".join(f"from {a:.3g} to {b:.3g}" for a, b in zip(begin, end, strict=True))
     raise ConfigError(
-        f"{option} must be in the coordinates of the run's data, x from {low[0]:.3g} to {high[0]:.3g} and y from {low[1]:.3g} "
-        f"to {high[1]:.3g}, but {path} reaches from {begin[0]:.3g} to {end[0]:.3g} and from {begin[1]:.3g} to {end[1]:.3g}: "
-        f"subtract its middle, then multiply it by about {factor:.2g}."
+        f"{option} must be in the coordinates of the run's data, {known}, but {path} reaches {given}: {cure}."
     )
 
 

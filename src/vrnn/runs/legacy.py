@@ -47,7 +47,13 @@ def _missing_of_drawings(dataset: dict[str, Any]) -> dict[str, Any]:
     files = dataset.get("files")
     names = [files] if isinstance(files, str) else list(files or ())
     few = len(names) < MANY and not any(str(name).endswith(".npz") for name in names)
-    added = {"division": None if few else "tail", "split_seed": 0, "val_files": None, "test_files": None}
+    added = {
+        "division": None if few else "tail",
+        "split_seed": 0,
+        "val_files": None,
+        "test_files": None,
+        "interval": None,
+    }
     return {key: value for key, value in added.items() if key not in dataset}
 
 

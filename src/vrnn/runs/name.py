@@ -13,6 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from vrnn.patterns.files.expand import expand_files
 from vrnn.patterns.files.read import READERS
+from vrnn.patterns.files.series_files import SERIES_READERS
 
 STATES = "dataset.automaton.states."
 
@@ -55,7 +56,9 @@ def digest(dataset: Mapping[str, Any]) -> str | None:
 def dataset_files(dataset: Mapping[str, Any]) -> list[Path]:
     """Return the files that a dataset is read from, [] if a folder or glob has none, which the pattern reports."""
     try:
-        files = [path for key in FILE_LISTS for path in expand_files(dataset.get(key) or (), READERS)]
+        files = [
+            path for key in FILE_LISTS for path in expand_files(dataset.get(key) or (), {*READERS, *SERIES_READERS})
+        ]
     except ValueError:
         return []
     if "directory" in dataset:

@@ -81,12 +81,12 @@ def _check_of_run(command: str, config: DictConfig, settings: dict[str, Any]) ->
         drawing.read_sequences(list(config.files), settings, read_units(Path(config.run)))
         return
     if command == "impute":
-        given = drawing.read_drawing("drawing", config.drawing, settings, read_units(Path(config.run)))
+        given = drawing.read_sequence("drawing", config.drawing, settings, read_units(Path(config.run)))
         drawing.check_gap(list(config.gap), given)
         return
     check_points("n * steps", config.n, config.steps or own["steps"])
     if config.prefix is not None:
-        given = drawing.read_drawing("prefix", config.prefix, settings, read_units(Path(config.run)))
+        given = drawing.read_sequence("prefix", config.prefix, settings, read_units(Path(config.run)))
         drawing.check_prefix(config.prefix, given)
 
 

@@ -15,11 +15,8 @@ from numpy.typing import NDArray
 from vrnn import plots
 from vrnn.errors import ConfigError
 from vrnn.files import write_text_atomically
-from vrnn.patterns import DrawnPattern
-from vrnn.patterns.resampling import normalise
-from vrnn.runs.drawing import read_sequences
+from vrnn.runs.drawing import channel_names, read_sequences
 from vrnn.runs.load import TrainedRun, load_run
-from vrnn.runs.pattern import pattern_class
 
 Points = NDArray[np.float64]
 
@@ -37,13 +34,13 @@ def score_files(
     seed: int,
     allow: Sequence[str] = ("vrnn",),
 ) -> list[dict[str, Any]]:
-    """Write log p(x_t | x_<t) of each step of drawings as CSV, and a figure of the surprise, -log p(x_t | x_<t).
+    """Write log p(x_t | x_<t) of each step of sequences as CSV, and a figure of the surprise, -log p(x_t | x_<t).
 
-    A run on drawings has seen each of them scaled to zero mean and std_x + std_y = 2; so are these.
+    A run on drawings has seen them scaled and resampled; so are these, and the CSV has the points that were scored.
 
     Args:
         run: The run's directory.
-        files: The drawings.
+        files: Drawings or series.
         particles: Of the estimate, see `TrainedRun.log_likelihood`.
         out: The directory; None: scored in the run's directory.
         checkpoint: "last" or "best".
@@ -51,25 +48,24 @@ def score_files(
         allow: The packages whose classes the run's settings may name.
 
     Returns:
-        For each drawing its `name`, `steps`, `nats_per_step`, and the share of `surprising` steps (None where the run's data
+        For each sequence its `name`, `steps`, `nats_per_step`, and the share of `surprising` steps (None where the run's data
         are no longer there to compare with).
 
     Raises:
-        ConfigError: No run there, sequences that are no drawings, or a file that cannot be read or does not fit the data.
+        ConfigError: No run there, sequences that are neither drawings nor series, or a file that does not fit them.
         DamagedError: The checkpoint cannot be read.
     """
     trained = load_run(run, checkpoint, allow)
-    pattern = pattern_class(trained.settings)
-    drawings = read_sequences(files, trained.settings, trained.units)
+    sequences = read_sequences(files, trained.settings, trained.units)
     limit = _limit(trained, particles, seed)
+    names = channel_names(trained.settings, trained.units)
     folder = run / "scored" if out is None else Path(out)
     rows = []
-    for name, points in drawings.items():
-        x = normalise(points) if issubclass(pattern, DrawnPattern) else points
+    for name, x in sequences.items():
         found = trained.log_likelihood(x, particles=particles, seed=seed)
         base = re.sub(r"[^\w.-]+", "-", Path(name).name).strip("-")
-        write_text_atomically(folder / f"{base}.csv", _table(points, found.per_step))
-        plots.save(plots.plot_surprise(x, -found.per_step, limit), folder / f"{base}.png")
+        write_text_atomically(folder / f"{base}.csv", _table(x, found.per_step, names))
+        plots.save(plots.plot_surprise(x, -found.per_step, limit, names), folder / f"{base}.png")
         known = found.per_step[np.isfinite(found.per_step)]
         share = None if limit is None else float((-known > limit).mean())
         rows.append({"name": name, "steps": len(known), "nats_per_step": float(known.mean()), "surprising": share})
@@ -83,14 +79,16 @@ def _limit(trained: TrainedRun, particles: int, seed: int) -> float | None:
         traces = trained.data.traces("test")[:TEST_TRACES]
     except ConfigError:
         return None
-    found = [trained.log_likelihood(trace.points[:TEST_STEPS], particles=particles, seed=seed) for trace in traces]
+    points = [trained.units.to_units(trace.points[:TEST_STEPS]) for trace in traces]
+    found = [trained.log_likelihood(x, particles=particles, seed=seed) for x in points]
     return float(np.nanquantile(np.concatenate([-each.per_step for each in found]), RARE))
 
 
-def _table(points: Points, per_step: Points) -> str:
+def _table(points: Points, per_step: Points, names: Sequence[str]) -> str:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["step", "x", "y", "log_likelihood"])
+    names = names or [f"x{i}" for i in range(points.shape[1])]
+    table.writerow(["step", *names, "log_likelihood"])
     for step, (point, value) in enumerate(zip(points, per_step, strict=True)):
         table.writerow([step, *("" if np.isnan(number) else repr(float(number)) for number in (*point, value))])
     return text.getvalue()

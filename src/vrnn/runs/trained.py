@@ -1,4 +1,4 @@
-"""What can be done with a trained run: score it again, generate traces, fill a gap in a drawing."""
+"""What can be done with a trained run: score it again, generate traces, fill a gap in a sequence."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from vrnn import plots
 from vrnn.errors import ConfigError
 from vrnn.model.vrnn import VRNN
-from vrnn.patterns import write_traces
+from vrnn.patterns import SequenceKind, write_traces
 from vrnn.plots.sequences import SEQUENCE_PLOTS
 from vrnn.runs.build import build_run
 from vrnn.runs.config import check_choice
 from vrnn.runs.directory import settings_digest, state
-from vrnn.runs.drawing import check_gap, check_prefix, read_drawing
+from vrnn.runs.drawing import channel_names, check_gap, check_prefix, read_sequence
 from vrnn.runs.evaluate import evaluate, prepare_evaluation
 from vrnn.runs.limits import check_points
 from vrnn.runs.parts import build_vrnn
@@ -131,7 +131,7 @@ def generate_from_run(
     units = read_units(run)
     prefix_points = None
     if prefix is not None:
-        prefix_points = read_drawing("prefix", prefix, settings, units)
+        prefix_points = read_sequence("prefix", prefix, settings, units, resample=True)
         check_prefix(prefix, prefix_points)
     vrnn = _load_vrnn(run, settings, checkpoint)
     begin = None if prefix_points is None else torch.as_tensor(units.from_units(prefix_points), dtype=torch.float32)
@@ -139,16 +139,13 @@ def generate_from_run(
     points = vrnn.generate(n, steps, begin, sample, generator, temperature, z_temperature)
     path = _free(run / f"generated.{format}") if out is None else Path(out)
     traces = units.to_units(points.transpose(0, 1).double().numpy())
-    form = pattern_class(settings).form
-    if format == "png":
-        figure = (
-            SEQUENCE_PLOTS[form].plot_grid(traces)
-            if prefix_points is None
-            else plots.plot_continued(prefix_points, traces)
-        )
-        plots.save(figure, path)
+    form, names = pattern_class(settings).form, channel_names(settings, units)
+    if format != "png":
+        write_traces(path, traces, format, form, names)
+    elif prefix_points is None:
+        plots.save(SEQUENCE_PLOTS[form].plot_grid(traces), path)
     else:
-        write_traces(path, traces, format, form)
+        plots.save(_plot_continued(prefix_points, traces, form, names), path)
     return path
 
 
@@ -165,11 +162,11 @@ def impute_from_run(
     seed: int,
     allow: Sequence[str] = ("vrnn",),
 ) -> Path:
-    """Fill a gap in a drawing n times by a run's model, and write the n whole traces to a file.
+    """Fill a gap in a sequence n times by a run's model, and write the n whole traces to a file.
 
     Args:
         run: The run's directory.
-        drawing: The file of a drawing, in the coordinates of the run's data.
+        drawing: The file of a drawing or a series, in the coordinates of the run's data.
         gap: [first, end]: points first, …, end - 1 are filled in.
         n: How often.
         particles: With 1 the points depend on what comes before the gap; with more, on what comes after it, too.
@@ -184,7 +181,7 @@ def impute_from_run(
         The file's path.
 
     Raises:
-        ConfigError: No run there, an option out of its range, or a drawing that cannot be read or does not fit the data.
+        ConfigError: No run there, an option out of its range, or a sequence that cannot be read or does not fit the data.
         FileNotFoundError: The run has no such checkpoint yet.
         DamagedError: The checkpoint cannot be read.
         ValueError: The model cannot fill gaps.
@@ -196,7 +193,7 @@ def impute_from_run(
     _check_at_least(0, seed=seed)
     settings = _settings(run, allow)
     units = read_units(run)
-    given = read_drawing("drawing", drawing, settings, units)
+    given = read_sequence("drawing", drawing, settings, units)
     check_gap(gap, given)
     points = torch.as_tensor(units.from_units(given), dtype=torch.float32)
     mask = torch.ones(len(points), n, dtype=torch.bool)
@@ -207,18 +204,30 @@ def impute_from_run(
     filled = vrnn.impute(x, mask, generator=torch.Generator().manual_seed(seed), particles=particles)
     path = _free(run / f"imputed.{format}") if out is None else Path(out)
     traces = units.to_units(filled.transpose(0, 1).double().numpy())
+    form, names = pattern_class(settings).form, channel_names(settings, units)
     if format == "png":
         with_gap = np.where(mask[:, :1].numpy(), given, np.nan)
-        plots.save(plot_imputed(with_gap, traces), path)
+        plots.save(plot_imputed(with_gap, traces, form, names), path)
     else:
-        write_traces(path, traces, format, "plane")
+        write_traces(path, traces, format, form, names)
     return path
 
 
-def plot_imputed(with_gap: Points, filled: Points) -> Figure:
-    """Plot a drawing with a gap, (T, 2) with NaN inside it, and the ways that it was filled, (n, T, 2)."""
+def plot_imputed(with_gap: Points, filled: Points, form: SequenceKind = "plane", names: Sequence[str] = ()) -> Figure:
+    """Plot a sequence with a gap, (T, x_dim) with NaN inside it, and the ways that it was filled, (n, T, x_dim)."""
+    if form == "series":
+        return plots.plot_series({"filled": list(filled), "given": [with_gap]}, names)
     titles = ["given", *(f"filled {i + 1}" for i in range(len(filled)))]
-    return SEQUENCE_PLOTS["plane"].plot_grid(np.concatenate([with_gap[None], filled]), titles)
+    return SEQUENCE_PLOTS[form].plot_grid(np.concatenate([with_gap[None], filled]), titles)
+
+
+def _plot_continued(prefix: Points, traces: Points, form: SequenceKind, names: Sequence[str]) -> Figure:
+    """Plot a sequence (T, x_dim) and the ways that it was continued, (n, T', x_dim)."""
+    if form != "series":
+        return plots.plot_continued(prefix, traces)
+    before = np.full((len(prefix) - 1, prefix.shape[1]), np.nan)
+    after = [np.concatenate([before, prefix[-1:], trace]) for trace in traces]
+    return plots.plot_series({"continued by the model": after, "given": [prefix]}, names)
 
 
 def _settings(run: Path, allow: Sequence[str]) -> dict[str, Any]:

@@ -55,6 +55,34 @@ class Drawing:
         time = None if self.time is None else self.time[begin:end]
         return replace(self, points=self.points[begin:end], lifted=lifted, time=time)
 
+    def at_interval(self, name: str, interval: float) -> Drawing:
+        """Return the drawing at equal times, interpolated along each stroke from its first point on.
+
+        Args:
+            name: The drawing's, for messages.
+            interval: The time between two points, in the unit of `time`.
+
+        Raises:
+            ValueError: Its times are not known or go back, or there would be too many points.
+        """
+        if self.time is None:
+            raise ValueError(
+                f"{name}: expected the times of its points for interval={interval}, but it has none: record them (InkML, "
+                "JSON, a column t of a table), or set interval=null"
+            )
+        strokes, times = [], []
+        for stroke, time in zip(self.strokes, np.split(self.time, np.flatnonzero(self.lifted[:-1]) + 1), strict=True):
+            if (np.diff(time) < 0.0).any():
+                raise ValueError(f"{name}: times must not go back within a stroke: repair them, or set interval=null")
+            steps = (time[-1] - time[0]) / interval
+            if steps > MOST_POINTS:
+                raise ValueError(
+                    f"{name}: interval={interval} makes more than {MOST_POINTS:,} points: take a longer one"
+                )
+            times.append(time[0] + interval * np.arange(int(steps + 1e-9) + 1))
+            strokes.append(np.column_stack([np.interp(times[-1], time, axis) for axis in stroke.T]))
+        return replace(Drawing.of_strokes(strokes, times), part=self.part)
+
     @property
     def strokes(self) -> list[Array]:
         """The strokes, each (n, 2)."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vrnn.patterns.files.drawing import Part
+from vrnn.patterns.files.drawing import Part, check_size
 from vrnn.patterns.files.numpy_files import read_arrays
 from vrnn.patterns.files.read import FEWEST_POINTS, PARTS, UnusableDrawingsError, shortened
 from vrnn.patterns.files.table import Table
@@ -53,6 +53,7 @@ def load_series(path: Path, columns: Sequence[str | int] | None = None, group: s
       or test says what it is for.
     - .csv .tsv .txt: A column for each channel, with or without a header; delimiter and decimal mark are recognised; an empty
       cell is a missing number.
+    - .parquet: A column for each channel, as in a table of text; it needs pyarrow.
 
     Args:
         path: The file.
@@ -140,13 +141,45 @@ def _of_table(path: Path, columns: Sequence[str | int] | None, group: str | None
         if columns is None and "expected a number" in str(error):
             raise ValueError(f"{error}: choose the columns of numbers, as in dataset.columns=[{names[-1]}]") from error
         raise
-    channels = tuple(names[i] for i in chosen)
-    if text is None:
-        return {str(path): Series(read.values.copy(), channels)} if len(read.values) else {}
+    return _by_group(path, read.values.copy(), [names[i] for i in chosen], group, None if text is None else read.texts)
+
+
+def _of_parquet(path: Path, columns: Sequence[str | int] | None, group: str | None) -> dict[str, Series]:
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError as error:
+        raise ValueError(f"{path}: parquet files need pyarrow: pip install 'vrnn-lab[parquet]'") from error
+    check_size(path, path.stat().st_size)
+    try:
+        table = parquet.read_table(path)
+    except ArrowException as error:
+        raise ValueError(f"{path}: not readable as parquet: {error}") from error
+    names = table.column_names
+    text = None if group is None else _chosen(str(path), [group], names)[0]
+    chosen = [i for i in _chosen(str(path), columns, names) if columns is not None or i != text]
+    values = np.empty((table.num_rows, len(chosen)))
+    for place, i in enumerate(chosen):
+        try:
+            values[:, place] = table.column(i).to_numpy()
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{path}: expected numbers in the column {names[i]}, but it holds {table.schema.types[i]}: choose "
+                f"the columns of numbers, as in dataset.columns=[{names[-1]}]"
+            ) from error
+    texts = None if text is None else [str(value) for value in table.column(text).to_pylist()]
+    return _by_group(path, values, [names[i] for i in chosen], group, texts)
+
+
+def _by_group(
+    path: Path, values: Values, channels: Sequence[str], group: str | None, texts: Sequence[str] | None
+) -> dict[str, Series]:
+    """Return the rows (T, d) of a table as one series for each text of its column `group`; without texts as one series."""
+    if texts is None:
+        return {str(path): Series(values, tuple(channels))} if len(values) else {}
     rows: dict[str, list[int]] = {}
-    for row, value in enumerate(read.texts):
+    for row, value in enumerate(texts):
         rows.setdefault(value, []).append(row)
-    return {f"{path}[{group}={value}]": Series(read.values[own], channels) for value, own in rows.items()}
+    return {f"{path}[{group}={value}]": Series(values[own], tuple(channels)) for value, own in rows.items()}
 
 
 def _chosen(name: str, columns: Sequence[str | int] | None, names: Sequence[str]) -> list[int]:
@@ -178,4 +211,5 @@ SERIES_READERS: dict[str, Callable[[Path, Sequence[str | int] | None, str | None
     ".csv": _of_table,
     ".tsv": _of_table,
     ".txt": _of_table,
+    ".parquet": _of_parquet,
 }

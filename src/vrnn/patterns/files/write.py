@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import csv
+import io
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +19,14 @@ CELL = 100.0  # width and height of one trace's place in an SVG, in user units
 MARGIN = 8.0
 
 
-def write_traces(path: str | Path, traces: Points, kind: str, form: SequenceKind = "plane") -> None:
+def write_traces(
+    path: str | Path, traces: Points, kind: str, form: SequenceKind = "plane", names: Sequence[str] = ()
+) -> None:
     """Write traces (n, T, x_dim) to `path` as one of three kinds of file.
 
     - npz: One array `traces` of shape (n, T, x_dim).
-    - csv: Columns trace,step,x,y (strokes: trace,step,pen,dx,dy; others: trace,step,x0,x1,…), numbers in full precision.
+    - csv: Columns trace,step,x,y (strokes: trace,step,pen,dx,dy; others: trace,step and `names`, or
+      x0,x1,…), numbers in full precision.
     - svg: One polyline a stroke, in a grid of equal scale, y upwards; for eyes and Inkscape; not for images. `read_drawings`
       joins an SVG's strokes to one drawing, so write one trace where it is to be read back.
 
@@ -44,27 +49,29 @@ def write_traces(path: str | Path, traces: Points, kind: str, form: SequenceKind
             f"trace {bad[0]} has numbers that are not finite ({bad.size} of {len(traces)} have): "
             f"a {kind} file cannot hold them; write npz, or only the finite traces"
         )
-    _WRITERS[kind](Path(path), traces, form)
+    _WRITERS[kind](Path(path), traces, form, names)
 
 
-def _write_npz(path: Path, traces: Points, form: SequenceKind) -> None:
+def _write_npz(path: Path, traces: Points, form: SequenceKind, names: Sequence[str]) -> None:
     with path.open("wb") as file:  # given a name, numpy would append .npz to any other suffix
         np.savez_compressed(file, traces=traces)
 
 
-def _write_csv(path: Path, traces: Points, form: SequenceKind) -> None:
+def _write_csv(path: Path, traces: Points, form: SequenceKind, names: Sequence[str]) -> None:
     columns = {"plane": ["x", "y"], "strokes": ["pen", "dx", "dy"]}.get(form)
-    columns = columns or [f"x{i}" for i in range(traces.shape[-1])]
+    columns = columns or list(names) or [f"x{i}" for i in range(traces.shape[-1])]
     # repr gives the shortest decimal that reads back as the same float
     lines = [
         ",".join([str(i), str(step), *map(repr, point)])
         for i, trace in enumerate(traces)
         for step, point in enumerate(trace.tolist())
     ]
-    path.write_text("\n".join([",".join(["trace", "step", *columns]), *lines]) + "\n", encoding="utf-8")
+    head = io.StringIO()
+    csv.writer(head, lineterminator="").writerow(["trace", "step", *columns])  # quotes a name with a comma
+    path.write_text("\n".join([head.getvalue(), *lines]) + "\n", encoding="utf-8")
 
 
-def _write_svg(path: Path, traces: Points, form: SequenceKind) -> None:
+def _write_svg(path: Path, traces: Points, form: SequenceKind, names: Sequence[str]) -> None:
     lifted = np.zeros(traces.shape[:2], dtype=bool)
     if form == "strokes":
         moved = [to_plane(offsets) for offsets in traces]
@@ -89,7 +96,7 @@ def _write_svg(path: Path, traces: Points, form: SequenceKind) -> None:
     path.write_text("\n".join([head, f" <g {style}>", *lines, " </g>", "</svg>"]) + "\n", encoding="utf-8")
 
 
-_WRITERS: dict[str, Callable[[Path, Points, SequenceKind], None]] = {
+_WRITERS: dict[str, Callable[[Path, Points, SequenceKind, Sequence[str]], None]] = {
     "npz": _write_npz,
     "csv": _write_csv,
     "svg": _write_svg,
