@@ -130,7 +130,8 @@ class VRNNModule(LightningModule):
     @override
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         with shard_batch(len(batch.start)) as shard:
-            local = Batch(batch.x[:, shard], batch.mask[:, shard], batch.start[shard])
+            labels = None if batch.labels is None else batch.labels[shard]
+            local = Batch(batch.x[:, shard], batch.mask[:, shard], batch.start[shard], labels)
             run, loss = self.loss(local)
             forecast_loss = self.forecast(run.h, run.x, run.mask)
             total = loss.loss + forecast_loss
@@ -156,7 +157,7 @@ class VRNNModule(LightningModule):
             state = self.vrnn.initial_state(len(start))
         state = state.to(batch.x.device).reset(start)
         if isinstance(self.bound, ELBO):
-            run = self.vrnn.infer(batch.x, state, batch.mask, fill=self.fill)
+            run = self.vrnn.infer(batch.x, state, batch.mask, fill=self.fill, condition=batch.labels)
             self.carried = run.state.detach()
             per_class = self.vrnn.distortion_per_class(run) if self.vrnn.sums_classes else None
             return run, elbo_loss(
@@ -178,6 +179,7 @@ class VRNNModule(LightningModule):
             state=state,
             fill=self.fill,
             w=w,
+            condition=batch.labels,
             keep=lambda inference: inference,
         )
         self.carried = result.state.detach()
@@ -232,7 +234,8 @@ class VRNNModule(LightningModule):
 
     @override
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        run = self.vrnn.infer(batch.x, mask=batch.mask, generator=self.noise_generator())
+        generator = self.noise_generator()
+        run = self.vrnn.infer(batch.x, mask=batch.mask, generator=generator, condition=batch.labels)
         kl = self.vrnn.latent.kl(run.q, run.p)
         scalars = elbo_scalars(self.vrnn.likelihood.log_prob(run.decoder, run.x), kl, run.mask)
         logged = {f"val/{name}": value for name, value in scalars.items()}
