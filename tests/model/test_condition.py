@@ -40,7 +40,7 @@ def test_each_trace_has_its_own_label():
 
 def test_sum_over_classes_is_exact():
     """The decoder's term for each class of z is that of the decoder given this class."""
-    vrnn = conditioned(latent=CategoricalLatent(4, estimator="exact"))
+    vrnn = conditioned(latent=CategoricalLatent(classes=4, estimator="exact"))
     run = vrnn.infer(torch.randn(5, 3, 2).double(), condition=LABELS)
     per_class = vrnn.distortion_per_class(run)
     for i in range(4):
