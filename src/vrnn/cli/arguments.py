@@ -108,6 +108,15 @@ def runs_words(words: Sequence[str]) -> list[str]:
     return settings
 
 
+def generate_words(words: Sequence[str]) -> list[str]:
+    """Return the words of `vrnn generate` with `label` for `condition`, which Hydra would take for the config group."""
+    return [f"label={word.removeprefix('condition=')}" if word.startswith("condition=") else word for word in words]
+
+
+# Commands whose words are not yet settings.
+WORDS = {"runs": runs_words, "generate": generate_words}
+
+
 def take_dry(overrides: Sequence[str]) -> tuple[list[str], bool]:
     """Return the overrides without `dry`, and whether it is true: it is asked of the command, and is no setting of a run.
 

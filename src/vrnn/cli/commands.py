@@ -21,7 +21,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 import vrnn
-from vrnn.cli.arguments import Arguments, read_arguments, runs_words, take_dry
+from vrnn.cli.arguments import WORDS, Arguments, read_arguments, take_dry
 from vrnn.cli.completion import complete, completion_script
 from vrnn.cli.console import use_any_encoding
 from vrnn.cli.help import COMMANDS, command_help, general_help
@@ -211,7 +211,7 @@ def _run_configured(name: str) -> None:
     """Check the command line, then let Hydra run the command."""
     register()
     with exit_with_message():
-        arguments = read_arguments(runs_words(sys.argv[1:]) if name == "runs" else sys.argv[1:])
+        arguments = read_arguments(WORDS.get(name, list)(sys.argv[1:]))
         if arguments.help:
             print(command_help(name))
             return

@@ -80,6 +80,7 @@ PAGES = {
             "run": "the run's directory",
             "n": "number of traces",
             "steps": "points per trace; null: as the run was evaluated",
+            "label": "which class, of a run with condition=label",
             "prefix": "a drawing that every trace continues",
             "format": "png, npz, csv or svg; null: what out ends in, or png",
             "out": "the file; null: generated.<format> in the run's directory",

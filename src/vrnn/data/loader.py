@@ -23,11 +23,13 @@ class Batch(NamedTuple):
         x: (T, B, x_dim), the points; NaN where there is none.
         mask: (T, B), True where x holds a point.
         start: (B,), True where a trace begins with this window.
+        labels: (B,) int, the classes of the traces; None where they have none.
     """
 
     x: Tensor
     mask: Tensor
     start: Tensor
+    labels: Tensor | None = None
 
 
 class TraceSet:
@@ -40,9 +42,10 @@ class TraceSet:
         x: (T, N, x_dim) float32, where T is the longest trace's length; NaN where the mask is False.
         mask: (T, N), False after a trace's end and in its gaps.
         lengths: (N,), each trace's length in steps, gaps included.
+        labels: (N,) int, the classes of the traces; None where they have none.
 
     Raises:
-        ValueError: There are no traces, or all points of a trace are hidden.
+        ValueError: There are no traces, all points of a trace are hidden, or only some traces have a label.
     """
 
     def __init__(self, traces: Sequence[Trace]):
@@ -53,6 +56,14 @@ class TraceSet:
         self.mask = pad([torch.as_tensor(trace.observed) for trace in traces], padding_value=False)
         self.x = pad([torch.as_tensor(trace.points, dtype=torch.float32) for trace in traces])
         self.x[~self.mask] = torch.nan
+        labels = torch.tensor([trace.label for trace in traces])
+        missing = (labels < 0).nonzero().flatten().tolist()
+        if 0 < len(missing) < len(traces):
+            raise ValueError(
+                f"All traces or none must have a label, but {len(missing)} of {len(traces)} have none, first of them number "
+                f"{missing[0]}, counted from 0: give each a label."
+            )
+        self.labels = None if missing else labels
         empty = (~self.mask.any(0)).nonzero().flatten().tolist()
         if empty:
             raise ValueError(
@@ -67,7 +78,8 @@ class TraceSet:
         """Return the steps begin, …, end - 1 of the traces with the given indices."""
         index = torch.as_tensor(traces)
         start = torch.full((len(index),), begin == 0)
-        return Batch(self.x[begin:end, index], self.mask[begin:end, index], start)
+        labels = None if self.labels is None else self.labels[index]
+        return Batch(self.x[begin:end, index], self.mask[begin:end, index], start, labels)
 
 
 class TraceLoader:

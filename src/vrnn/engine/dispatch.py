@@ -25,7 +25,14 @@ ENGINES = ("auto", "reference", "native")
 Result = TypeVar("Result")
 
 
-def unroll(networks: SixNetworks, engine: EngineName, features: Tensor, noise: Tensor, memory: Tensor) -> Unrolled:
+def unroll(
+    networks: SixNetworks,
+    engine: EngineName,
+    features: Tensor,
+    noise: Tensor,
+    memory: Tensor,
+    context: Tensor | None = None,
+) -> Unrolled:
     """Run the six networks over time: see `reference.unroll`.
 
     Raises:
@@ -35,13 +42,18 @@ def unroll(networks: SixNetworks, engine: EngineName, features: Tensor, noise: T
     def native() -> Unrolled:
         from vrnn.engine.native import autograd  # imported only when needed: numba takes a second
 
-        return autograd.unroll(networks, features, noise, memory)
+        return autograd.unroll(networks, features, noise, memory, context)
 
-    return _run("Inference", engine, native, lambda: reference.unroll(networks, features, noise, memory))
+    return _run("Inference", engine, native, lambda: reference.unroll(networks, features, noise, memory, context))
 
 
 def generate(
-    networks: SixNetworks, engine: EngineName, noise: Noise, state: State, sampling: Sampling
+    networks: SixNetworks,
+    engine: EngineName,
+    noise: Noise,
+    state: State,
+    sampling: Sampling,
+    context: Tensor | None = None,
 ) -> tuple[Tensor, State]:
     """Draw points from the prior: see `reference.generate`.
 
@@ -52,9 +64,9 @@ def generate(
     def native() -> tuple[Tensor, State]:
         from vrnn.engine.native import autograd
 
-        return autograd.generate(networks, noise, state, sampling)
+        return autograd.generate(networks, noise, state, sampling, context)
 
-    return _run("Generation", engine, native, lambda: reference.generate(networks, noise, state, sampling))
+    return _run("Generation", engine, native, lambda: reference.generate(networks, noise, state, sampling, context))
 
 
 def _run(task: str, engine: EngineName, native: Callable[[], Result], plain: Callable[[], Result]) -> Result:

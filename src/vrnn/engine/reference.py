@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import repeat
+
 import torch
 from torch import Tensor
 
 from vrnn.engine.interface import Noise, Sampling, Unrolled
+from vrnn.networks.condition import beside
 from vrnn.networks.six_networks import SixNetworks
 from vrnn.networks.state import State
 from vrnn.objective.latents import stacked, where
 
 
-def unroll(networks: SixNetworks, features: Tensor, noise: Tensor, memory: Tensor) -> Unrolled:
+def unroll(
+    networks: SixNetworks, features: Tensor, noise: Tensor, memory: Tensor, context: Tensor | None = None
+) -> Unrolled:
     """Run the six networks along observed points, z drawn from the posterior.
 
     Only encoder, z, phi_z and recurrence depend on the previous step, so only they are in the loop.
@@ -21,25 +27,30 @@ def unroll(networks: SixNetworks, features: Tensor, noise: Tensor, memory: Tenso
         features: Input of phi_x, (T, B, n_features).
         noise: The latent's noise, (T, B, n_noise).
         memory: The recurrence's state before the first step, (B, state_dim).
+        context: What all six networks see in addition, (T, B, c_dim); None without a condition.
     """
-    phi_x = networks.phi_x(features)
+    phi_x = networks.phi_x(beside(context, features))
+    contexts = per_step(context, len(features))
     hs, qs, zs, phi_zs = [], [], [], []
-    for phi_x_t, noise_t in zip(phi_x, noise, strict=True):
+    for phi_x_t, noise_t, c in zip(phi_x, noise, contexts, strict=True):
         h = networks.recurrence.output(memory)
-        q = networks.encoder(torch.cat([phi_x_t, h], dim=-1))
+        q = networks.encoder(beside(c, phi_x_t, h))
         z = networks.latent.sample(q, noise_t)
-        phi_z = networks.phi_z(z)
-        memory = networks.recurrence(torch.cat([phi_x_t, phi_z], dim=-1), memory)
+        phi_z = networks.embed(z, c)
+        memory = networks.recurrence(beside(c, phi_x_t, phi_z), memory)
         hs.append(h)
         qs.append(q)
         zs.append(z)
         phi_zs.append(phi_z)
     h_all = torch.stack(hs)
-    raw = networks.decoder(torch.cat([torch.stack(phi_zs), h_all], dim=-1))
-    return Unrolled(h=h_all, q=stacked(qs), p=networks.prior(h_all), raw=raw, z=torch.stack(zs), memory=memory)
+    raw = networks.decoder(beside(context, torch.stack(phi_zs), h_all))
+    p = networks.prior(beside(context, h_all))
+    return Unrolled(h=h_all, q=stacked(qs), p=p, raw=raw, z=torch.stack(zs), memory=memory)
 
 
-def fill(networks: SixNetworks, x: Tensor, mask: Tensor, noise: Noise, state: State) -> tuple[Unrolled, Tensor]:
+def fill(
+    networks: SixNetworks, x: Tensor, mask: Tensor, noise: Noise, state: State, context: Tensor | None = None
+) -> tuple[Unrolled, Tensor]:
     """Run the six networks along points of which some are missing.
 
     At a missing point z comes from the prior, x from the decoder, and q is p.
@@ -50,24 +61,25 @@ def fill(networks: SixNetworks, x: Tensor, mask: Tensor, noise: Noise, state: St
         mask: (T, B), False where a point is missing.
         noise: For T generated steps.
         state: Before the first step.
+        context: As in `unroll`.
 
     Returns:
         What `unroll` returns, and x with its missing points filled in.
     """
     hs, qs, ps, raws, zs, xs = [], [], [], [], [], []
-    for x_t, observed, noise_z, noise_x, uniform in zip(x, mask, *noise, strict=True):
+    for x_t, observed, noise_z, noise_x, uniform, c in zip(x, mask, *noise, per_step(context, len(x)), strict=True):
         h = networks.recurrence.output(state.memory)
-        p = networks.prior(h)
-        phi_x_observed = networks.phi_x(networks.coordinates.features(x_t, state.previous))
-        q = where(observed, networks.encoder(torch.cat([phi_x_observed, h], dim=-1)), p)
+        p = networks.prior(beside(c, h))
+        phi_x_observed = networks.phi_x(beside(c, networks.coordinates.features(x_t, state.previous)))
+        q = where(observed, networks.encoder(beside(c, phi_x_observed, h)), p)
         z = networks.latent.sample(q, noise_z)
-        phi_z = networks.phi_z(z)
-        raw = networks.decoder(torch.cat([phi_z, h], dim=-1))
+        phi_z = networks.embed(z, c)
+        raw = networks.decoder(beside(c, phi_z, h))
         offset = networks.coordinates.mean_offset(state.previous, state.previous2)
         decoder = networks.likelihood.from_raw(raw, offset, networks.coordinates.scale)
         filled = torch.where(observed.unsqueeze(-1), x_t, networks.likelihood.sample(decoder, noise_x, uniform))
-        phi_x = networks.phi_x(networks.coordinates.features(filled, state.previous))
-        memory = networks.recurrence(torch.cat([phi_x, phi_z], dim=-1), state.memory)
+        phi_x = networks.phi_x(beside(c, networks.coordinates.features(filled, state.previous)))
+        memory = networks.recurrence(beside(c, phi_x, phi_z), state.memory)
         state = state.after(filled.unsqueeze(0), memory)
         hs.append(h)
         qs.append(q)
@@ -81,7 +93,9 @@ def fill(networks: SixNetworks, x: Tensor, mask: Tensor, noise: Noise, state: St
     return run, torch.stack(xs)
 
 
-def generate(networks: SixNetworks, noise: Noise, state: State, sampling: Sampling) -> tuple[Tensor, State]:
+def generate(
+    networks: SixNetworks, noise: Noise, state: State, sampling: Sampling, context: Tensor | None = None
+) -> tuple[Tensor, State]:
     """Draw points: prior -> z -> decoder -> x -> phi_x -> recurrence.
 
     Args:
@@ -89,22 +103,28 @@ def generate(networks: SixNetworks, noise: Noise, state: State, sampling: Sampli
         noise: For T generated steps.
         state: Before the first step.
         sampling: How x and z are drawn.
+        context: As in `unroll`.
 
     Returns:
         The points, (T, B, x_dim), and the state after them.
     """
     sample, temperature, z_temperature = sampling
     likelihood, latent, xs = networks.likelihood, networks.latent, []
-    for noise_z, noise_x, uniform in zip(*noise, strict=True):
+    for noise_z, noise_x, uniform, c in zip(*noise, per_step(context, len(noise.z)), strict=True):
         h = networks.recurrence.output(state.memory)
-        prior = networks.prior(h)
+        prior = networks.prior(beside(c, h))
         z = latent.sample(prior if z_temperature == 1.0 else latent.temper(prior, z_temperature), noise_z)
-        phi_z = networks.phi_z(z)
-        decoder = networks.decode(phi_z, h, state.previous, state.previous2)
+        phi_z = networks.embed(z, c)
+        decoder = networks.decode(phi_z, h, state.previous, state.previous2, c)
         decoder = decoder if temperature == 1.0 else likelihood.temper(decoder, temperature)
         x = likelihood.sample(decoder, noise_x, uniform) if sample else likelihood.moments(decoder).mean
-        phi_x = networks.phi_x(networks.coordinates.features(x, state.previous))
-        memory = networks.recurrence(torch.cat([phi_x, phi_z], dim=-1), state.memory)
+        phi_x = networks.phi_x(beside(c, networks.coordinates.features(x, state.previous)))
+        memory = networks.recurrence(beside(c, phi_x, phi_z), state.memory)
         state = state.after(x.unsqueeze(0), memory)
         xs.append(x)
     return torch.stack(xs), state
+
+
+def per_step(context: Tensor | None, steps: int) -> Iterable[Tensor | None]:
+    """Return the context of each step."""
+    return repeat(None, steps) if context is None else context

@@ -21,7 +21,9 @@ ACTIVE_NATS = 0.01  # per step: a latent dimension with a larger mean KL counts 
 
 
 @torch.no_grad()
-def held_out_scores(vrnn: VRNN, x: Tensor, mask: Tensor, generator: torch.Generator) -> Scores:
+def held_out_scores(
+    vrnn: VRNN, x: Tensor, mask: Tensor, generator: torch.Generator, condition: Tensor | None = None
+) -> Scores:
     """Return the ELBO and its parts on held-out traces, from one sample of z per step.
 
     Args:
@@ -29,6 +31,7 @@ def held_out_scores(vrnn: VRNN, x: Tensor, mask: Tensor, generator: torch.Genera
         x: (T, B, x_dim), the traces.
         mask: (T, B), False where there is no point.
         generator: The source of the noise.
+        condition: As in `VRNN.infer`.
 
     Returns:
         For `elbo`, `log_likelihood` (log p(x | z)) and `kl` (KL(q‖p)), with ELBO = log-likelihood - KL: the mean in nats per
@@ -37,7 +40,7 @@ def held_out_scores(vrnn: VRNN, x: Tensor, mask: Tensor, generator: torch.Genera
         `reconstruction_rmse`: root mean square of x minus the decoder's mean, over steps and coordinates, in the units of x,
         with z from the posterior.
     """
-    run = vrnn.infer(x, mask=mask, generator=generator)
+    run = vrnn.infer(x, mask=mask, generator=generator, condition=condition)
     mask = mask if run.mask is None else run.mask
     kl_dims = vrnn.latent.kl(run.q, run.p).masked_fill(~mask.unsqueeze(-1), 0.0)
     log_likelihood = torch.where(mask, vrnn.likelihood.log_prob(run.decoder, run.x), 0.0).sum(0).double()
@@ -53,7 +56,14 @@ def held_out_scores(vrnn: VRNN, x: Tensor, mask: Tensor, generator: torch.Genera
 
 
 @torch.no_grad()
-def particle_scores(vrnn: VRNN, x: Tensor, mask: Tensor, particles: int, generator: torch.Generator) -> Scores:
+def particle_scores(
+    vrnn: VRNN,
+    x: Tensor,
+    mask: Tensor,
+    particles: int,
+    generator: torch.Generator,
+    condition: Tensor | None = None,
+) -> Scores:
     """Return tighter lower bounds on log p(x) of held-out traces, by particles: IWAE and FIVO.
 
     Args:
@@ -62,6 +72,7 @@ def particle_scores(vrnn: VRNN, x: Tensor, mask: Tensor, particles: int, generat
         mask: (T, B), False where there is no point.
         particles: How many, >= 1.
         generator: The source of the noise.
+        condition: As in `VRNN.infer`.
 
     Returns:
         `particles`; and for `iwae` and `fivo` the mean in nats per step and in nats per sequence, and its standard error over
@@ -72,7 +83,7 @@ def particle_scores(vrnn: VRNN, x: Tensor, mask: Tensor, particles: int, generat
     """
     scores: Scores = {"particles": particles}
     for name, bound in (("iwae", IWAE(particles)), ("fivo", FIVO(particles))):
-        scores |= in_nats(name, log_evidence(vrnn, x, bound, mask, generator), mask.sum(0))
+        scores |= in_nats(name, log_evidence(vrnn, x, bound, mask, generator, condition), mask.sum(0))
     return scores
 
 

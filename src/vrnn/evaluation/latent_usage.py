@@ -26,18 +26,22 @@ def infer_held_out(vrnn: VRNN, held_out: TraceSet, seed: int) -> tuple[Inference
     """
     generator = torch.Generator(device=vrnn.device).manual_seed(seed)
     mask = held_out.mask.to(vrnn.device)
-    run = vrnn.infer(held_out.x.to(vrnn.device), mask=mask, generator=generator)
+    labels = None if held_out.labels is None else held_out.labels.to(vrnn.device)
+    run = vrnn.infer(held_out.x.to(vrnn.device), mask=mask, generator=generator, condition=labels)
     return run, mask if run.mask is None else run.mask
 
 
 @torch.no_grad()
-def prior_along(vrnn: VRNN, points: NDArray[np.float64], seed: int) -> tuple[Tensor, ...]:
+def prior_along(
+    vrnn: VRNN, points: NDArray[np.float64], seed: int, condition: Tensor | None = None
+) -> tuple[Tensor, ...]:
     """Return the prior p(z_t | h_{t-1}) along one trace, with the states h that inference finds for it.
 
     Args:
         vrnn: The model.
         points: (T, x_dim), the trace.
         seed: Of the noise.
+        condition: (1,), as in `VRNN.infer`.
 
     Returns:
         The parameters of the distributions over z, a tuple of tensors (T, 1, …).
@@ -45,4 +49,4 @@ def prior_along(vrnn: VRNN, points: NDArray[np.float64], seed: int) -> tuple[Ten
     generator = torch.Generator(device=vrnn.device).manual_seed(seed)
     dtype = next(vrnn.parameters()).dtype
     x = torch.as_tensor(points, dtype=dtype, device=vrnn.device).unsqueeze(1)
-    return vrnn.infer(x, generator=generator).p
+    return vrnn.infer(x, generator=generator, condition=condition).p

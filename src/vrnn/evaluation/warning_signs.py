@@ -30,7 +30,14 @@ LONE = 1.5  # particles that survive, of four or more: below it mostly one of th
 
 
 def find_warnings(
-    vrnn: VRNN, w_schedule: WSchedule, scores: dict[str, Any], x: Tensor, mask: Tensor, drawn: Array, seed: int
+    vrnn: VRNN,
+    w_schedule: WSchedule,
+    scores: dict[str, Any],
+    x: Tensor,
+    mask: Tensor,
+    drawn: Array,
+    seed: int,
+    condition: Tensor | None = None,
 ) -> list[str]:
     """Return the warnings about a model and its scores, [] if there is nothing to warn about.
 
@@ -42,16 +49,18 @@ def find_warnings(
         mask: (T, B), False where there is no point.
         drawn: (n, T, x_dim), what the model generated.
         seed: Of the noise.
+        condition: Of the held-out traces, as in `VRNN.infer`.
     """
     generator = torch.Generator(device=vrnn.device).manual_seed(seed)
     x, mask = x[:, :LOOKED_AT], mask[:, :LOOKED_AT]
+    condition = None if condition is None else condition[:LOOKED_AT]
     return [
         *_collapse(vrnn, scores),
         *_binding_limit(w_schedule),
-        *_deviations(vrnn, x, mask, generator),
+        *_deviations(vrnn, x, mask, generator, condition),
         *_generated_range(x, mask, drawn),
         *_few_laps(scores),
-        *_lone_particle(vrnn, scores, x, mask, generator),
+        *_lone_particle(vrnn, scores, x, mask, generator, condition),
     ]
 
 
@@ -74,14 +83,16 @@ def _binding_limit(w_schedule: WSchedule) -> Iterator[str]:
 
 
 @torch.no_grad()
-def _deviations(vrnn: VRNN, x: Tensor, mask: Tensor, generator: torch.Generator) -> Iterator[str]:
+def _deviations(
+    vrnn: VRNN, x: Tensor, mask: Tensor, generator: torch.Generator, condition: Tensor | None
+) -> Iterator[str]:
     """Compare the decoder's standard deviations with their limits; those of a mixture may exceed those of its parts."""
     likelihood = vrnn.likelihood
     floor = getattr(likelihood, "floor", None)
     ceiling = likelihood.ceiling if isinstance(likelihood, GaussianLikelihood) else None
     if floor is None:
         return
-    run = vrnn.infer(x, mask=mask, generator=generator)
+    run = vrnn.infer(x, mask=mask, generator=generator, condition=condition)
     deviations = likelihood.moments(run.decoder).std.expand_as(run.x)[mask if run.mask is None else run.mask]
     on_floor = float((deviations <= floor * (1 + AT_LIMIT)).double().mean())
     on_ceiling = float((deviations >= ceiling * (1 - AT_LIMIT)).double().mean()) if ceiling else 0.0
@@ -115,13 +126,19 @@ def _few_laps(scores: dict[str, Any]) -> Iterator[str]:
 
 @torch.no_grad()
 def _lone_particle(
-    vrnn: VRNN, scores: dict[str, Any], x: Tensor, mask: Tensor, generator: torch.Generator
+    vrnn: VRNN,
+    scores: dict[str, Any],
+    x: Tensor,
+    mask: Tensor,
+    generator: torch.Generator,
+    condition: Tensor | None,
 ) -> Iterator[str]:
     """Count the particles of IWAE that its final resampling leaves: about as many as the effective sample size."""
     particles = scores.get("particles") or 0
     if particles < 4 or not vrnn.latent.groups:
         return
-    survivors = infer_particles(vrnn, x, IWAE(particles), mask=mask, generator=generator).ancestors[-1]
+    result = infer_particles(vrnn, x, IWAE(particles), mask=mask, generator=generator, condition=condition)
+    survivors = result.ancestors[-1]
     left = float(np.mean([len(each.unique()) for each in survivors.T]))
     if left < LONE:
         yield (

@@ -13,6 +13,7 @@ from vrnn.checks import require
 from vrnn.engine import dispatch, reference
 from vrnn.engine.dispatch import ENGINES, EngineName
 from vrnn.engine.interface import Noise
+from vrnn.networks.condition import beside
 from vrnn.networks.six_networks import SixNetworks
 from vrnn.networks.state import State
 from vrnn.objective.latents import rebuild
@@ -35,6 +36,7 @@ class Inference(NamedTuple):
         mask: (T, B), False where `x` holds no point; None if it holds one everywhere.
         filled: The points as the networks saw them, observed or drawn from the model, (T, B, x_dim).
         state: After the last step.
+        context: What all six networks saw in addition, (T, B, c_dim); None without a condition.
     """
 
     q: tuple[Tensor, ...]
@@ -47,6 +49,7 @@ class Inference(NamedTuple):
     mask: Tensor | None
     filled: Tensor
     state: State
+    context: Tensor | None = None
 
 
 PER_STEP = ("q", "p", "decoder", "z", "h", "mean_offset", "x", "filled")  # fields of an Inference with a time axis
@@ -79,6 +82,7 @@ class InferenceModel(SixNetworks):
         generator: torch.Generator | None = None,
         fill: bool | None = None,
         seen: Tensor | None = None,
+        condition: Tensor | None = None,
     ) -> Inference:
         """Run the networks along observed points, z drawn from the posterior.
 
@@ -91,10 +95,11 @@ class InferenceModel(SixNetworks):
                 they cost no KL. None: only where an observed point follows, since what comes after a trace's last observed
                 point is taken for padding. Use True if the trace continues in a later call.
             seen: The points as phi_x sees them, (T, B, x_dim), where no missing points are filled; None: x.
+            condition: Each trace's label, (B,) int; for a model that was made with a condition.
 
         Raises:
             ValueError: x is not (T, B, x_dim) with T >= 1, the mask is not (T, B), there are gaps and the coordinates are
-                predictive, or missing points are filled and there is `seen`.
+                predictive, missing points are filled and there is `seen`, or labels are missing or unknown.
         """
         if x.dim() != 3 or x.shape[-1] != self.x_dim or not len(x):
             raise ValueError(f"x must have shape (T >= 1, B, x_dim = {self.x_dim}), but has {tuple(x.shape)}.")
@@ -103,11 +108,12 @@ class InferenceModel(SixNetworks):
         mask = None if mask is None or mask.all() else mask
         state = state or self.initial_state(x.shape[1])
         x = where_observed(x.to(state.memory.dtype), mask)
+        context = self.condition(condition, *x.shape[:2])
         if mask is not None and (fill or (fill is None and has_gaps(mask))):
             self.coordinates.check_gaps()
             require(seen is None, "seen", "None where missing points are filled", "given")
             noise = Noise.draw(len(x), x.shape[1], self.latent, self.x_dim, like=x, generator=generator)
-            run, x = reference.fill(self, x, mask, noise, state)
+            run, x = reference.fill(self, x, mask, noise, state, context)
             previous, previous2 = state.history(x)
         else:
             previous, previous2 = state.history(x)
@@ -117,7 +123,7 @@ class InferenceModel(SixNetworks):
                 seen = where_observed(seen, mask)
                 features = self.coordinates.features(seen, state.history(seen)[0])
             z_noise = self.latent.noise(*x.shape[:2], like=x, generator=generator)
-            run = dispatch.unroll(self, self.engine, features, z_noise, state.memory)
+            run = dispatch.unroll(self, self.engine, features, z_noise, state.memory, context)
         mean_offset = self.coordinates.mean_offset(previous, previous2)
         target, known = self.coordinates.target(x, mask)
         return Inference(
@@ -131,6 +137,7 @@ class InferenceModel(SixNetworks):
             mask=known,
             filled=x,
             state=state.after(x, run.memory),
+            context=context,
         )
 
     def distortion(self, run: Inference, per_class: Tensor | None = None) -> Tensor:
@@ -149,7 +156,7 @@ class InferenceModel(SixNetworks):
 
     def distortion_per_class(self, run: Inference) -> Tensor:
         """Return the likelihood's term of the loss at each step for every class of z, (classes, T, B)."""
-        raw = self._raw_per_class(run.h)
+        raw = self._raw_per_class(run.h, run.context)
         shape = raw.shape[:-1]
         decoder = self.likelihood.from_raw(raw, run.mean_offset.expand(*shape, -1), self.coordinates.scale)
         mask = None if run.mask is None else run.mask.expand(shape)
@@ -172,7 +179,8 @@ class InferenceModel(SixNetworks):
         q, p = (rebuild(dist, (part.expand(samples, *part.shape) for part in dist)) for dist in (run.q, run.p))
         z = self.latent.sample(q, noise).detach()
         h = run.h.expand(samples, *run.h.shape)
-        raw = self.decoder(torch.cat([self.phi_z(z), h], dim=-1))
+        context = None if run.context is None else run.context.expand(samples, *run.context.shape)
+        raw = self.decoder(beside(context, self.embed(z, context), h))
         decoder = self.likelihood.from_raw(raw, run.mean_offset.expand(*shape, -1), self.coordinates.scale)
         log_x = self.likelihood.log_prob(decoder, run.x.expand(*shape, -1))
         return sampled_wake_terms(log_x, self.latent.log_prob(p, z), self.latent.log_prob(q, z))
@@ -185,21 +193,28 @@ class InferenceModel(SixNetworks):
             generator: For the noise; None: torch's global generator.
         """
         noise = Noise.draw(len(run.x), run.x.shape[1], self.latent, self.x_dim, like=run.x, generator=generator)
-        phi_z = self.phi_z(self.latent.sample(run.p, noise.z))
-        raw = self.decoder(torch.cat([phi_z, run.h], dim=-1))
+        phi_z = self.embed(self.latent.sample(run.p, noise.z), run.context)
+        raw = self.decoder(beside(run.context, phi_z, run.h))
         decoder = self.likelihood.from_raw(raw, run.mean_offset, self.coordinates.scale)
         return self.likelihood.sample(decoder, noise.x, noise.uniform)
 
-    def _raw_per_class(self, h: Tensor) -> Tensor:
-        """Return the decoder's raw outputs for every class of z, (classes, T, B, n_outputs), given h (T, B, h_dim).
+    def _raw_per_class(self, h: Tensor, context: Tensor | None) -> Tensor:
+        """Return the decoder's raw outputs for every class of z, (classes, T, B, n_outputs), given h and the context (T, B, …).
 
         The first layer's product with h, by far its larger part, is the same for all classes.
         """
         hidden, last = self.decoder
         first, *others = cast(Any, hidden)
-        phi_z = self.phi_z(torch.eye(self.z_dim, dtype=h.dtype, device=h.device))
-        for_z, for_h = first.weight.split([phi_z.shape[-1], self.h_dim], dim=-1)
-        layer = linear(phi_z, for_z, first.bias)[:, None, None] + linear(h, for_h)
+        z = torch.eye(self.z_dim, dtype=h.dtype, device=h.device)
+        if context is None:
+            phi_z = self.phi_z(z)
+            for_z, for_h = first.weight.split([phi_z.shape[-1], self.h_dim], dim=-1)
+            layer = linear(phi_z, for_z, first.bias)[:, None, None] + linear(h, for_h)
+        else:
+            contexts = context.expand(len(z), *context.shape)
+            phi_z = self.embed(z[:, None, None].expand(*contexts.shape[:-1], -1), contexts)
+            for_c_and_z, for_h = first.weight.split([first.in_features - self.h_dim, self.h_dim], dim=-1)
+            layer = linear(beside(contexts, phi_z), for_c_and_z, first.bias) + linear(h, for_h)
         for module in others:
             layer = module(layer)
         return last(layer)
@@ -217,7 +232,8 @@ def concatenate(runs: Sequence[Inference]) -> Inference:
         return runs[0]
     masks = None if all(run.mask is None for run in runs) else torch.cat([observed(run) for run in runs])
     parts = {name: over_time(*(getattr(run, name) for run in runs)) for name in PER_STEP}
-    return Inference(**parts, mask=masks, state=runs[-1].state)
+    context = None if runs[0].context is None else over_time(*(run.context for run in runs))
+    return Inference(**parts, mask=masks, state=runs[-1].state, context=context)
 
 
 def observed(run: Inference) -> Tensor:

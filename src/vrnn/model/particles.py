@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import repeat
 from typing import Any
 
 import torch
@@ -27,6 +28,7 @@ def log_evidence(
     bound: Bound,
     mask: Tensor | None = None,
     generator: torch.Generator | None = None,
+    condition: Tensor | None = None,
 ) -> Tensor:
     """Return a lower bound on log p(x) of each trace, (B,), in nats per sequence.
 
@@ -36,11 +38,12 @@ def log_evidence(
         bound: IWAE(K) or FIVO(K). Its log weights are sampled, the KL too. Without z all bounds are the log-likelihood itself.
         mask: (T, B), as in `infer`.
         generator: For the noise; None: torch's global generator.
+        condition: As in `infer`.
 
     Raises:
         ValueError: The loss is no bound, since the coordinates are predictive.
     """
-    return torch.cat([part.bound for part in _in_parts(model, x, bound, mask, generator)])
+    return torch.cat([part.bound for part in _in_parts(model, x, bound, mask, generator, condition)])
 
 
 @torch.no_grad()
@@ -50,6 +53,7 @@ def log_evidence_per_step(
     particles: int,
     mask: Tensor | None = None,
     generator: torch.Generator | None = None,
+    condition: Tensor | None = None,
 ) -> Tensor:
     """Return an estimate of log p(x_t | x_<t) at each step, (T, B), in nats, by a particle filter.
 
@@ -62,22 +66,30 @@ def log_evidence_per_step(
         particles: How many, >= 1.
         mask: (T, B), as in `infer`.
         generator: For the noise; None: torch's global generator.
+        condition: As in `infer`.
 
     Raises:
         ValueError: The loss is no bound, since the coordinates are predictive.
     """
-    parts = _in_parts(model, x, FIVO(particles), mask, generator)
+    parts = _in_parts(model, x, FIVO(particles), mask, generator, condition)
     return torch.cat([part.running.diff(dim=0, prepend=torch.zeros_like(part.running[:1])) for part in parts], dim=1)
 
 
 def _in_parts(
-    model: InferenceModel, x: Tensor, bound: Bound, mask: Tensor | None, generator: torch.Generator | None
+    model: InferenceModel,
+    x: Tensor,
+    bound: Bound,
+    mask: Tensor | None,
+    generator: torch.Generator | None,
+    condition: Tensor | None,
 ) -> Iterator[ParticleResult[State]]:
     """Run the particles of a few traces after the other."""
     traces = max(1, COPIES_AT_ONCE // bound.particles)
-    masks = [None] * x.shape[1] if mask is None else mask.split(traces, dim=1)
-    for part, part_mask in zip(x.split(traces, dim=1), masks, strict=False):
-        yield infer_particles(model, part, bound, mask=part_mask, generator=generator)
+    none = repeat(None)
+    masks = none if mask is None else mask.split(traces, dim=1)
+    conditions = none if condition is None else condition.split(traces)
+    for part, part_mask, part_condition in zip(x.split(traces, dim=1), masks, conditions, strict=False):
+        yield infer_particles(model, part, bound, mask=part_mask, generator=generator, condition=part_condition)
 
 
 def infer_particles(
@@ -90,6 +102,7 @@ def infer_particles(
     fill: bool | None = None,
     w: Tensor | float = 1.0,
     generator: torch.Generator | None = None,
+    condition: Tensor | None = None,
     keep: Callable[[Inference], Any] | None = None,
 ) -> ParticleResult[State]:
     """Run K copies of each trace through the model: see `vrnn.objective.bounds.run_particles`.
@@ -103,6 +116,7 @@ def infer_particles(
         fill: As in `infer`.
         w: Weight of log p(z) - log q(z).
         generator: For the noise; None: torch's global generator.
+        condition: As in `infer`, of the B traces.
         keep: What to keep in `outputs` of each window's inference (t, K * B, …) before particles are resampled. None: nothing.
 
     Raises:
@@ -114,9 +128,11 @@ def infer_particles(
     mask = None if mask is None or mask.all() else mask
     fill = fill or (fill is None and mask is not None and has_gaps(mask))
 
+    conditions = None if condition is None else condition.repeat(K)
+
     def step_fn(begin: int, end: int, state: State) -> tuple[Tensor, State, Any]:
         part = None if mask is None else mask[begin:end].repeat(1, K)
-        run = model.infer(x[begin:end].repeat(1, K, 1), state, part, generator, fill)
+        run = model.infer(x[begin:end].repeat(1, K, 1), state, part, generator, fill, conditions)
         log_x = model.likelihood.log_prob(run.decoder, run.x)
         log_p, log_q = (model.latent.log_prob(dist, run.z) for dist in (run.p, run.q))
         gained = bounds.increments(log_x, log_p, log_q, run.mask, w).unflatten(1, (K, batch))
@@ -129,7 +145,12 @@ def infer_particles(
 
 @torch.no_grad()
 def impute(
-    model: InferenceModel, x: Tensor, mask: Tensor, particles: int, generator: torch.Generator | None = None
+    model: InferenceModel,
+    x: Tensor,
+    mask: Tensor,
+    particles: int,
+    generator: torch.Generator | None = None,
+    condition: Tensor | None = None,
 ) -> Tensor:
     """Return x with its missing points drawn given all observed ones, after the gap as well as before it.
 
@@ -142,9 +163,17 @@ def impute(
         mask: (T, B), False where a point is missing.
         particles: K.
         generator: For the noise; None: torch's global generator.
+        condition: As in `infer`.
     """
     result = infer_particles(
-        model, x, FIVO(particles), mask=mask, fill=True, generator=generator, keep=lambda run: run.filled
+        model,
+        x,
+        FIVO(particles),
+        mask=mask,
+        fill=True,
+        generator=generator,
+        condition=condition,
+        keep=lambda run: run.filled,
     )
     chosen = torch.randint(particles, x.shape[1:2], device=x.device, generator=generator)
     line = trace_ancestors(result.ancestors, chosen)[:, None, :, None].expand(-1, 1, -1, x.shape[2])

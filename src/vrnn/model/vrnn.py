@@ -31,6 +31,7 @@ class VRNN(InferenceModel):
         generator: torch.Generator | None = None,
         temperature: float = 1.0,
         z_temperature: float = 1.0,
+        condition: Tensor | None = None,
     ) -> Tensor:
         """Return n traces drawn from the prior, (steps, n, x_dim).
 
@@ -43,12 +44,13 @@ class VRNN(InferenceModel):
             temperature: Of the decoder: standard deviations are multiplied by its square root, the logarithms of mixture
                 weights and the logits of binary coordinates divided by it; see `Likelihood.temper`. 1 draws from the model.
             z_temperature: Likewise of the prior's standard deviations and class probabilities; see `Latent.temper`.
+            condition: Each trace's label, (n,) int; for a model that was made with a condition.
 
         Raises:
-            ValueError: n or steps below 1, a temperature that is not positive, a decoder's temperature with sample=False, or
-                one that a class of the model does not define.
+            ValueError: n or steps below 1, a temperature that is not positive, a decoder's temperature with sample=False, one
+                that a class of the model does not define, or labels that are missing or unknown.
         """
-        return torch.cat(list(self.stream(n, steps, prefix, sample, generator, temperature, z_temperature)))
+        return torch.cat(list(self.stream(n, steps, prefix, sample, generator, temperature, z_temperature, condition)))
 
     def stream(
         self,
@@ -59,6 +61,7 @@ class VRNN(InferenceModel):
         generator: torch.Generator | None = None,
         temperature: float = 1.0,
         z_temperature: float = 1.0,
+        condition: Tensor | None = None,
     ) -> Iterator[Tensor]:
         """Yield the points of `generate` in pieces of at most STREAM_STEPS steps, so that memory does not grow with `steps`.
 
@@ -72,36 +75,58 @@ class VRNN(InferenceModel):
             raise ValueError(
                 f"temperature must be 1 with sample=False, which takes the decoder's mean, but is {temperature}."
             )
-        return self._stream(n, steps, prefix, Sampling(sample, temperature, z_temperature), generator)
+        return self._stream(n, steps, prefix, Sampling(sample, temperature, z_temperature), generator, condition)
 
     @torch.no_grad()
     def _stream(
-        self, n: int, steps: int, prefix: Tensor | None, sampling: Sampling, generator: torch.Generator | None
+        self,
+        n: int,
+        steps: int,
+        prefix: Tensor | None,
+        sampling: Sampling,
+        generator: torch.Generator | None,
+        condition: Tensor | None,
     ) -> Iterator[Tensor]:
         state = self.initial_state(n)
         if prefix is not None:
             prefix = prefix.to(state.memory)
             per_trace = prefix.unsqueeze(1).expand(-1, n, -1) if prefix.dim() == 2 else prefix
-            state = self.infer(per_trace, state, generator=generator).state
+            state = self.infer(per_trace, state, generator=generator, condition=condition).state
         for start in range(0, steps, STREAM_STEPS):
             length = min(STREAM_STEPS, steps - start)
             noise = Noise.draw(length, n, self.latent, self.x_dim, like=state.memory, generator=generator)
-            points, state = dispatch.generate(self, self.engine, noise, state, sampling)
+            context = self.condition(condition, length, n)
+            points, state = dispatch.generate(self, self.engine, noise, state, sampling, context)
             yield points
 
     @torch.no_grad()
-    def reconstruct(self, x: Tensor, mask: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
+    def reconstruct(
+        self,
+        x: Tensor,
+        mask: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        condition: Tensor | None = None,
+    ) -> Tensor:
         """Return the decoder's means along observed points, z drawn from the posterior, (T, B, x_dim).
 
         Args:
             x: (T, B, x_dim).
             mask: (T, B), as in `infer`; None: x holds a point everywhere.
             generator: For the noise; None: torch's global generator.
+            condition: As in `infer`.
         """
-        return self.likelihood.moments(self.infer(x, mask=mask, generator=generator).decoder).mean
+        run = self.infer(x, mask=mask, generator=generator, condition=condition)
+        return self.likelihood.moments(run.decoder).mean
 
     @torch.no_grad()
-    def impute(self, x: Tensor, mask: Tensor, generator: torch.Generator | None = None, particles: int = 1) -> Tensor:
+    def impute(
+        self,
+        x: Tensor,
+        mask: Tensor,
+        generator: torch.Generator | None = None,
+        particles: int = 1,
+        condition: Tensor | None = None,
+    ) -> Tensor:
         """Return x with its missing points drawn from the model.
 
         Args:
@@ -110,10 +135,11 @@ class VRNN(InferenceModel):
             generator: For the noise; None: torch's global generator.
             particles: With 1, missing points are drawn given what comes before them; with more, given what comes after them,
                 too: see `vrnn.model.particles.impute`.
+            condition: As in `infer`.
 
         Raises:
             ValueError: Shapes as in `infer`; gaps and predictive coordinates.
         """
         if particles > 1:
-            return particle_filter.impute(self, x, mask, particles, generator)
-        return self.infer(x, mask=mask, generator=generator, fill=True).filled
+            return particle_filter.impute(self, x, mask, particles, generator, condition)
+        return self.infer(x, mask=mask, generator=generator, fill=True, condition=condition).filled

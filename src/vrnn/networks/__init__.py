@@ -1,5 +1,6 @@
 """The six networks: modules and parameters, without the loop over time."""
 
+from vrnn.networks.condition import LabelCondition, NoCondition
 from vrnn.networks.coordinates import Coordinates
 from vrnn.networks.forecast import Forecast, NoForecast
 from vrnn.networks.mlp import MLP, LatentNetwork, StandardPrior
@@ -16,7 +17,9 @@ __all__ = [
     "Coordinates",
     "Elman",
     "Forecast",
+    "LabelCondition",
     "LatentNetwork",
+    "NoCondition",
     "NoForecast",
     "NoRecurrence",
     "Recurrence",

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vrnn.networks.condition import LabelCondition, NoCondition, beside
 from vrnn.networks.coordinates import Coordinates
 from vrnn.networks.mlp import MLP, LatentNetwork, StandardPrior
 from vrnn.networks.recurrence import GRU, NoRecurrence, Recurrence
@@ -23,6 +24,8 @@ class SixNetworks(nn.Module):
     q(z_t | x_t, h_{t-1}) = encoder(phi_x(x_t), h_{t-1})
     p(x_t | z_t, h_{t-1}) = decoder(phi_z(z_t), h_{t-1})
     h_t = recurrence([phi_x(x_t), phi_z(z_t)], h_{t-1}), h_0 = 0
+
+    With a condition, its context c_t stands before the other inputs of each of the six.
 
     The baselines are made of the same parts. With `NoLatent` there is no z and phi_z, prior and encoder have no parameters: a
     recurrent network that predicts the next point. With `NoRecurrence` and h_dim 0 there is no memory: a VAE of single points.
@@ -40,6 +43,7 @@ class SixNetworks(nn.Module):
         prior_network: `LatentNetwork` (learned) or `StandardPrior` (fixed, VRNN-I).
         coordinates: What the networks see of a point, and relative to what the decoder's mean is. None: `Coordinates()`.
         likelihood: p(x_t | z_t, h_{t-1}). None: `GaussianLikelihood()`.
+        condition: What all six see in addition. None: `NoCondition()`.
 
     Raises:
         ValueError: A size that cannot be, or parts that contradict each other.
@@ -63,6 +67,7 @@ class SixNetworks(nn.Module):
         prior_network: Callable[..., LatentNetwork | StandardPrior] = LatentNetwork,
         coordinates: Coordinates | None = None,
         likelihood: Likelihood | None = None,
+        condition: NoCondition | LabelCondition | None = None,
     ):
         super().__init__()
         if x_dim < 1:
@@ -80,14 +85,17 @@ class SixNetworks(nn.Module):
                 "or straight_through."
             )
         phi_z_dim = phi_z[-1] if self.z_dim else 0
+        condition = condition or NoCondition()
+        c_dim = condition.dim
         latent_network: Callable[..., LatentNetwork | StandardPrior] = LatentNetwork if self.z_dim else StandardPrior
-        self.phi_x = MLP(self.coordinates.n_features(x_dim), phi_x, activation)
-        self.phi_z = MLP(self.z_dim, phi_z, activation) if self.z_dim else nn.Identity()
-        self.prior = (prior_network if self.z_dim else StandardPrior)(h_dim, prior, self.latent, activation)
-        self.encoder = latent_network(phi_x[-1] + h_dim, encoder, self.latent, activation)
-        hidden = MLP(phi_z_dim + h_dim, decoder, activation)
+        self.phi_x = MLP(c_dim + self.coordinates.n_features(x_dim), phi_x, activation)
+        self.phi_z = MLP(c_dim + self.z_dim, phi_z, activation) if self.z_dim else nn.Identity()
+        self.prior = (prior_network if self.z_dim else StandardPrior)(c_dim + h_dim, prior, self.latent, activation)
+        self.encoder = latent_network(c_dim + phi_x[-1] + h_dim, encoder, self.latent, activation)
+        hidden = MLP(c_dim + phi_z_dim + h_dim, decoder, activation)
         self.decoder = nn.Sequential(hidden, nn.Linear(hidden.out_dim, self.likelihood.n_outputs(x_dim)))
-        self.recurrence = recurrence(phi_x[-1] + phi_z_dim, h_dim)
+        self.recurrence = recurrence(c_dim + phi_x[-1] + phi_z_dim, h_dim)
+        self.condition = condition
 
     @property
     def z_dim(self) -> int:
@@ -113,7 +121,13 @@ class SixNetworks(nn.Module):
         """Return the state of `batch` traces before their first point."""
         return State.initial(batch, self.recurrence.state_dim, self.x_dim, like=self._like)
 
-    def decode(self, phi_z: Tensor, h: Tensor, previous: Tensor, previous2: Tensor) -> tuple[Tensor, ...]:
+    def embed(self, z: Tensor, context: Tensor | None) -> Tensor:
+        """Return phi_z(z_t), (…, phi_z_dim), given z (…, z_dim) and the context (…, c_dim)."""
+        return self.phi_z(beside(context, z)) if self.z_dim else z
+
+    def decode(
+        self, phi_z: Tensor, h: Tensor, previous: Tensor, previous2: Tensor, context: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
         """Return p(x_t | z_t, h_{t-1}).
 
         Args:
@@ -121,8 +135,9 @@ class SixNetworks(nn.Module):
             h: h_{t-1}, (…, h_dim).
             previous: x_{t-1}, (…, x_dim).
             previous2: x_{t-2}, (…, x_dim).
+            context: (…, c_dim); None without a condition.
         """
-        raw = self.decoder(torch.cat([phi_z, h], dim=-1))
+        raw = self.decoder(beside(context, phi_z, h))
         offset = self.coordinates.mean_offset(previous, previous2)
         return self.likelihood.from_raw(raw, offset, self.coordinates.scale)
 

@@ -1,6 +1,7 @@
 """Where sequences come from: automata drawn by a pen, drawings and series from files, handwriting, images of digits."""
 
 from vrnn.patterns.automaton import Automaton, Piece
+from vrnn.patterns.classes import ClassesPattern
 from vrnn.patterns.curves import Circle, Curve, Eight, Infinity, Oval, Polygon
 from vrnn.patterns.digits import Digits
 from vrnn.patterns.drawings import DrawnPattern, Rendering
@@ -18,6 +19,7 @@ __all__ = [
     "Automaton",
     "AutomatonPattern",
     "Circle",
+    "ClassesPattern",
     "Curve",
     "Digits",
     "DrawnLaps",

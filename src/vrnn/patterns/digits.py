@@ -6,6 +6,7 @@ import numpy as np
 from typing_extensions import override
 
 from vrnn.patterns.trace import Pattern, Split, Trace
+from vrnn.patterns.units import Units
 
 PARTS: dict[Split, tuple[float, float]] = {"train": (0.0, 0.7), "val": (0.7, 0.8), "test": (0.8, 1.0)}
 SPLIT_SEED = 1797  # the split is the same in every run
@@ -16,7 +17,7 @@ class Digits(Pattern):
     """scikit-learn's 1797 handwritten digits of 8 x 8 pixels, each a sequence of its 8 rows from the top.
 
     A pixel is 1 where its grey level is at least 8 of 16, else 0. 70 % of the images are for training, 10 % for
-    validation and 20 % for the test, whatever the seed of a run. A trace's state is its digit.
+    validation and 20 % for the test, whatever the seed of a run. A trace's state and its label are its digit.
 
     A split has a fixed number of images: `draw` returns n different ones in random order, or all of them if n is larger.
 
@@ -27,6 +28,7 @@ class Digits(Pattern):
     x_dim = 8
     form = "image"
     names = tuple("0123456789")
+    units = Units(labels=names)
 
     def __init__(self) -> None:
         try:
@@ -46,6 +48,6 @@ class Digits(Pattern):
         begin, end = (round(part * len(self._images)) for part in PARTS[split])
         unknown = np.full(8, -1, dtype=np.int64)
         return [
-            Trace(self._images[i].copy(), np.full(8, self._labels[i]), unknown).until(steps)
+            Trace(self._images[i].copy(), np.full(8, self._labels[i]), unknown, label=int(self._labels[i])).until(steps)
             for i in begin + rng.permutation(end - begin)[:n]
         ]

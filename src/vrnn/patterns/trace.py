@@ -28,12 +28,14 @@ class Trace:
         lap: (T,) int, the lap that each step belongs to, counted from 0 over the whole trace; -1 where it is unknown.
         observed: (T,) bool, False where the point is hidden from the model. The point itself stays in `points`, so that an
             evaluation can compare with it. Default: all True.
+        label: The trace's class, an index into the pattern's `units.labels`; -1 where traces have no classes.
     """
 
     points: NDArray[np.float64]
     state: NDArray[np.int64]
     lap: NDArray[np.int64]
     observed: NDArray[np.bool_] = None  # type: ignore[assignment]  # its default needs the length
+    label: int = -1
 
     def __post_init__(self) -> None:
         if self.observed is None:
@@ -45,9 +47,19 @@ class Trace:
         unknown = np.full(len(points), -1, dtype=np.int64)
         return cls(points, unknown, unknown.copy(), np.asarray(np.isfinite(points).all(axis=1)))
 
+    def cut(self, steps: slice) -> Trace:
+        """Return some of the steps."""
+        return replace(
+            self,
+            points=self.points[steps],
+            state=self.state[steps],
+            lap=self.lap[steps],
+            observed=self.observed[steps],
+        )
+
     def until(self, steps: int) -> Trace:
         """Return the first `steps` steps."""
-        return replace(self, **{name: part[:steps] for name, part in vars(self).items()})
+        return self.cut(slice(steps))
 
 
 class Pattern(Protocol):

@@ -23,6 +23,7 @@ class Units:
         mean: One number per coordinate, or one for all, in the data's units.
         scale: Likewise, each > 0.
         names: What the coordinates are called; () where they have no names.
+        labels: What the classes of sequences are called; () where they have no classes.
 
     Raises:
         ValueError: A number that is not finite, or a scale that is not positive.
@@ -31,11 +32,13 @@ class Units:
     mean: Sequence[float] = (0.0,)
     scale: Sequence[float] = (1.0,)
     names: Sequence[str] = ()
+    labels: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "mean", tuple(check_number("units.mean", value) for value in self.mean))
         object.__setattr__(self, "scale", tuple(check_positive("units.scale", value) for value in self.scale))
         object.__setattr__(self, "names", tuple(map(str, self.names)))
+        object.__setattr__(self, "labels", tuple(map(str, self.labels)))
 
     def from_units(self, points: Points) -> Points:
         """Return points (…, x_dim) of the data's units as the networks see them."""

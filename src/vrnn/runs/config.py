@@ -125,6 +125,7 @@ class TrainConfig:
     likelihood: Any = MISSING
     w_schedule: Any = MISSING
     bound: Any = MISSING
+    condition: Any = MISSING
     forecast: Any = MISSING
     optimizer: Any = MISSING
     lr_schedule: Any = MISSING
@@ -161,6 +162,7 @@ class GenerateConfig:
     run: str = MISSING
     n: int = 8
     steps: int | None = None
+    label: str | None = None
     prefix: str | None = None
     format: str | None = None
     out: str | None = None
@@ -280,6 +282,7 @@ GROUPS = (
     "likelihood",
     "w_schedule",
     "bound",
+    "condition",
     "forecast",
     "optimizer",
     "lr_schedule",

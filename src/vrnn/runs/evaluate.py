@@ -26,6 +26,7 @@ from vrnn.evaluation import (
     truth,
 )
 from vrnn.evaluation.choice_kl import choice_parts
+from vrnn.evaluation.classes import class_scores
 from vrnn.evaluation.coverage import coverage
 from vrnn.evaluation.latent_usage import infer_held_out, prior_along
 from vrnn.evaluation.nearest import nearest_lap_ratio
@@ -36,7 +37,7 @@ from vrnn.model.inference import Inference
 from vrnn.model.vrnn import VRNN
 from vrnn.objective.latents import CategoricalLatent
 from vrnn.objective.w_schedules import WSchedule
-from vrnn.patterns import AutomatonPattern, Pattern, Trace
+from vrnn.patterns import AutomatonPattern, ClassesPattern, Pattern, Trace
 from vrnn.plots.sequences import SEQUENCE_PLOTS
 from vrnn.runs.pattern import as_config_error
 
@@ -46,6 +47,7 @@ LATENT_STEPS = 300  # steps of a trace that the figure of the latent variables s
 
 WIDTHS = {"plane": 2, "strokes": 3}  # x_dim of sequences that are plotted as lines
 
+Judge = LapJudge | dict[str, LapJudge] | None  # of a pattern of classes: one per label
 Scores = dict[str, Any]
 Figures = dict[str, Figure]
 Array = NDArray[np.float64]
@@ -67,7 +69,7 @@ class Evaluation:
     sample: Array
 
 
-def prepare_evaluation(pattern: Pattern, data: TraceDataModule, seed: int) -> LapJudge | None:
+def prepare_evaluation(pattern: Pattern, data: TraceDataModule, seed: int) -> Judge:
     """Make what an evaluation needs beside the model, so that what cannot be evaluated is refused before it is trained.
 
     Args:
@@ -76,7 +78,7 @@ def prepare_evaluation(pattern: Pattern, data: TraceDataModule, seed: int) -> La
         seed: Of the judge's true traces.
 
     Returns:
-        The judge of laps; None where no automaton says what is true.
+        The judge of laps, or one per class; None where no automaton says what is true.
 
     Raises:
         ConfigError: There are no test traces to score, the laps cannot be judged, or sequences of this width not plotted.
@@ -88,6 +90,8 @@ def prepare_evaluation(pattern: Pattern, data: TraceDataModule, seed: int) -> La
             pattern.x_dim == width, f"x_dim of a pattern of the form {pattern.form}", str(width), pattern.x_dim, fix
         )
         TraceSet(data.traces("test"))
+        if isinstance(pattern, ClassesPattern):
+            return {label: LapJudge.calibrate(one, seed=seed) for label, one in pattern.classes.items()}
         if not isinstance(pattern, AutomatonPattern):
             return None
         require(pattern.x_dim == 2, "x_dim of a pattern whose laps are judged", "2", pattern.x_dim)
@@ -99,7 +103,7 @@ def evaluate(
     w_schedule: WSchedule,
     pattern: Pattern,
     test: list[Trace],
-    judge: LapJudge | None,
+    judge: Judge,
     options: dict[str, Any],
     seed: int,
 ) -> Evaluation:
@@ -120,15 +124,18 @@ def evaluate(
     generator = torch.Generator(device=vrnn.device).manual_seed(seed)
     held_out = TraceSet(test)
     x, mask = held_out.x.to(generator.device), held_out.mask.to(generator.device)
-    scores: Scores = held_out_scores(vrnn, x, mask, generator)
+    labels = None if held_out.labels is None else held_out.labels.to(generator.device)
+    scores: Scores = held_out_scores(vrnn, x, mask, generator, labels)
     if options["particles"]:
         # A generator of its own, so that no other score depends on the number of particles.
         particle_generator = torch.Generator(device=vrnn.device).manual_seed(seed)
-        scores |= particle_scores(vrnn, x, mask, options["particles"], particle_generator)
+        scores |= particle_scores(vrnn, x, mask, options["particles"], particle_generator, labels)
     n, steps = options["traces"], options["steps"]
     if pattern.form == "image":
         steps = min(steps, len(x))  # an image has no more rows than the others
-    generated = vrnn.generate(n, steps, sample=options["sample"], generator=generator)
+    classes = len(vrnn.condition.labels)
+    asked = torch.arange(n, device=generator.device) % classes if classes else None
+    generated = vrnn.generate(n, steps, sample=options["sample"], generator=generator, condition=asked)
     drawn = generated.transpose(0, 1).double().cpu().numpy()
     figures = sample_figures(pattern, test, drawn)
     inferred, observed = infer_held_out(vrnn, held_out, seed)
@@ -141,15 +148,23 @@ def evaluate(
         q, p = (dist[0].exp()[..., 0, :] for dist in (inferred.q, inferred.p))
         scores |= choice_parts(q, p, observed, test, automaton)
     drawn_marks: plots.Marks = []
-    if isinstance(pattern, AutomatonPattern) and judge is not None:
+    if asked is not None:
+        figures["classes"] = classes_figure(pattern, drawn, asked.tolist())
+    if isinstance(pattern, ClassesPattern) and isinstance(judge, dict) and asked is not None:
+        true = pattern.draw("test", n, steps, np.random.default_rng([seed, n, steps]))
+        scores |= class_scores(list(drawn), asked.tolist(), judge)
+        scores["judge"] = class_scores([trace.points for trace in true], [trace.label for trace in true], judge)
+    if isinstance(pattern, AutomatonPattern) and isinstance(judge, LapJudge):
         lap_scores, lap_figures, drawn_marks = evaluate_laps(pattern, judge, drawn, seed)
         scores |= lap_scores
         figures |= lap_figures
     if options["thorough"]:
         scores["thorough"] = thorough_scores(vrnn, inferred, pattern, judge, drawn, seed)
     if vrnn.latent.groups:
-        figures["latent"] = latent_figure(vrnn, pattern, test[0], kl[:, 0], drawn[0], drawn_marks, seed)
-    scores["warnings"] = find_warnings(vrnn, w_schedule, scores, x, mask, drawn, seed)
+        figures["latent"] = latent_figure(
+            vrnn, pattern, test[0], kl[:, 0], drawn[0], drawn_marks, seed, None if asked is None else asked[:1]
+        )
+    scores["warnings"] = find_warnings(vrnn, w_schedule, scores, x, mask, drawn, seed, labels)
     return Evaluation(scores, figures, drawn[0, :GRID_STEPS])
 
 
@@ -165,6 +180,14 @@ def sample_figures(pattern: Pattern, test: list[Trace], drawn: Array) -> Figures
     }
 
 
+def classes_figure(pattern: Pattern, drawn: Array, asked: list[int]) -> Figure:
+    """Plot generated sequences (n, T, x_dim), one row per class that was asked for."""
+    names = pattern.units.labels
+    by_class = [[i for i, label in enumerate(asked) if label == row][: len(names)] for row in range(len(names))]
+    shown = [i for row in by_class for i in row]
+    return SEQUENCE_PLOTS[pattern.form].plot_grid(drawn[shown, :GRID_STEPS], [names[asked[i]] for i in shown])
+
+
 def continued_figure(vrnn: VRNN, pattern: Pattern, held_out: Trace, seed: int) -> Figure:
     """Plot a held-out series, its reconstruction, and how the model continues its first half, in the units of the data."""
     generator = torch.Generator(device=vrnn.device).manual_seed(seed)
@@ -174,8 +197,9 @@ def continued_figure(vrnn: VRNN, pattern: Pattern, held_out: Trace, seed: int) -
     x = torch.as_tensor(points).to(parameter)[:, None].expand(-1, FAN, -1)
     observed = torch.as_tensor(held_out.observed[:GRID_STEPS], device=vrnn.device)[:, None].expand(-1, FAN)
     first_half = observed & (torch.arange(len(points), device=vrnn.device) < begin)[:, None]
-    reconstructed = vrnn.reconstruct(x[:, :1], observed[:, :1], generator)
-    filled = vrnn.impute(x, first_half, generator)
+    label = None if held_out.label < 0 else torch.tensor([held_out.label], device=vrnn.device)
+    reconstructed = vrnn.reconstruct(x[:, :1], observed[:, :1], generator, label)
+    filled = vrnn.impute(x, first_half, generator, condition=None if label is None else label.expand(FAN))
     reconstruction, samples = (
         pattern.units.to_units(part.transpose(0, 1).double().cpu().numpy()) for part in (reconstructed, filled)
     )
@@ -208,9 +232,7 @@ def evaluate_laps(
     return scores, figures, [(lap.start, lap.label) for lap in laps]
 
 
-def thorough_scores(
-    vrnn: VRNN, inferred: Inference, pattern: Pattern, judge: LapJudge | None, drawn: Array, seed: int
-) -> Scores:
+def thorough_scores(vrnn: VRNN, inferred: Inference, pattern: Pattern, judge: Judge, drawn: Array, seed: int) -> Scores:
     """Return the scores that take some seconds: `coverage`, `two_sample_scores`, `process_scores`, `nearest_lap_ratio`.
 
     Args:
@@ -222,7 +244,7 @@ def thorough_scores(
         seed: Of all noise.
     """
     scores: Scores = dict(coverage(vrnn, inferred, seed))
-    if isinstance(pattern, AutomatonPattern) and judge is not None:
+    if isinstance(pattern, AutomatonPattern) and isinstance(judge, LapJudge):
         n, steps, _ = drawn.shape
         # True traces of their own: not those that the scores under `judge` are of.
         true = [trace.points for trace in pattern.draw("test", n, steps, np.random.default_rng([seed, n, steps, 1]))]
@@ -233,10 +255,20 @@ def thorough_scores(
 
 
 def latent_figure(
-    vrnn: VRNN, pattern: Pattern, held_out: Trace, kl: Tensor, drawn: Array, drawn_marks: plots.Marks, seed: int
+    vrnn: VRNN,
+    pattern: Pattern,
+    held_out: Trace,
+    kl: Tensor,
+    drawn: Array,
+    drawn_marks: plots.Marks,
+    seed: int,
+    condition: Tensor | None = None,
 ) -> Figure:
-    """Plot the KL along a held-out trace, (T, groups), above the prior along a generated one, drawn (T, x_dim)."""
-    prior = prior_along(vrnn, drawn[:LATENT_STEPS], seed)
+    """Plot the KL along a held-out trace, (T, groups), above the prior along a generated one, drawn (T, x_dim).
+
+    `condition` is that of the generated trace, (1,).
+    """
+    prior = prior_along(vrnn, drawn[:LATENT_STEPS], seed, condition)
     marks = [(step, pattern.names[held_out.state[step]]) for step in junctions(held_out)]
     kl_per_step = kl[:LATENT_STEPS].sum(-1).double().cpu().numpy()
     return plots.plot_latent(kl_per_step, marks, plots.spreads(prior), drawn_marks)

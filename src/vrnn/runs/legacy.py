@@ -25,6 +25,7 @@ def upgrade_settings(settings: dict[str, Any]) -> dict[str, Any]:
     if isinstance(dataset, dict) and str(dataset.get("_target_")).endswith(".DrawnPattern"):
         upgraded["dataset"] = {**dataset, **_missing_of_drawings(dataset)}
     upgraded.setdefault("forecast", {"_target_": "vrnn.networks.NoForecast", "_partial_": True})
+    upgraded.setdefault("condition", {"_target_": "vrnn.networks.NoCondition", "_partial_": True})
     upgraded.setdefault("start_from", None)
     upgraded.setdefault("freeze", [])
     upgraded.setdefault("optimizer", {"_target_": "torch.optim.Adam", "_partial_": True, "betas": [0.9, 0.999]})

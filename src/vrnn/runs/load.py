@@ -124,19 +124,31 @@ class TrainedRun:
         """
         return build_data(self.settings, self.pattern)
 
-    def infer(self, x: Any, mask: Any = None, seed: int = 0) -> Inference:
+    def infer(self, x: Any, mask: Any = None, seed: int = 0, condition: str | Sequence[str] | None = None) -> Inference:
         """Return the posterior, the prior and the decoder along sequences, as `VRNN.infer` does.
 
         Args:
             x: (T, x_dim) or (T, B, x_dim).
             mask: (T,) or (T, B), False where there is no point, in addition to steps with NaN.
             seed: Of the noise.
+            condition: The label of all sequences, or of each; for a run with condition=label.
+
+        Raises:
+            ValueError: Labels are missing or unknown, or the run has none.
         """
         points, observed = self._given(x, mask)
+        labels = self.vrnn.condition.indices(condition, points.shape[1])
         with torch.no_grad():
-            return self.vrnn.infer(points, mask=observed, generator=self._generator(seed))
+            return self.vrnn.infer(points, mask=observed, generator=self._generator(seed), condition=labels)
 
-    def log_likelihood(self, x: Any, mask: Any = None, particles: int = 64, seed: int = 0) -> LogLikelihood[Any]:
+    def log_likelihood(
+        self,
+        x: Any,
+        mask: Any = None,
+        particles: int = 64,
+        seed: int = 0,
+        condition: str | Sequence[str] | None = None,
+    ) -> LogLikelihood[Any]:
         """Estimate log p(x) by a particle filter, of the points as the networks see them, as all scores are.
 
         In the units of the data the density of a step is lower by sum(log units.scale) nats.
@@ -146,13 +158,15 @@ class TrainedRun:
             mask: (T,) or (T, B), False where there is no point, in addition to steps with NaN.
             particles: With more, the bound is tighter.
             seed: Of the noise.
+            condition: As in `infer`.
 
         Raises:
             ValueError: particles < 1, or a model whose coordinates predict the next point.
         """
         check_at_least("particles", particles, 1)
         points, observed = self._given(x, mask)
-        per_step = log_evidence_per_step(self.vrnn, points, particles, observed, self._generator(seed))
+        labels = self.vrnn.condition.indices(condition, points.shape[1])
+        per_step = log_evidence_per_step(self.vrnn, points, particles, observed, self._generator(seed), labels)
         known = per_step.masked_fill(~observed, torch.nan)
         return LogLikelihood(_like(x, known), _like(x, per_step.sum(0, keepdim=True), whole=True))
 
@@ -165,6 +179,7 @@ class TrainedRun:
         temperature: float = 1.0,
         z_temperature: float = 1.0,
         seed: int = 0,
+        condition: str | Sequence[str] | None = None,
     ) -> NDArray[np.float64] | Tensor:
         """Return sequences drawn from the prior, (steps, n, x_dim); a tensor if the prefix is one, else an array.
 
@@ -176,6 +191,7 @@ class TrainedRun:
             temperature: Of the decoder, as in `VRNN.generate`.
             z_temperature: Of the prior.
             seed: Of the noise.
+            condition: The label that is drawn, or one for each sequence; for a run with condition=label.
 
         Raises:
             ValueError: What `VRNN.generate` refuses, or a prefix with missing points.
@@ -184,11 +200,20 @@ class TrainedRun:
         if points is not None and not points[1].all():
             raise ValueError("prefix must have all its points, but some are missing: fill them in, as `impute` does.")
         start = None if points is None else points[0].expand(-1, n, -1)
-        drawn = self.vrnn.generate(n, steps, start, sample, self._generator(seed), temperature, z_temperature)
+        labels = self.vrnn.condition.indices(condition, n)
+        generator = self._generator(seed)
+        drawn = self.vrnn.generate(n, steps, start, sample, generator, temperature, z_temperature, labels)
         given = self.units.to_units(drawn.double().cpu().numpy())
         return torch.as_tensor(given) if isinstance(prefix, Tensor) else given
 
-    def impute(self, x: Any, mask: Any = None, particles: int = 64, seed: int = 0) -> Any:
+    def impute(
+        self,
+        x: Any,
+        mask: Any = None,
+        particles: int = 64,
+        seed: int = 0,
+        condition: str | Sequence[str] | None = None,
+    ) -> Any:
         """Return sequences with their missing points drawn from the model; observed points stay as they are.
 
         Args:
@@ -196,29 +221,32 @@ class TrainedRun:
             mask: (T,) or (T, B), False where a point is to be drawn, in addition to steps with NaN.
             particles: With 1, points are drawn given what comes before them; with more, given what comes after, too.
             seed: Of the noise.
+            condition: As in `infer`.
 
         Raises:
             ValueError: particles < 1, or a model whose coordinates predict the next point.
         """
         check_at_least("particles", particles, 1)
         points, observed = self._given(x, mask)
-        filled = self.vrnn.impute(points, observed, self._generator(seed), particles)
+        labels = self.vrnn.condition.indices(condition, points.shape[1])
+        filled = self.vrnn.impute(points, observed, self._generator(seed), particles, labels)
         drawn = torch.as_tensor(self.units.to_units(filled.double().cpu().numpy()))
         given = torch.as_tensor(x, dtype=torch.float64).cpu().reshape(drawn.shape)
         return _like(x, torch.where(observed.cpu().unsqueeze(-1), given, drawn))
 
-    def latents(self, x: Any, mask: Any = None, seed: int = 0) -> Any:
+    def latents(self, x: Any, mask: Any = None, seed: int = 0, condition: str | Sequence[str] | None = None) -> Any:
         """Return where q(z_t | …) is along sequences: means of a Gaussian z, probabilities of a categorical one.
 
         Args:
             x: (T, x_dim) or (T, B, x_dim).
             mask: (T,) or (T, B), False where there is no point, in addition to steps with NaN.
             seed: Of the noise.
+            condition: As in `infer`.
 
         Returns:
             (T, d) or (T, B, d).
         """
-        return _like(x, self.vrnn.latent.embedding(self.infer(x, mask, seed).q))
+        return _like(x, self.vrnn.latent.embedding(self.infer(x, mask, seed, condition).q))
 
     def _given(self, x: Any, mask: Any) -> tuple[Tensor, Tensor]:
         """Return sequences as the networks see them, (T, B, x_dim), and where they have a point, (T, B)."""

@@ -53,8 +53,12 @@ def build_vrnn(settings: Settings, units: Units = DEFAULT_UNITS) -> VRNN:
     """
     x_dim = pattern_class(settings).x_dim or len(units.mean)
     parts = {argument: instantiate(settings[group], settings["allow"]) for group, argument in VRNN_ARGUMENTS.items()}
+    condition = instantiate(settings["condition"], settings["allow"])
     with as_config_error():
-        return VRNN(x_dim=x_dim, engine=settings["engine"], **parts, **settings["model"]).to(precision(settings))
+        vrnn = VRNN(
+            x_dim=x_dim, engine=settings["engine"], condition=condition(units.labels), **parts, **settings["model"]
+        )
+    return vrnn.to(precision(settings))
 
 
 def precision(settings: Settings) -> torch.dtype:

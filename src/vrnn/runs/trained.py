@@ -25,7 +25,7 @@ from vrnn.runs.drawing import channel_names, check_gap, check_prefix, read_seque
 from vrnn.runs.evaluate import evaluate, prepare_evaluation
 from vrnn.runs.limits import check_points
 from vrnn.runs.parts import build_vrnn
-from vrnn.runs.pattern import pattern_class
+from vrnn.runs.pattern import as_config_error, pattern_class
 from vrnn.runs.report import save_figures, write_scores
 from vrnn.runs.stored import stored_settings
 from vrnn.runs.summary import print_scores
@@ -84,6 +84,7 @@ def generate_from_run(
     *,
     n: int,
     steps: int | None,
+    label: str | None = None,
     prefix: str | None,
     format: str | None,
     out: str | None,
@@ -100,6 +101,7 @@ def generate_from_run(
         run: The run's directory.
         n: Number of traces.
         steps: Points per trace; None: as in the run's evaluation.
+        label: The class that is drawn; for a run with condition=label.
         prefix: The file of a drawing, in the coordinates of the run's data, that every trace continues. The written traces do
             not include it.
         format: One of FORMATS; None: the ending of `out`, else png.
@@ -135,8 +137,10 @@ def generate_from_run(
         check_prefix(prefix, prefix_points)
     vrnn = _load_vrnn(run, settings, checkpoint)
     begin = None if prefix_points is None else torch.as_tensor(units.from_units(prefix_points), dtype=torch.float32)
+    with as_config_error():
+        labels = vrnn.condition.indices(label, n)
     generator = torch.Generator().manual_seed(seed)
-    points = vrnn.generate(n, steps, begin, sample, generator, temperature, z_temperature)
+    points = vrnn.generate(n, steps, begin, sample, generator, temperature, z_temperature, labels)
     path = _free(run / f"generated.{format}") if out is None else Path(out)
     traces = units.to_units(points.transpose(0, 1).double().numpy())
     form, names = pattern_class(settings).form, channel_names(settings, units)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import cycle, islice
 
 import numpy as np
@@ -15,18 +14,17 @@ from torch import Tensor
 from vrnn.data.datamodule import TraceDataModule
 from vrnn.data.loader import TraceSet
 from vrnn.errors import ConfigError
-from vrnn.evaluation import LapJudge
 from vrnn.model.vrnn import VRNN
 from vrnn.patterns import Pattern, Trace
 from vrnn.runs.build import build_module
-from vrnn.runs.evaluate import evaluate
+from vrnn.runs.evaluate import Judge, evaluate
 from vrnn.runs.pattern import Settings
 
 # Not equally many, so that a result whose axes are exchanged or too many has the wrong shape.
 TRACES, STEPS = 3, 2
 
 
-def try_evaluation(settings: Settings, pattern: Pattern, data: TraceDataModule, judge: LapJudge | None) -> None:
+def try_evaluation(settings: Settings, pattern: Pattern, data: TraceDataModule, judge: Judge) -> None:
     """Evaluate an untrained model of a run on two steps of three traces. The run's own objects and generators stay as they are.
 
     Args:
@@ -59,19 +57,19 @@ def _beginning(trace: Trace) -> Trace:
     """Return a trace from its first observed step to its second."""
     first, *others = np.flatnonzero(trace.observed)[:STEPS]
     kept = slice(first, max(others, default=first) + 1)
-    return replace(trace, **{name: part[kept] for name, part in vars(trace).items()})
+    return trace.cut(kept)
 
 
 @torch.no_grad()
 def _shapes(vrnn: VRNN, test: Sequence[Trace]) -> Iterator[tuple[str, Tensor, tuple[int, ...]]]:
     """Yield what the model's classes return for traces: the method, the tensor, and the shape that it must have."""
     traces = TraceSet(test)
-    run = vrnn.infer(traces.x, mask=traces.mask)
+    run = vrnn.infer(traces.x, mask=traces.mask, condition=traces.labels)
     likelihood, latent, (steps, n, x_dim) = vrnn.likelihood, vrnn.latent, run.x.shape
     yield _method(likelihood, "log_prob"), likelihood.log_prob(run.decoder, run.x), (steps, n)
     yield _method(likelihood, "moments"), likelihood.moments(run.decoder).mean, (steps, n, x_dim)
     yield _method(latent, "kl"), latent.kl(run.q, run.p), (steps, n, latent.groups)
-    yield _method(likelihood, "sample"), vrnn.generate(n, steps), (steps, n, x_dim)
+    yield _method(likelihood, "sample"), vrnn.generate(n, steps, condition=traces.labels), (steps, n, x_dim)
 
 
 def _method(owner: object, name: str) -> str:

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from vrnn.engine.interface import Noise, Sampling, Unrolled
 from vrnn.engine.native import kernels
 from vrnn.engine.native.buffers import Scratch
 from vrnn.engine.native.inspect import emission_spec, inspect_model, require_supported
 from vrnn.engine.native.kernels import Chunk, Flat, FlatNoise, FlatState, Inputs
-from vrnn.engine.native.layout import Layout, check_weights, layout
+from vrnn.engine.native.layout import Layout, Structure, check_weights, layout, padded_width
 from vrnn.engine.native.threads import map_in_threads, split_batch
 from vrnn.networks.six_networks import SixNetworks
 from vrnn.networks.state import State
@@ -28,7 +29,9 @@ MAX_OUTPUTS = 9  # h, raw, z, and three parts each of q and p
 BLOCK_ROWS = 64  # rows of the tape per block of steps: enough for whole tiles, few enough to stay in the cache
 
 
-def unroll(networks: SixNetworks, features: Tensor, noise: Tensor, memory: Tensor) -> Unrolled:
+def unroll(
+    networks: SixNetworks, features: Tensor, noise: Tensor, memory: Tensor, context: Tensor | None = None
+) -> Unrolled:
     """Run all six networks over time. Twin: vrnn.engine.reference.unroll.
 
     Args:
@@ -36,6 +39,7 @@ def unroll(networks: SixNetworks, features: Tensor, noise: Tensor, memory: Tenso
         features: Input of phi_x, (T, B, n_features).
         noise: The latent's noise, (T, B, n_noise).
         memory: The recurrence's state before the first step, (B, state_dim).
+        context: What all six networks see in addition, (T, B, c_dim); None without a condition.
 
     Raises:
         UnsupportedError: The kernels do not support one of the VRNN's parts.
@@ -47,17 +51,19 @@ def unroll(networks: SixNetworks, features: Tensor, noise: Tensor, memory: Tenso
     flat = prepare(made, weights)
     program, (steps, batch) = made.program, features.shape[:2]
     check_input("features", features, (steps, batch, program.features.dim), flat)
-    check_input("noise", noise, (steps, batch, program.noise.dim), flat)
+    given = with_context(structure, (steps, batch), noise, context, flat)
     check_input("memory", memory, (batch, program.state.parts * program.state.dim), flat)
     soft = structure.latent.draw == "gumbel_softmax"
     require_supported(not (soft and noise.requires_grad), "the kernels have no gradient for Gumbel noise")
-    h, raw, z, *parts, after = _Unroll.apply(made, torch.is_grad_enabled(), features, noise, memory, flat)
+    h, raw, z, *parts, after = _Unroll.apply(made, torch.is_grad_enabled(), features, given, memory, flat)
     n_parts = len(parts) // (2 if structure.prior else 1)
     q, p = (_distribution(networks.latent, dist, h.detach()) for dist in (parts[:n_parts], parts[n_parts:]))
     return Unrolled(h, q, p, raw, z, after)
 
 
-def generate(networks: SixNetworks, noise: Noise, state: State, sampling: Sampling) -> tuple[Tensor, State]:
+def generate(
+    networks: SixNetworks, noise: Noise, state: State, sampling: Sampling, context: Tensor | None = None
+) -> tuple[Tensor, State]:
     """Draw points from the prior. Twin: vrnn.engine.reference.generate.
 
     Args:
@@ -65,6 +71,7 @@ def generate(networks: SixNetworks, noise: Noise, state: State, sampling: Sampli
         noise: For T generated steps.
         state: Before the first step.
         sampling: How x and z are drawn.
+        context: As in `unroll`.
 
     Returns:
         The points, (T, B, x_dim), and the state after them.
@@ -81,7 +88,7 @@ def generate(networks: SixNetworks, noise: Noise, state: State, sampling: Sampli
     made = layout(structure)
     flat = prepare(made, weights)
     program, x_dim, (steps, batch) = made.program, networks.x_dim, noise.uniform.shape
-    check_input("noise.z", noise.z, (steps, batch, program.noise.dim), flat)
+    given = with_context(structure, (steps, batch), noise.z, context, flat)
     check_input("noise.x", noise.x, (steps, batch, x_dim), flat)
     check_input("noise.uniform", noise.uniform, (steps, batch), flat)
     check_input("state.memory", state.memory, (batch, program.state.parts * program.state.dim), flat)
@@ -96,7 +103,7 @@ def generate(networks: SixNetworks, noise: Noise, state: State, sampling: Sampli
     after = State(memory, previous, previous2, torch.zeros_like(state.is_start))
     packed = _pack(made, flat)
     spec = spec.in_precision(packed.dtype)
-    flat_noise, flat_points = FlatNoise(*_flat(*noise)), _flat(points)[0]
+    flat_noise, flat_points = FlatNoise(*_flat(given, noise.x, noise.uniform)), _flat(points)[0]
     flat_state = FlatState(*_flat(memory, previous, previous2, state.is_start))
 
     def run(traces: tuple[int, int]) -> None:
@@ -113,6 +120,24 @@ def prepare(made: Layout, weights: dict[str, Tensor]) -> Tensor:
     """Return all weights one after another, (n,), after a check of their shapes. torch.cat passes the gradients on."""
     check_weights(made, weights)
     return torch.cat([weight.reshape(-1) for weight in weights.values()])
+
+
+def with_context(
+    structure: Structure, shape: tuple[int, int], noise: Tensor, context: Tensor | None, weights: Tensor
+) -> Tensor:
+    """Return the latent's noise and the context side by side, as the tape has them: padding in between.
+
+    Raises:
+        UnsupportedError: The precision or the device of one of them is not that of the weights.
+        ValueError: A shape is wrong.
+    """
+    n = structure.latent.n_noise
+    check_input("noise", noise, (*shape, n), weights)
+    if context is None and not structure.c_dim:
+        return noise
+    context = noise[..., :0] if context is None else context
+    check_input("context", context, (*shape, structure.c_dim), weights)
+    return torch.cat([pad(noise, (0, padded_width(n, structure.lane) - n)), context], dim=-1)
 
 
 def check_input(name: str, tensor: Tensor, shape: tuple[int, ...], weights: Tensor) -> None:

@@ -81,6 +81,7 @@ def inspect_model(networks: SixNetworks) -> tuple[Structure, Weights]:
     structure = Structure(
         lane=lanes(first.itemsize),
         n_features=networks.coordinates.n_features(networks.x_dim),
+        c_dim=networks.condition.dim,
         h_dim=networks.h_dim,
         n_outputs=networks.likelihood.n_outputs(networks.x_dim),
         **parts,

@@ -36,7 +36,7 @@ class Program(NamedTuple):
         advance: Second half of a generated step, after the point is drawn: phi_x, recurrence.
         width: Numbers per row of the tape.
         features: Input of phi_x.
-        noise: The latent's noise.
+        noise: The latent's noise and, with a condition, the context.
         raw: The decoder's raw outputs.
         state: The recurrence's state.
         outputs: (column, dim) of each result: h, raw, z, the parts of q and, if it is learned, those of p.

@@ -81,6 +81,7 @@ class Structure(NamedTuple):
     Attributes:
         lane: Numbers per vector.
         n_features: Width of phi_x's input.
+        c_dim: Width of the context, 0 without a condition.
         h_dim: Width of h.
         n_outputs: Width of the decoder's raw outputs.
         latent: What z consists of.
@@ -94,6 +95,7 @@ class Structure(NamedTuple):
 
     lane: int
     n_features: int
+    c_dim: int
     h_dim: int
     n_outputs: int
     latent: LatentSpec
@@ -144,24 +146,30 @@ def layout(structure: Structure) -> Layout:
     """Lay out the tape and write the program of every VRNN of this structure."""
     s, build = structure, _Builder(structure.lane)
     states = s.cell.states if s.cell else 0
-    features, noise = (Slot(build.columns(n), n) for n in (s.n_features, s.latent.n_noise))
+    # The context lies behind the noise: the kernels load both as one, since a step is given both.
+    noise_width = build.padded(s.latent.n_noise) if s.c_dim else s.latent.n_noise
+    features, noise = (Slot(build.columns(n), n) for n in (s.n_features, noise_width + s.c_dim))
+    context = Slot(noise.column + noise_width, s.c_dim)
     h = Slot(build.columns(s.h_dim, states), s.h_dim)
 
     # The weights are taken in the order of inspect.inspect_model. An MLP of no layers takes none and returns its input.
-    phi_x, run_phi_x = build.mlp(s.phi_x, [features])
+    phi_x, run_phi_x = build.mlp(s.phi_x, [context, features])
     z, sample_z = build.sample(s.latent, noise)
-    phi_z, run_phi_z = build.mlp(s.phi_z, [z])
-    q, run_encoder = build.distribution(s.encoder, [phi_x, h], s.latent) if s.encoder else build.standard(s.latent)
-    p, run_prior = build.distribution(s.prior, [h], s.latent) if s.prior else build.standard(s.latent)
-    hidden, run_decoder = build.mlp(s.decoder, [phi_z, h])
+    phi_z, run_phi_z = build.mlp(s.phi_z, [context, z]) if s.phi_z else (z, [])
+    q, run_encoder = (
+        build.distribution(s.encoder, [context, phi_x, h], s.latent) if s.encoder else build.standard(s.latent)
+    )
+    p, run_prior = build.distribution(s.prior, [context, h], s.latent) if s.prior else build.standard(s.latent)
+    hidden, run_decoder = build.mlp(s.decoder, [context, phi_z, h])
     (raw,), run_outputs = build.linear([hidden], (s.n_outputs, 1))
     run_decoder += run_outputs
-    cell_inputs, run_cell = build.recurrence(s.cell, h, [phi_x, phi_z]) if s.cell else ([], [])
+    cell_inputs, run_cell = build.recurrence(s.cell, h, [context, phi_x], [phi_z]) if s.cell else ([], [])
 
-    # The encoder's first instruction, the product with phi_x, needs no earlier step. Without a recurrence, nothing does.
-    encoder_ahead = 1 if s.cell else len(run_encoder)
-    before: Instructions = [*run_phi_x, *run_encoder[:encoder_ahead], *cell_inputs]
-    step: Instructions = [*run_encoder[encoder_ahead:], *sample_z(q), *run_phi_z, *run_cell]
+    # Products with phi_x and with the context need no earlier step. Without a recurrence, nothing does.
+    c_ahead = 1 if s.c_dim else 0
+    encoder_ahead = c_ahead + 1 if s.cell else len(run_encoder)
+    before: Instructions = [*run_phi_x, *run_encoder[:encoder_ahead], *run_phi_z[:c_ahead], *cell_inputs]
+    step: Instructions = [*run_encoder[encoder_ahead:], *sample_z(q), *run_phi_z[c_ahead:], *run_cell]
     if not s.cell:
         before, step = before + step, []
     program = Program(
@@ -179,6 +187,11 @@ def layout(structure: Structure) -> Layout:
     )
     moves = np.array(build.moves, dtype=np.int64)
     return Layout(program, tuple(build.shapes), build.flat_size, build.packed_size, moves)
+
+
+def padded_width(n: int, lane: int) -> int:
+    """Return a width rounded up to whole vectors of `lane` numbers."""
+    return -(-n // lane) * lane
 
 
 def check_weights(expected: Layout, weights: dict[str, Tensor]) -> None:
@@ -215,7 +228,7 @@ class _Builder:
 
     def padded(self, n: int) -> int:
         """Return a width rounded up to whole vectors."""
-        return -(-n // self.lane) * self.lane
+        return padded_width(n, self.lane)
 
     def columns(self, n: int, parts: int = 1) -> int:
         """Reserve columns of the tape for `parts` parts, each n wide and padded; return the first."""
@@ -404,15 +417,20 @@ class _Builder:
             least_place=least_place,
         )
 
-    def recurrence(self, cell: CellSpec, h: Slot, inputs: list[Slot]) -> tuple[Instructions, Instructions]:
-        """Return what needs only the first input, its product and the biases; and the rest, with the cell itself."""
+    def recurrence(
+        self, cell: CellSpec, h: Slot, first_inputs: list[Slot], other_inputs: list[Slot]
+    ) -> tuple[Instructions, Instructions]:
+        """Return what needs only the first inputs, their products and the biases; and the rest, with the cell itself."""
         n, width = h.dim, self.padded(h.dim)
+        inputs = [*first_inputs, *other_inputs]
         rows = cell.torch_gates * n
         flat, flat_h = self.take(rows, sum(slot.dim for slot in inputs)), self.take(rows, n)
         flat_bias, flat_h_bias = self.take(rows), self.take(rows)
         gates, bias = self.columns(n, cell.gates), self.place(cell.gates * width)
         first_h = cell.first_h_gate * width
-        first, *others = self.products(gates, n, inputs, flat, cell.torch_gates, cell.rotation, bias)
+        products = self.products(gates, n, inputs, flat, cell.torch_gates, cell.rotation, bias)
+        n_first = sum(slot.dim > 0 for slot in first_inputs)
+        first, others = products[:n_first], products[n_first:]
         others += self.products(gates + first_h, n, [h], flat_h, cell.torch_gates)
         self.move_vector(flat_bias, bias, n, cell.torch_gates, cell.rotation)
         self.move_vector(flat_h_bias, bias + first_h, n, cell.torch_gates)
@@ -420,4 +438,4 @@ class _Builder:
         inputs_width = cell.torch_gates * width
         only_h: Instructions = [Bias(gates + inputs_width, first_h, bias + inputs_width)] if first_h else []
         run_cell = Cell(gates, width, cell.kind, h.column, keep_place=self.constant(n))
-        return [first, *only_h], [*others, run_cell]
+        return [*first, *only_h], [*others, run_cell]
