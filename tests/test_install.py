@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -130,3 +131,16 @@ def test_importing_the_package_imports_no_torch():
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
         == "False False\n"
     )
+
+
+def test_an_audit_says_what_it_could_not_look_up():
+    """pip-audit says "No known vulnerabilities found" where it finds no package at all."""
+    report = runpy.run_path(str(ROOT / "tools" / "audit.py"))["report"]
+    sound = {"name": "numpy", "version": "2.4", "vulns": []}
+    skipped = {"name": "torch", "skip_reason": "Dependency not found on PyPI"}
+    bad = {"name": "pyyaml", "version": "5.3", "vulns": [{"id": "PYSEC-2020-96", "fix_versions": ["5.3.1"]}]}
+    assert report([sound]) == ("0 known vulnerabilities in 1 packages", False)
+    said, failed = report([skipped, bad])
+    assert failed
+    assert "pyyaml 5.3: PYSEC-2020-96, mended in 5.3.1" in said
+    assert "1 known vulnerabilities in 1 packages; 1 could not be looked up (torch)" in said

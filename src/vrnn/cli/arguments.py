@@ -89,7 +89,14 @@ def read_arguments(words: Sequence[str]) -> Arguments:
 
 
 def runs_words(words: Sequence[str]) -> list[str]:
-    """Return the words of `vrnn runs` as settings: a directory without a key, and texts that Hydra's grammar needs quoted."""
+    """Return the words of `vrnn runs` as settings: a directory without a key, and texts that Hydra's grammar needs quoted.
+
+    Raises:
+        ConfigError: There are two directories.
+    """
+    directories = [word for word in words if "=" not in word and not word.startswith("-")]
+    if len(directories) > 1:
+        raise ConfigError(f"directory must be one directory of runs, but there are {' and '.join(directories)}.")
     settings = []
     for word in words:
         key, equals, value = word.partition("=")

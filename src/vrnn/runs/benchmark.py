@@ -399,7 +399,7 @@ def select(beginnings: Sequence[str]) -> list[tuple[str, Workload]]:
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line, or the given arguments."""
     parser = _Parser(prog="vrnn benchmark", add_help=False)
-    parser.add_argument("--only", nargs="*", default=[], help="beginnings of the names of the workloads to time")
+    parser.add_argument("--only", nargs="+", default=[], help="beginnings of the names of the workloads to time")
     parser.add_argument("--threads", nargs="*", type=int, default=[1], help="numbers of threads of the native engine")
     parser.add_argument("--seconds", type=float, default=5.0, help="per workload")
     parser.add_argument("--curves", action="store_true", help="also time and memory over T, B and h_dim, with a figure")

@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -84,10 +85,23 @@ class Search:
         self.config, self.conf = config, conf
         self._check_runs()
         self.directory = Path(config.root) / config.sweep
+        begins = not self.directory.exists()
         self.directory.mkdir(parents=True, exist_ok=True)
         self.lock = FileLock(self.directory / ".study.lock", fallback_to_soft=False)
-        with self.lock:
-            self.study = self._open_study()
+        try:
+            with self.lock:
+                self.study = self._open_study()
+        except ConfigError:
+            if begins:
+                self._leave_nothing()
+            raise
+
+    def _leave_nothing(self) -> None:
+        """Remove the directory of a refused study, and the root if it is then empty; but not what another worker has made."""
+        with suppress(OSError):
+            (self.directory / ".study.lock").unlink(missing_ok=True)
+            self.directory.rmdir()
+            self.directory.parent.rmdir()
 
     def _check_runs(self) -> None:
         """Compose a run with each value of each key: a misspelt one would make trial after trial fail."""
