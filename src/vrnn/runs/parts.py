@@ -100,7 +100,6 @@ def check_parts(settings: Settings, pattern: Pattern | None) -> None:
     vrnn = build_vrnn(settings, DEFAULT_UNITS if pattern is None else pattern.units)
     with as_config_error():
         instantiate(settings["forecast"], settings["allow"])(vrnn.h_dim, vrnn.x_dim)
-        make_optimizer(settings)([nn.Parameter(torch.zeros(1))], lr=1.0)
         instantiate(settings["lr_schedule"], settings["allow"])
         if settings["evaluation"]["particles"]:
             check_bound(vrnn)
@@ -111,3 +110,5 @@ def check_parts(settings: Settings, pattern: Pattern | None) -> None:
             steps = min(settings["data"]["steps"], 256)
             trace = pattern.draw("train", 1, steps, np.random.default_rng(settings["seed"]))[0]
             vrnn.likelihood.check(torch.as_tensor(trace.points))
+        # Last: the first optimizer of a process imports torch's compiler, which takes two seconds.
+        make_optimizer(settings)([nn.Parameter(torch.zeros(1))], lr=1.0)
