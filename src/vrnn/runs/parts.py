@@ -43,8 +43,11 @@ def build_vrnn(settings: Settings, units: Units = DEFAULT_UNITS) -> VRNN:
     """
     x_dim = pattern_class(settings).x_dim or len(units.mean)
     parts = {argument: instantiate(settings[group], settings["allow"]) for group, argument in VRNN_ARGUMENTS.items()}
-    with as_config_error():
-        return VRNN(x_dim=x_dim, engine=settings["engine"], **parts, **settings["model"]).to(precision(settings))
+    try:
+        with as_config_error():
+            return VRNN(x_dim=x_dim, engine=settings["engine"], **parts, **settings["model"]).to(precision(settings))
+    except TypeError as error:  # settings give an argument that the model itself gives
+        raise ConfigError(f"{error}: leave it out of the settings.") from error
 
 
 def precision(settings: Settings) -> torch.dtype:
