@@ -54,10 +54,13 @@ def build_vrnn(settings: Settings, units: Units = DEFAULT_UNITS) -> VRNN:
     x_dim = pattern_class(settings).x_dim or len(units.mean)
     parts = {argument: instantiate(settings[group], settings["allow"]) for group, argument in VRNN_ARGUMENTS.items()}
     condition = instantiate(settings["condition"], settings["allow"])
-    with as_config_error():
-        vrnn = VRNN(
-            x_dim=x_dim, engine=settings["engine"], condition=condition(units.labels), **parts, **settings["model"]
-        )
+    try:
+        with as_config_error():
+            vrnn = VRNN(
+                x_dim=x_dim, engine=settings["engine"], condition=condition(units.labels), **parts, **settings["model"]
+            )
+    except TypeError as error:  # settings give an argument that the model itself gives
+        raise ConfigError(f"{error}: leave it out of the settings.") from error
     return vrnn.to(precision(settings))
 
 
@@ -141,7 +144,6 @@ def check_parts(settings: Settings, pattern: Pattern | None) -> None:
     vrnn = build_vrnn(settings, DEFAULT_UNITS if pattern is None else pattern.units)
     with as_config_error():
         instantiate(settings["forecast"], settings["allow"])(vrnn.h_dim, vrnn.x_dim)
-        make_optimizer(settings)([nn.Parameter(torch.zeros(1))], lr=1.0)
         instantiate(settings["lr_schedule"], settings["allow"])
         make_callbacks(settings)
         check_loggers(settings)
@@ -157,3 +159,5 @@ def check_parts(settings: Settings, pattern: Pattern | None) -> None:
             steps = min(settings["data"]["steps"], 256)
             trace = pattern.draw("train", 1, steps, np.random.default_rng(settings["seed"]))[0]
             vrnn.likelihood.check(torch.as_tensor(trace.points))
+        # Last: the first optimizer of a process imports torch's compiler, which takes two seconds.
+        make_optimizer(settings)([nn.Parameter(torch.zeros(1))], lr=1.0)
