@@ -33,7 +33,7 @@ def test_dropout_hides_its_share_and_keeps_the_mean():
     assert torch.equal(mlp(torch.zeros(3, 1)), torch.ones(3, 200))
 
 
-def test_dropout_is_in_every_layer_of_the_five_networks_and_ends():
+def test_dropout_is_in_every_layer_of_the_five_networks():
     vrnn, x = VRNN(phi_x=[8, 8], prior=[4, 4, 4]), torch.randn(5, 3, 2, generator=generator())
     calls = []
     activations = [m for m in vrnn.modules() if isinstance(m, nn.ReLU)]
