@@ -43,6 +43,7 @@ ALL_FILES = sorted((ROOT / "conf").rglob("*.yaml"))
 COMPANIONS = {  # what a choice wants beside it
     ("latent", "none"): ["w_schedule=constant"],
     ("likelihood", "bernoulli"): ["dataset=digits"],
+    ("condition", "label"): ["dataset=classes"],
     ("recurrence", "none"): ["prior=standard", "model.h_dim=0"],
 }
 
