@@ -105,7 +105,7 @@ def test_state_is_carried_and_cut_from_the_graph(module):
     before = module.carried
     seen = []
     module.vrnn.infer, infer = (
-        lambda x, state, mask, fill: seen.append(state) or infer(x, state, mask),
+        lambda x, state, mask, **_: seen.append(state) or infer(x, state, mask),
         module.vrnn.infer,
     )
     module.training_step(following, 1)

@@ -48,7 +48,6 @@ PAGES = {
             "vrnn train experiment=quick": "20 seconds, to look around",
             "vrnn train from=RUN seed=1": "a run again, with another seed",
             "vrnn train extend=RUN training.steps=8000": "a run made longer",
-            "vrnn train dataset=one_side model=tiny": "one choice per group",
             "vrnn train -m recurrence=gru,lstm seed=0,1": "a sweep of four runs",
             "vrnn train --config-dir my experiment=mine": "files of your own",
         },

@@ -132,7 +132,7 @@ def infer_particles(
 
     def step_fn(begin: int, end: int, state: State) -> tuple[Tensor, State, Any]:
         part = None if mask is None else mask[begin:end].repeat(1, K)
-        run = model.infer(x[begin:end].repeat(1, K, 1), state, part, generator, fill, conditions)
+        run = model.infer(x[begin:end].repeat(1, K, 1), state, part, generator, fill, condition=conditions)
         log_x = model.likelihood.log_prob(run.decoder, run.x)
         log_p, log_q = (model.latent.log_prob(dist, run.z) for dist in (run.p, run.q))
         gained = bounds.increments(log_x, log_p, log_q, run.mask, w).unflatten(1, (K, batch))
