@@ -104,7 +104,8 @@ def plot_trace_grid(
             ax.set_visible(False)
             continue
         _draw_trace(ax, traces[i], limits, steps, None if lifted is None else lifted[i])
-        _frame(ax, limits, "" if titles is None else titles[i], ticks=False, size=size)
+        _frame(ax, limits, "" if titles is None else titles[i], size=size)
+        ax.label_outer()
     return figure
 
 
@@ -246,7 +247,7 @@ def _hidden_points(points: Array, limits: Array) -> str:
     return ", ".join(parts)
 
 
-def _frame(ax: Axes, limits: Array, title: str, ticks: bool = True, size: int = 10) -> None:
+def _frame(ax: Axes, limits: Array, title: str, size: int = 10) -> None:
     """Set limits, equal aspect, a title, few ticks and a pale frame."""
     ax.set_xlim(limits[0, 0], limits[1, 0])
     ax.set_ylim(limits[0, 1], limits[1, 1])
@@ -255,7 +256,7 @@ def _frame(ax: Axes, limits: Array, title: str, ticks: bool = True, size: int = 
         ax.set_title(title, fontsize=size, color=INK)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
-    ax.tick_params(labelsize=8, length=0, colors=INK, labelbottom=ticks, labelleft=ticks)
+    ax.tick_params(labelsize=8, length=0, colors=INK)
     ax.spines[:].set_color(QUIET)
     ax.spines[:].set_linewidth(0.6)
     ax.grid(color=QUIET, linewidth=0.4, alpha=0.5)

@@ -174,10 +174,9 @@ def sample_figures(pattern: Pattern, test: list[Trace], drawn: Array) -> Figures
     shown = min(sequence_plots.per_panel, len(test), len(drawn))
     true_points = [trace.points for trace in test[:shown]]
     panels = {"true": true_points, "generated from the prior": list(drawn[:shown])}
-    return {
-        "true_and_generated": sequence_plots.plot_panels(panels),
-        "samples": sequence_plots.plot_grid(drawn[: sequence_plots.per_grid, :GRID_STEPS]),
-    }
+    samples = sequence_plots.plot_grid(drawn[: sequence_plots.per_grid, :GRID_STEPS])
+    samples.suptitle(f"generated from the prior, up to {GRID_STEPS} steps", fontsize=9)
+    return {"true_and_generated": sequence_plots.plot_panels(panels), "samples": samples}
 
 
 def classes_figure(pattern: Pattern, drawn: Array, asked: list[int]) -> Figure:
