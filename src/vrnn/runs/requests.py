@@ -66,6 +66,10 @@ def check_request(command: str, config: DictConfig) -> None:
     if command == "search":
         check_sweep(config.sweep)
         check_writable("root", Path(config.root).absolute(), "give root=… another one")
+        if config.storage is not None and "://" not in config.storage:
+            raise ConfigError(
+                f"storage={config.storage} cannot be used: it must be a URL such as sqlite:///study.db, or left out."
+            )
 
 
 def _check_of_run(command: str, config: DictConfig, settings: dict[str, Any]) -> None:
