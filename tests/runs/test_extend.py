@@ -86,6 +86,12 @@ def test_a_cosine_must_say_how_it_goes_on(tmp_path):
     assert (tmp_path / "run" / "done").exists()
 
 
+def test_the_refusal_names_a_schedule_that_there_is(composed, tmp_path):
+    run(composed(*SMALL, PACE % 10, "lr_schedule=one_cycle"), tmp_path / "run", progress_bar=False)
+    with pytest.raises(ConfigError, match="lr_schedule=one_cycle takes the rate"):
+        extend([f"extend={tmp_path / 'run'}", "training.steps=20"])
+
+
 def test_an_old_run_becomes_longer_where_the_rate_is_said(tmp_path):
     shutil.copytree(FINISHED, tmp_path / "run")
     config, directory = extend([f"extend={tmp_path / 'run'}", "training.steps=112", "lr_schedule=constant"])

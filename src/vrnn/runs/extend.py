@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def extend(overrides: Sequence[str]) -> tuple[DictConfig, Path]:
 def _check_schedule(settings: Mapping[str, Any]) -> None:
     kind: Any = target_class(settings[SCHEDULE], settings["allow"])
     if kind.uses_total and settings["optim"]["final_fraction"] != 1:
-        name = kind.__name__.lower()
+        name = re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()  # as the files of lr_schedule are named
         raise ConfigError(
             f"The run's learning rate has the schedule {name}, which depends on {STEPS}: a longer training would have had "
             f"other rates from the start. Say how it goes on: {SCHEDULE}={name} takes the rate of the longer schedule from now "
