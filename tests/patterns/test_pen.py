@@ -135,7 +135,9 @@ def test_a_pen_too_fast_for_the_shortest_lap_is_refused():
     circle = load("eye").automaton.curves[1]
     highest = circle.length / 4
     AutomatonPattern(load("eye").automaton, Pen(speed=0.999 * highest))
-    with pytest.raises(ValueError, match=r"pen.speed must be at most 1.4\d: 4 steps for the shortest lap.*, but is 100"):
+    with pytest.raises(
+        ValueError, match=r"pen.speed must be at most 1.4\d: 4 steps for the shortest lap.*, but is 100"
+    ):
         AutomatonPattern(load("eye").automaton, Pen(speed=100))
 
 
