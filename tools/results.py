@@ -100,6 +100,19 @@ STUDIES = {
         fixed=("evaluation.thorough=true",),
         seeds=range(40, 50),  # no recipe was found or tuned with these
     ),
+    "ablation": Study(
+        "What does each ingredient of the recipes do?",
+        axis="experiment",
+        values=(
+            "eye",
+            *(f"eye_without_{part}" for part in ("balance", "wake")),
+            "circle_triangle_eight",
+            *(f"circle_triangle_eight_without_{part}" for part in ("forecast", "wake")),
+        ),
+        scores=(*LEARNED, "kl_per_choice_nats"),
+        sort="invalid_fraction",
+        seeds=range(60, 70),  # no recipe was found or tuned with these
+    ),
     "models": Study(
         "Which of the paper's models learns a pattern, with equally many weights and the same training?",
         axis="experiment",
@@ -187,6 +200,48 @@ CLAIMS = (
             for row in ("eye", "circle_triangle_eight")
             for score, bound in (("invalid_fraction", 0.002), ("transition_tv", 0.03))
         ],
+    ),
+    Claim(
+        "Ours: the same recipe learns five states, a choice by the state before the last, and a rare state (at most 0.5 % "
+        "invalid laps, transitions within a total variation of 0.03, 98 % of the visits with the right laps).",
+        "harder",
+        [
+            Condition(row, score, side, bound)
+            for row in ("five_states", "second_order", "rare_state")
+            for score, side, bound in (
+                ("invalid_fraction", "<", 0.005),
+                ("transition_tv", "<", 0.03),
+                ("laps_right_fraction", ">", 0.98),
+            )
+        ],
+    ),
+    Claim(
+        "Ours: a trained classifier can hardly tell the laps and the visits from true ones (accuracies of 0.55 and 0.60).",
+        "harder",
+        [
+            Condition(row, score, "<", bound)
+            for row in ("five_states", "second_order", "rare_state")
+            for score, bound in (("two_sample_laps", 0.55), ("two_sample_visits", 0.6))
+        ],
+    ),
+    Claim(
+        "Ours: where nothing is chosen, z says nothing (KL below 0.005 nats per step).",
+        "harder",
+        [Condition("no_choice", "kl_nats_per_step", "<", 0.005)],
+    ),
+    *(
+        Claim(
+            f"Without the {part}, {row} is worse.",
+            "ablation",
+            [Condition(row, score, "<", f"{row}_without_{part}")],
+            also_shown=[(f"{row}_without_{part}", "transition_tv")],
+        )
+        for row, part, score in (
+            ("eye", "wake", "invalid_fraction"),
+            ("eye", "balance", "transition_tv"),
+            ("circle_triangle_eight", "wake", "invalid_fraction"),
+            ("circle_triangle_eight", "forecast", "invalid_fraction"),
+        )
     ),
     *(
         Claim(
