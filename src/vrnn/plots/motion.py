@@ -1,0 +1,213 @@
+"""Moving pictures of a pen that draws: an animated GIF, a film (MP4), and an animated SVG, which a README can show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from matplotlib.colors import to_hex, to_rgb
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from vrnn.files import write_atomically, write_text_atomically
+from vrnn.plots.style import HUES, QUIET, TIME, Array
+
+STEPS_PER_SECOND = 40  # how fast the pen draws
+FRAMES_PER_SECOND = 20
+LONGEST = 400  # frames: a longer drawing is drawn faster
+REST = 1.5  # seconds for which the finished drawing stays
+CELL, MARGIN = 200, 14  # pixels: a trace's place, and what stays free around it
+FINER = 3  # lines are drawn so many times larger, then made smaller, so that they have smooth edges
+COLOURS = 64  # of a GIF
+PIECE = 24  # steps of a line in one colour in an SVG
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Traces in the coordinates of a picture, in pixels, y downwards.
+
+    Attributes:
+        size: Width and height.
+        lines: n traces, (T, 2) each.
+        lifted: For each (T,), True where no line leads to the next point.
+        colours: For each (T, 3), in [0, 1].
+        before: (k, 2), what all traces continue; empty if nothing.
+    """
+
+    size: tuple[int, int]
+    lines: Sequence[Array]
+    lifted: Sequence[NDArray[np.bool_]]
+    colours: Sequence[Array]
+    before: Array
+
+    @property
+    def steps(self) -> int:
+        """The number of points of the longest trace."""
+        return max(map(len, self.lines))
+
+
+def lay_out(traces: Sequence[Array], lifted: Sequence[NDArray[np.bool_]] | None = None, before: Array | None = None) -> Scene:
+    """Place traces in a picture, all on one scale.
+
+    Args:
+        traces: n traces (T, 2), each coloured by time in a place of its own.
+        lifted: For each (T,), True where no line leads to the next point. None: nowhere.
+        before: (k, 2), what all traces continue: they are drawn over each other, each in a colour of its own.
+
+    Raises:
+        ValueError: There are no traces, one has no points, or points that are not finite.
+    """
+    if not len(traces) or not all(len(trace) and np.isfinite(trace).all() for trace in traces):
+        raise ValueError("traces must be at least one, each with finite points.")
+    lifted = [np.zeros(len(trace), dtype=bool) for trace in traces] if lifted is None else lifted
+    if before is not None:
+        boxes = [np.concatenate([before, *traces])] * len(traces)
+        columns, places = 1, np.zeros((len(traces), 2))
+        colours = [np.tile(to_rgb(HUES[i % len(HUES)]), (len(trace), 1)) for i, trace in enumerate(traces)]
+        traces = [np.concatenate([before[-1:], trace]) for trace in traces]
+        lifted = [np.concatenate([[False], up]) for up in lifted]
+        colours = [np.concatenate([colour[:1], colour]) for colour in colours]
+        rows = 1
+    else:
+        boxes = list(traces)
+        columns = int(np.ceil(np.sqrt(len(traces))))
+        rows = int(np.ceil(len(traces) / columns))
+        places = np.stack([np.arange(len(traces)) % columns, np.arange(len(traces)) // columns], axis=1).astype(float)
+        colours = [TIME(np.linspace(0.0, 1.0, len(trace)))[:, :3] for trace in traces]
+    cell = CELL * (2 if columns == 1 else 1)
+    middles = [(box.min(axis=0) + box.max(axis=0)) / 2 for box in boxes]
+    extent = max(float(np.ptp(box, axis=0).max()) for box in boxes)
+    scale = (cell - 2 * MARGIN) / extent if extent > 0 else 1.0
+
+    def placed(points: Array, i: int) -> Array:
+        return (points - middles[i]) * [scale, -scale] + cell * (places[i] + 0.5)
+
+    return Scene(
+        (cell * columns, cell * rows),
+        [placed(trace, i) for i, trace in enumerate(traces)],
+        lifted,
+        colours,
+        np.empty((0, 2)) if before is None else placed(before, 0),
+    )
+
+
+def write_gif(path: Path, scene: Scene) -> None:
+    """Write a scene as an animated GIF that repeats for ever."""
+    first, *others = (frame.quantize(COLOURS, dither=Image.Dither.NONE) for frame in _frames(scene))
+    durations = [1000 // FRAMES_PER_SECOND] * len(others) + [int(1000 * REST)]
+
+    def write(file: BinaryIO) -> None:
+        first.save(file, "GIF", save_all=True, append_images=others, duration=durations, loop=0, optimize=True)
+
+    write_atomically(path, write)
+
+
+def write_mp4(path: Path, scene: Scene) -> None:
+    """Write a scene as a film, H.264, by imageio-ffmpeg (`pip install vrnn-lab[video]`)."""
+    import imageio_ffmpeg  # an extra
+
+    width, height = scene.size  # multiples of CELL, and so of 8, which the codec wants
+    film = imageio_ffmpeg.write_frames(str(path), (width, height), fps=FRAMES_PER_SECOND, macro_block_size=8)
+    film.send(None)
+    for frame in _frames(scene):
+        film.send(frame.tobytes())
+    for _ in range(int(REST * FRAMES_PER_SECOND)):
+        film.send(frame.tobytes())
+    film.close()
+
+
+def write_animated_svg(path: Path, scene: Scene) -> None:
+    """Write a scene as an SVG that draws itself, and does so again for ever; a page or a README shows it as an image.
+
+    Lines are pieces of one colour, each a dash that grows from point to point at the times of the points, and a dot is the pen.
+    """
+    total = scene.steps / STEPS_PER_SECOND + REST
+    width, height = scene.size
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">',
+        '<rect width="100%" height="100%" fill="#fff"/>',
+        '<g fill="none" stroke-width="1.6" stroke-linecap="round" stroke-linejoin="round">',
+    ]
+    if len(scene.before):
+        parts.append(f'<polyline points="{_listed(scene.before)}" stroke="{QUIET}"/>')
+    for line, up, colours in zip(scene.lines, scene.lifted, scene.colours, strict=True):
+        parts += [_growing(line, first, last, colours[last], total) for first, last in _pieces(up)]
+    parts += ["</g>", *(_pen(line, colours[-1], total) for line, colours in zip(scene.lines, scene.colours, strict=True))]
+    write_text_atomically(path, "\n".join([*parts, "</svg>", ""]))
+
+
+def _frames(scene: Scene) -> Iterator[Image.Image]:
+    """Yield the pictures of a scene, of which each adds a few steps."""
+    canvas = Image.new("RGB", tuple(FINER * side for side in scene.size), "white")
+    draw = ImageDraw.Draw(canvas)
+    if len(scene.before) > 1:
+        draw.line([*map(tuple, FINER * scene.before)], fill=QUIET, width=2 * FINER, joint="curve")
+    at_once = max(STEPS_PER_SECOND / FRAMES_PER_SECOND, scene.steps / LONGEST)
+    ends = np.unique(np.append(np.arange(at_once, scene.steps, at_once).astype(int), scene.steps - 1))
+    begin = 0
+    for end in ends:
+        for line, up, colours in zip(scene.lines, scene.lifted, scene.colours, strict=True):
+            for i in range(begin + 1, min(end + 1, len(line))):
+                if not up[i - 1]:
+                    _draw_segment(draw, FINER * line[i - 1], FINER * line[i], colours[i])
+        begin = end
+        frame = canvas.copy()
+        pens = ImageDraw.Draw(frame)
+        for line, colours in zip(scene.lines, scene.colours, strict=True):
+            x, y = FINER * line[min(end, len(line) - 1)]
+            radius = 4 * FINER
+            pens.ellipse([x - radius, y - radius, x + radius, y + radius], fill=to_hex(colours[min(end, len(line) - 1)]))
+        yield frame.resize(scene.size, Image.Resampling.BOX)
+
+
+def _draw_segment(draw: ImageDraw.ImageDraw, a: Array, b: Array, colour: Array) -> None:
+    """Draw a line with round ends, so that lines in different colours join."""
+    draw.line([tuple(a), tuple(b)], fill=to_hex(colour), width=2 * FINER)
+    draw.ellipse([*(b - FINER + 0.5), *(b + FINER - 0.5)], fill=to_hex(colour))
+
+
+def _pieces(lifted: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """Yield (first, last) point of each piece of a line: at most PIECE steps, without a lift inside."""
+    for stroke in np.split(np.arange(len(lifted)), np.flatnonzero(lifted[:-1]) + 1):
+        for first in range(stroke[0], max(stroke[-1], stroke[0] + 1), PIECE):
+            yield first, min(first + PIECE, int(stroke[-1]))
+
+
+def _growing(line: Array, first: int, last: int, colour: Array, total: float) -> str:
+    """Return a piece as an SVG element that is drawn from the time of its first point to that of its last."""
+    points = line[first : last + 1]
+    walked = np.concatenate([[0.0], np.linalg.norm(np.diff(points, axis=0), axis=1).cumsum()])
+    length = float(walked[-1])
+    # An offset beyond the length hides the dash, round end and all, until its time has come.
+    hidden, times = length + 4.0, np.arange(first, last + 1) / STEPS_PER_SECOND / total
+    moments, offsets = [*times, 1.0], [*(length - walked), 0.0]
+    if first > 0:
+        moments, offsets = [0.0, times[0], *moments], [hidden, hidden, *offsets]
+    return (
+        f'<polyline points="{_listed(points)}" stroke="{to_hex(colour)}" stroke-dasharray="{length:.1f} {length + 9:.1f}">'
+        f'<animate attributeName="stroke-dashoffset" dur="{total:g}s" repeatCount="indefinite" '
+        f'values="{_numbers(offsets, 1)}" keyTimes="{_numbers(moments, 5)}"/></polyline>'
+    )
+
+
+def _pen(line: Array, colour: Array, total: float) -> str:
+    """Return the dot that moves along a line and rests at its end."""
+    moments = [*(np.arange(len(line)) / STEPS_PER_SECOND / total), 1.0]
+    path = np.concatenate([line, line[-1:]])
+    moves = "".join(
+        f'<animate attributeName="{name}" dur="{total:g}s" repeatCount="indefinite" values="{_numbers(values, 1)}" '
+        f'keyTimes="{_numbers(moments, 5)}"/>'
+        for name, values in (("cx", path[:, 0]), ("cy", path[:, 1]))
+    )
+    return f'<circle r="4" fill="{to_hex(colour)}">{moves}</circle>'
+
+
+def _listed(points: Array) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+
+
+def _numbers(values: Sequence[float], digits: int) -> str:
+    return ";".join(f"{value:.{digits}f}" for value in values)
