@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from tools.music import BOUNDS, Found, beside_published, verdict
 
 from tests.rolls import LENGTHS, random_rolls, write_mat
 from vrnn.errors import ConfigError
@@ -99,3 +100,18 @@ def test_bounds_of_unequal_lengths_are_exact_without_z():
     for name in ("iwae", "fivo"):
         assert scores[f"{name}_nats_per_sequence"] == pytest.approx(sum(total) / len(rolls), rel=1e-5)
         assert scores[f"{name}_nats_per_step"] == pytest.approx(sum(total) / sum(map(len, rolls)), rel=1e-5)
+
+
+def test_no_verdict_on_fewer_than_five_seeds():
+    rising = np.array([0.1, 0.2, 0.1, 0.2, 0.15])
+    assert [verdict(rising), verdict(-rising)] == ["Holds", "Does not hold"]
+    assert [verdict(rising[:4]), verdict(rising - 0.15)] == ["Cannot be told"] * 2
+
+
+def test_the_table_of_music_shows_means_and_what_was_published():
+    scores = [{f"{key}_nats_per_step": value for key in BOUNDS} for value in (-6.0, -7.0)]
+    lines = beside_published({"jsb": Found(scores, [1.0, 2.0], "")}, {"jsb": -11.06})
+    assert lines[2].startswith("| **VRNN Lab, trained on the ELBO: ELBO** | -6.500 [-12.853, -0.147] (2) |  |")
+    assert lines[5].startswith("| one constant probability per key | -11.06 |")
+    assert "| VRNN, FIVO-16 (Maddison et al. 2017) | -6.72 | -2.58 | -5.89 | -7.43 | from memory |" in lines
+    assert {text.count(" | ") for text in lines[5:]} == {5}
