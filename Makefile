@@ -18,7 +18,7 @@ $(TOOLS):
 	.venv-tools/bin/pip install --quiet --disable-pip-version-check uv pip-audit
 	touch $@
 
-.PHONY: help setup train quick results pictures benchmark test test-sweeps test-slurm torture shows lint format tensorboard docs lock test-lowest audit clean
+.PHONY: help setup train quick results music pictures benchmark test test-sweeps test-slurm torture shows lint format tensorboard docs lock test-lowest audit clean
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
 
@@ -32,6 +32,9 @@ quick: $(STAMP)  ## the same path in 20 seconds: a look, not a result
 
 results: $(STAMP)  ## run every study of docs/results and write its page (ARGS=--full: five seeds and more, a night)
 	$(BIN)/python tools/results.py $(ARGS)
+
+music: $(STAMP)  ## learn piano rolls, write docs/music.md (ARGS="--data DIR"; with --full: four sets, five seeds)
+	$(BIN)/python tools/music.py $(ARGS)
 
 pictures: $(STAMP)  ## the README's pictures of the eye: what is drawn, where z works, a gap filled
 	for name in eye blog_eye; do $(BIN)/vrnn train experiment=$$name || exit 1; done

@@ -18,6 +18,7 @@ from scipy.stats import kstest
 import vrnn
 from tests.conftest import ROOT, SMALL
 from tests.pages import DOCS, PAGES, README, blocks, commands, links, named_blocks
+from tests.rolls import write_mat
 from vrnn import cli
 from vrnn.runs.config import conf_directory, register
 from vrnn.runs.name import run_name
@@ -127,6 +128,7 @@ def shop(tmp_path_factory):
     points = " ".join(f"{x:.3f},{y:.3f}" for x, y in 100 * drawing)
     svg = f'<svg xmlns="http://www.w3.org/2000/svg"><polyline fill="none" stroke="black" points="{points}"/></svg>'
     (shop / "a.svg").write_text(svg)
+    write_mat(shop / "JSB_Chorales.mat")
     run(settings("train", ["experiment=eye", *SMALL, PACE]), shop / EYE, progress_bar=False)
     return shop
 

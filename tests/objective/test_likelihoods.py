@@ -340,3 +340,13 @@ def test_a_batch_without_an_observed_step_leaves_sigma_alone(likelihood, generat
     before = float(likelihood.sigma())
     likelihood.distortion((x + 0.1, torch.ones_like(x)), x, torch.zeros(4, 3, dtype=torch.bool))
     assert float(likelihood.sigma()) == before
+
+
+def test_bernoulli_starts_at_the_means_only_if_asked():
+    x = torch.zeros(6, 3)
+    x[:4, 1] = x[:, 2] = 1.0
+    assert BernoulliLikelihood().start_bias(x) is None
+    means = BernoulliLikelihood(bias="means").start_bias(x).sigmoid()
+    torch.testing.assert_close(means, torch.tensor([1.0, 5.0, 7.0], dtype=torch.float64) / 8)
+    with pytest.raises(ValueError, match=r"likelihood\.bias must be one of random, means, but is 'mean'"):
+        BernoulliLikelihood(bias="mean")

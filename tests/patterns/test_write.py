@@ -70,7 +70,7 @@ def test_numbers_that_are_not_finite_only_fit_npz(tmp_path, kind):
 
 
 def test_bad_requests(tmp_path):
-    with pytest.raises(ValueError, match="expected one of the formats npz, csv, svg, got 'png'"):
+    with pytest.raises(ValueError, match="expected one of the formats npz, csv, svg, mid, got 'png'"):
         write_traces(tmp_path / "a", traces(), "png")
     for shape in [(9, 2), (3, 9, 3), (0, 9, 2), (3, 0, 2)]:
         with pytest.raises(ValueError, match=r"expected traces of shape \(n, T, 2\)"):

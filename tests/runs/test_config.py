@@ -20,6 +20,7 @@ from torch.nn.utils import parameters_to_vector
 
 from tests.conftest import ROOT
 from tests.handwriting import write_lines
+from tests.rolls import write_mat
 from vrnn.data import TraceDataModule
 from vrnn.data.gaps import Gaps
 from vrnn.errors import ConfigError
@@ -43,6 +44,7 @@ ALL_FILES = sorted((ROOT / "conf").rglob("*.yaml"))
 COMPANIONS = {  # what a choice wants beside it
     ("latent", "none"): ["w_schedule=constant"],
     ("likelihood", "bernoulli"): ["dataset=digits"],
+    ("likelihood", "bernoulli_means"): ["dataset=digits"],
     ("condition", "label"): ["dataset=classes"],
     ("recurrence", "none"): ["prior=standard", "model.h_dim=0"],
 }
@@ -83,6 +85,8 @@ def test_every_file_of_every_group_trains_two_steps(composed, file, drawing, lin
     pen = [f"dataset.directory={lines}"]
     files = [f"dataset.files=[{drawing}]"]
     of_files = dict.fromkeys(("traces", "series", "strokes", "drawn_laps", "drawing"), files)
+    music = [f"dataset.file={write_mat(tmp_path / 'tiny.mat')}"]
+    of_files |= dict.fromkeys(("piano_rolls", "jsb", "nottingham", "piano_midi", "muse_data"), music)
     given = {**of_files, "iam": pen, "pen": ["dataset=iam", *pen]}
     extra = given.get(name, COMPANIONS.get((group, name), []))
     settings = check(composed(f"{group}={name}", *extra, *TWO_STEPS))
@@ -141,7 +145,7 @@ def test_every_file_is_headed_by_commands_that_compose(file):
         single = [re.sub(r"^([\w./]+)=([^\[{]*?),.*$", r"\1=\2", part) for part in overrides]  # a sweep's first job
         with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
             config = compose(script, overrides=single)
-        needs_data = any(part == "dataset=iam" or part.startswith("dataset.files=") for part in overrides)
+        needs_data = any(part == "dataset=iam" or part.startswith("dataset.file") for part in overrides)
         if script == "train" and not needs_data:
             build_run(check(config))
 

@@ -81,7 +81,7 @@ PAGES = {
             "steps": "points per trace; null: as the run was evaluated",
             "label": "which class, of a run with condition=label",
             "prefix": "a drawing that every trace continues",
-            "format": "png, npz, csv or svg; null: what out ends in, or png",
+            "format": "png, npz, csv, svg or, of piano rolls, mid; null: what out ends in, or png",
             "out": "the file; null: generated.<format> in the run's directory",
             "sample": "true: points drawn from the decoder; false: its means",
             "temperature": "of the decoder: below 1 calmer, above 1 wilder",

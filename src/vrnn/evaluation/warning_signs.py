@@ -13,7 +13,7 @@ from torch import Tensor
 from vrnn.model.particles import infer_particles
 from vrnn.model.vrnn import VRNN
 from vrnn.objective.bounds import IWAE
-from vrnn.objective.likelihoods import GaussianLikelihood
+from vrnn.objective.likelihoods import BernoulliLikelihood, GaussianLikelihood
 from vrnn.objective.w_schedules import WSchedule
 from vrnn.objective.w_schedules.controllers import MovingW
 
@@ -58,7 +58,7 @@ def find_warnings(
         *_collapse(vrnn, scores),
         *_binding_limit(w_schedule),
         *_deviations(vrnn, x, mask, generator, condition),
-        *_generated_range(x, mask, drawn),
+        *_generated_range(vrnn, x, mask, drawn),
         *_few_laps(scores),
         *_lone_particle(vrnn, scores, x, mask, generator, condition),
     ]
@@ -104,7 +104,9 @@ def _deviations(
             )
 
 
-def _generated_range(x: Tensor, mask: Tensor, drawn: Array) -> Iterator[str]:
+def _generated_range(vrnn: VRNN, x: Tensor, mask: Tensor, drawn: Array) -> Iterator[str]:
+    if isinstance(vrnn.likelihood, BernoulliLikelihood):  # 0 or 1, also where the traces looked at are never 1
+        return
     given = x[mask]
     low, high = given.min(0).values.double().cpu().numpy(), given.max(0).values.double().cpu().numpy()
     middle, reach = (low + high) / 2, (high - low) / 2 * (1 + MARGIN)

@@ -1,4 +1,4 @@
-"""Where sequences come from: automata drawn by a pen, drawings and series from files, handwriting, images of digits."""
+"""Where sequences come from: automata drawn by a pen, drawings, series and music from files, handwriting, images of digits."""
 
 from vrnn.patterns.automaton import Automaton, Piece
 from vrnn.patterns.classes import ClassesPattern
@@ -11,6 +11,7 @@ from vrnn.patterns.files.read import read_drawings
 from vrnn.patterns.files.write import write_traces
 from vrnn.patterns.handwriting import Handwriting
 from vrnn.patterns.pen import AutomatonPattern, Pen
+from vrnn.patterns.piano_rolls import PianoRolls
 from vrnn.patterns.series import SeriesPattern
 from vrnn.patterns.trace import Pattern, SequenceKind, Split, Trace
 from vrnn.patterns.units import Units
@@ -31,6 +32,7 @@ __all__ = [
     "Oval",
     "Pattern",
     "Pen",
+    "PianoRolls",
     "Piece",
     "Polygon",
     "Rendering",

@@ -14,8 +14,9 @@ from vrnn.patterns.units import Units
 Split = Literal["train", "val", "test"]
 
 # What the numbers of a step are. plane: a position (x, y); strokes: a move (pen, dx, dy), see `vrnn.patterns.strokes`;
-# image: one row of pixels, each from 0 (white) to 1 (black); series: one number of each channel.
-SequenceKind = Literal["plane", "strokes", "image", "series"]
+# image: one row of pixels, each from 0 (white) to 1 (black); series: one number of each channel; piano_roll: 1 for each of 88
+# keys that is down.
+SequenceKind = Literal["plane", "strokes", "image", "series", "piano_roll"]
 
 
 @dataclass(frozen=True)

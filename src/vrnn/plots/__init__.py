@@ -6,6 +6,7 @@ it. The colours are safe for colour-blind readers. Along a trace, time runs from
 
 from vrnn.plots.images import plot_images
 from vrnn.plots.latent import Marks, Spread, plot_latent, spreads
+from vrnn.plots.rolls import plot_rolls
 from vrnn.plots.runs import plot_curves, plot_intervals, plot_sweep
 from vrnn.plots.series import plot_fan, plot_series
 from vrnn.plots.style import save
@@ -23,6 +24,7 @@ __all__ = [
     "plot_intervals",
     "plot_laps",
     "plot_latent",
+    "plot_rolls",
     "plot_series",
     "plot_surprise",
     "plot_sweep",

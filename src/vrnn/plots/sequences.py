@@ -11,6 +11,7 @@ from typing_extensions import override
 from vrnn.patterns.strokes import to_plane
 from vrnn.patterns.trace import SequenceKind
 from vrnn.plots.images import plot_images
+from vrnn.plots.rolls import plot_roll_grid, plot_rolls
 from vrnn.plots.series import plot_series, plot_series_grid
 from vrnn.plots.style import Sequences
 from vrnn.plots.traces import plot_trace_grid, plot_traces
@@ -94,9 +95,24 @@ class SeriesPlots(SequencePlots):
         return plot_series_grid(sequences, titles)
 
 
+class RollPlots(SequencePlots):
+    """Piano rolls: which keys are down, over time."""
+
+    per_panel, per_grid = 1, 12
+
+    @override
+    def plot_panels(self, panels: Mapping[str, Sequences]) -> Figure:
+        return plot_rolls({title: sequences[0] for title, sequences in panels.items()})
+
+    @override
+    def plot_grid(self, sequences: Sequences, titles: Sequence[str] | None = None) -> Figure:
+        return plot_roll_grid(sequences, titles)
+
+
 SEQUENCE_PLOTS: dict[SequenceKind, SequencePlots] = {
     "plane": PlanePlots(),
     "strokes": StrokePlots(),
     "image": ImagePlots(),
     "series": SeriesPlots(),
+    "piano_roll": RollPlots(),
 }

@@ -23,7 +23,7 @@ from typing_extensions import override
 from vrnn.errors import BusyError, ConfigError, DamagedError
 from vrnn.files import open_regular, read_limited, remove_abandoned, write_text_atomically
 from vrnn.runs.legacy import upgrade_settings
-from vrnn.runs.name import differences
+from vrnn.runs.name import differences, path_keys
 from vrnn.runs.plain_yaml import read_json, read_yaml
 from vrnn.text import printable
 
@@ -194,7 +194,7 @@ def digest_of(raw: Mapping[str, Any]) -> str:
     """Return the digest of settings as config.yaml holds them, see `settings_digest`."""
     settings = {key: value for key, value in raw.items() if key not in NOT_LEARNED}
     if isinstance(dataset := settings.get("dataset"), dict):
-        settings["dataset"] = {key: value for key, value in dataset.items() if key not in ("files", "directory")}
+        settings["dataset"] = {key: value for key, value in dataset.items() if key not in path_keys(dataset)}
     return hashlib.sha256(json.dumps(settings, default=str).encode()).hexdigest()[:16]
 
 

@@ -37,12 +37,13 @@ from vrnn.model.inference import Inference
 from vrnn.model.vrnn import VRNN
 from vrnn.objective.latents import CategoricalLatent
 from vrnn.objective.w_schedules import WSchedule
-from vrnn.patterns import AutomatonPattern, ClassesPattern, Pattern, Trace
+from vrnn.patterns import AutomatonPattern, ClassesPattern, Pattern, PianoRolls, Trace
 from vrnn.plots.sequences import SEQUENCE_PLOTS
 from vrnn.runs.pattern import as_config_error
 
 FAN = 20  # ways in which a series is continued
 GRID_STEPS = 512  # steps of each generated trace that the grid of samples shows
+ROLL_STEPS = 160  # steps of a piano roll that is shown beside its reconstruction
 LATENT_STEPS = 300  # steps of a trace that the figure of the latent variables shows
 
 WIDTHS = {"plane": 2, "strokes": 3}  # x_dim of sequences that are plotted as lines
@@ -142,6 +143,9 @@ def evaluate(
     kl = vrnn.latent.kl(inferred.q, inferred.p)
     if pattern.form == "series" and vrnn.coordinates.predicts == "this":
         figures["continued"] = continued_figure(vrnn, pattern, test[0], seed)
+    if isinstance(pattern, PianoRolls):
+        scores["constant_nats_per_step"] = pattern.constant_nats_per_step()
+        figures["reconstructed"] = reconstructed_figure(vrnn, test[0], drawn[0], seed)
     automaton = pattern.automaton if isinstance(pattern, AutomatonPattern) else None
     scores |= junction_scores(kl, observed, test, automaton)
     if automaton is not None and isinstance(vrnn.latent, CategoricalLatent) and vrnn.latent.variables == 1:
@@ -204,6 +208,17 @@ def continued_figure(vrnn: VRNN, pattern: Pattern, held_out: Trace, seed: int) -
     )
     truth = np.where(held_out.observed[:GRID_STEPS, None], pattern.units.to_units(points), np.nan)
     return plots.plot_fan(truth, reconstruction[0], samples, begin, pattern.units.names)
+
+
+def reconstructed_figure(vrnn: VRNN, held_out: Trace, drawn: Array, seed: int) -> Figure:
+    """Plot the beginning of a held-out piano roll, the decoder's probabilities along it, and a generated one, drawn (T, 88)."""
+    generator = torch.Generator(device=vrnn.device).manual_seed(seed)
+    points = held_out.points[:ROLL_STEPS]
+    x = torch.as_tensor(points).to(next(vrnn.parameters()))[:, None]
+    observed = torch.as_tensor(held_out.observed[:ROLL_STEPS], device=vrnn.device)[:, None]
+    reconstructed = vrnn.reconstruct(x, observed, generator)[:, 0].double().cpu().numpy()
+    panels = {"truth": points, "reconstruction": reconstructed, "generated from the prior": drawn[:ROLL_STEPS]}
+    return plots.plot_rolls(panels)
 
 
 def evaluate_laps(

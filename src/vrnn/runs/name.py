@@ -14,6 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from vrnn.patterns.files.expand import expand_files
 from vrnn.patterns.files.read import READERS
 from vrnn.patterns.files.series_files import SERIES_READERS
+from vrnn.patterns.piano_rolls import PianoRolls
 
 STATES = "dataset.automaton.states."
 
@@ -42,7 +43,7 @@ FILE_LISTS = ("files", "val_files", "test_files")  # settings of a dataset
 
 
 def digest(dataset: Mapping[str, Any]) -> str | None:
-    """Return a digest of what a dataset's `files` hold, or the handwriting's XML files below its `directory`.
+    """Return a digest of what a dataset's `files` or `file` hold, or the handwriting's XML files below its `directory`.
 
     It is part of what a run is. None if there are no such files. Folders and globs stand for the files in them.
     """
@@ -61,9 +62,17 @@ def dataset_files(dataset: Mapping[str, Any]) -> list[Path]:
         ]
     except ValueError:
         return []
+    if "file" in path_keys(dataset):
+        files.append(Path(str(dataset["file"])))
     if "directory" in dataset:
         files += sorted(Path(str(dataset["directory"])).rglob("*.xml"))
     return files
+
+
+def path_keys(dataset: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the settings of a dataset that say where its data lie, for the digest says what they are."""
+    rolls = str(dataset.get("_target_")).endswith(f".{PianoRolls.__name__}")
+    return ("files", "directory", *(("file",) if rolls else ()))
 
 
 @cache

@@ -25,7 +25,7 @@ def build_pattern(settings: Settings) -> Pattern:
     dataset = dict(settings["dataset"])
     stored_digest = dataset.pop("digest", None)
     if stored_digest not in (None, digest(dataset)):
-        files = ", ".join(map(str, dataset.get("files") or [dataset.get("directory")]))
+        files = ", ".join(map(str, dataset.get("files") or [dataset.get("file", dataset.get("directory"))]))
         raise ConfigError(
             f"{files} must be as when the run began, but changed or is missing: restore it, or start a new run."
         )

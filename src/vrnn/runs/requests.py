@@ -24,7 +24,7 @@ MINIMA = {
     "compare": {"traces": 1},
     "search": {"trials": 1, "seed": 0},
 }
-FORMATS = ("png", "npz", "csv", "svg")
+FORMATS = ("png", "npz", "csv", "svg", "mid")
 
 
 def check_request(command: str, config: DictConfig) -> None:
@@ -78,9 +78,14 @@ def _check_of_run(command: str, config: DictConfig, settings: dict[str, Any]) ->
     if command == "evaluate":
         check_points("traces * steps", config.traces or own["traces"], config.steps or own["steps"])
         return
-    from vrnn.runs import drawing  # numpy: not every command needs it
+    from vrnn.patterns.files.midi import check_midi  # numpy: not every command needs it
+    from vrnn.runs import drawing
+    from vrnn.runs.pattern import as_config_error, pattern_class
     from vrnn.runs.units import read_units
 
+    if command != "score" and "mid" in (config.format, Path(config.out or "").suffix[1:]):
+        with as_config_error():
+            check_midi(pattern_class(settings).form)
     if command == "score":
         drawing.read_sequences(list(config.files), settings, read_units(Path(config.run)))
         return

@@ -30,7 +30,7 @@ from vrnn.runs.loggers import open_loggers
 from vrnn.runs.parts import make_callbacks
 from vrnn.runs.provenance import begin_provenance, end_provenance
 from vrnn.runs.report import SCALARS, publish
-from vrnn.runs.start import start_weights
+from vrnn.runs.start import start_bias, start_weights
 from vrnn.runs.tensorboard import HyperParameters, hparams_row, write_projector
 from vrnn.runs.trial import try_evaluation
 from vrnn.runs.units import write_units
@@ -82,6 +82,7 @@ def run(
 
         # --- build ---
         pattern, module, data = build_run(settings)
+        start_bias(module.vrnn, data)
         start_weights(module.vrnn, settings, directory)
         validate_data(module, data)
         added_callbacks = make_callbacks(settings)
@@ -139,6 +140,7 @@ def train_worker(config: DictConfig, directory: Path) -> dict[str, Any]:
     with Interruption() as interruption, process_group():
         settings, _ = run_settings(config)
         _, module, data = build_run(settings)
+        start_bias(module.vrnn, data)
         start_weights(module.vrnn, settings, directory)
         validate_data(module, data)
         barrier()

@@ -1,19 +1,38 @@
-"""Weights of another run to begin with, and networks that are not trained: fine-tuning."""
+"""Weights to begin with: those of another run, a bias from the data; and networks that are not trained."""
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import cast
 
+import torch
+from torch import nn
+
+from vrnn.data.datamodule import TraceDataModule
 from vrnn.errors import ConfigError
 from vrnn.model.vrnn import VRNN
 from vrnn.runs.directory import CHECKPOINTS, CONFIG, settings_digest
-from vrnn.runs.pattern import Settings
+from vrnn.runs.pattern import Settings, as_config_error
 from vrnn.training.checkpoint_files import BEST, LAST, PREVIOUS, load_checkpoint
 
 logger = logging.getLogger(__name__)
 
 PREFIX = "vrnn."  # of the model's weights in a checkpoint
+
+
+def start_bias(vrnn: VRNN, data: TraceDataModule) -> None:
+    """Set the bias of the decoder's last layer to what the likelihood finds in the training data, if it looks there.
+
+    Raises:
+        ConfigError: There are no training traces.
+    """
+    with as_config_error():
+        traces = data.traces("train")
+    bias = vrnn.likelihood.start_bias(torch.cat([torch.as_tensor(trace.points[trace.observed]) for trace in traces]))
+    if bias is not None:
+        with torch.no_grad():
+            cast(nn.Linear, vrnn.decoder[-1]).bias.copy_(bias)
 
 
 def start_weights(vrnn: VRNN, settings: Settings, directory: Path) -> None:

@@ -27,6 +27,7 @@ from vrnn.runs.limits import check_points
 from vrnn.runs.parts import build_vrnn
 from vrnn.runs.pattern import as_config_error, pattern_class
 from vrnn.runs.report import save_figures, write_scores
+from vrnn.runs.requests import FORMATS
 from vrnn.runs.stored import stored_settings
 from vrnn.runs.summary import print_scores
 from vrnn.runs.units import read_units
@@ -37,7 +38,6 @@ logger = logging.getLogger(__name__)
 Points = NDArray[np.float64]
 
 CHECKPOINTS = ("last", "best")
-FORMATS = ("png", "npz", "csv", "svg")
 
 
 def evaluate_run(run: Path, **changes: Any) -> dict[str, Any]:

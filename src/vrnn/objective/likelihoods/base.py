@@ -79,6 +79,14 @@ class Likelihood(nn.Module):
         """Return the mean and the standard deviation of each coordinate, (…, x_dim) each."""
         raise NotImplementedError
 
+    def start_bias(self, x: Tensor) -> Tensor | None:
+        """Return the bias that the decoder's last layer has when training begins, (n_outputs,); None: a random one, as here.
+
+        Args:
+            x: (n, x_dim), all observed points of the training data.
+        """
+        return None
+
     def check(self, x: Tensor) -> None:
         """Refuse data that this likelihood cannot describe; here it describes all.
 

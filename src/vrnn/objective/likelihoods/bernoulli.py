@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 from typing_extensions import override
 
+from vrnn.checks import check_choice
 from vrnn.objective.distributions import Gaussian
 from vrnn.objective.likelihoods.base import Likelihood
 
@@ -43,7 +44,26 @@ class BernoulliLikelihood(Likelihood):
     """p(x) = prod_i p_i^x_i (1 - p_i)^(1 - x_i), logits (…, x_dim) from the decoder. It uses no mean offset and no scale.
 
     Data between 0 and 1 (grey pixels) are accepted, too: then `log_prob` is a cross-entropy, not a density.
+
+    Args:
+        bias: What the bias of the decoder's last layer is when training begins. "random", as all weights are; "means", the
+            logit of each coordinate's mean over the training data, so that the decoder starts at how often each coordinate is
+            1 instead of near 1/2: where most are 0, as in piano rolls, learning this takes many steps.
+
+    Raises:
+        ValueError: An unknown bias.
     """
+
+    def __init__(self, bias: Literal["random", "means"] = "random"):
+        super().__init__()
+        check_choice("likelihood.bias", bias, ("random", "means"))
+        self.bias = bias
+
+    @override
+    def start_bias(self, x: Tensor) -> Tensor | None:
+        if self.bias == "random":
+            return None
+        return ((x.double().sum(0) + 1) / (len(x) + 2)).logit()  # Laplace's rule: never the logit of 0 or 1
 
     @override
     def n_outputs(self, x_dim: int) -> int:

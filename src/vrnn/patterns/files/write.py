@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from vrnn.patterns.files.midi import check_midi, write_midi
 from vrnn.patterns.strokes import to_plane
 from vrnn.patterns.trace import SequenceKind
 
@@ -22,16 +23,18 @@ MARGIN = 8.0
 def write_traces(
     path: str | Path, traces: Points, kind: str, form: SequenceKind = "plane", names: Sequence[str] = ()
 ) -> None:
-    """Write traces (n, T, x_dim) to `path` as one of three kinds of file.
+    """Write traces (n, T, x_dim) to `path` as one of four kinds of file.
 
     - npz: One array `traces` of shape (n, T, x_dim).
     - csv: Columns trace,step,x,y (strokes: trace,step,pen,dx,dy; others: trace,step and `names`, or
       x0,x1,…), numbers in full precision.
     - svg: One polyline a stroke, in a grid of equal scale, y upwards; for eyes and Inkscape; not for images. `read_drawings`
       joins an SVG's strokes to one drawing, so write one trace where it is to be read back.
+    - mid: Piano rolls as notes, see `write_midi`.
 
     Raises:
-        ValueError: unknown kind, traces of another shape, none or without points, (csv, svg) not finite, (svg) images.
+        ValueError: unknown kind, traces of another shape, none or without points, (csv, svg, mid) not finite, (svg) images,
+            (mid) anything but piano rolls.
     """
     traces = np.asarray(traces, dtype=np.float64)
     if kind not in _WRITERS:
@@ -43,6 +46,8 @@ def write_traces(
         raise ValueError(
             f"an svg file holds drawings, and sequences of the form {form} are none: write png, npz or csv"
         )
+    if kind == "mid":
+        check_midi(form)
     bad = np.flatnonzero(~np.isfinite(traces).all(axis=(1, 2)))
     if kind != "npz" and bad.size:
         raise ValueError(
@@ -96,8 +101,13 @@ def _write_svg(path: Path, traces: Points, form: SequenceKind, names: Sequence[s
     path.write_text("\n".join([head, f" <g {style}>", *lines, " </g>", "</svg>"]) + "\n", encoding="utf-8")
 
 
+def _write_mid(path: Path, traces: Points, form: SequenceKind, names: Sequence[str]) -> None:
+    write_midi(path, traces)
+
+
 _WRITERS: dict[str, Callable[[Path, Points, SequenceKind, Sequence[str]], None]] = {
     "npz": _write_npz,
     "csv": _write_csv,
     "svg": _write_svg,
+    "mid": _write_mid,
 }
