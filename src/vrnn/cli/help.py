@@ -81,7 +81,7 @@ PAGES = {
             "steps": "points per trace; null: as the run was evaluated",
             "label": "which class, of a run with condition=label",
             "prefix": "a drawing that every trace continues",
-            "format": "png, npz, csv, svg or, of piano rolls, mid; null: what out ends in, or png",
+            "format": "png, npz, csv, svg, mid; moving: gif, mp4, animated_svg",
             "out": "the file; null: generated.<format> in the run's directory",
             "sample": "true: points drawn from the decoder; false: its means",
             "temperature": "of the decoder: below 1 calmer, above 1 wilder",
@@ -92,6 +92,7 @@ PAGES = {
         {
             "vrnn generate run=RUN": "a figure of eight traces",
             "vrnn generate run=RUN n=12 steps=600 format=svg": "twelve curves",
+            "vrnn generate run=RUN n=4 steps=200 format=gif": "the pen draws",
             "vrnn generate run=RUN prefix=drawing.npy": "continue a drawing",
             "vrnn generate run=RUN out=points.csv": "points, for other programs",
             "vrnn generate run=RUN sample=false seed=3": "without the decoder's noise",

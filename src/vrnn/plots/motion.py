@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from vrnn.files import write_atomically, write_text_atomically
+from vrnn.patterns.strokes import to_plane
+from vrnn.patterns.trace import SequenceKind
 from vrnn.plots.style import HUES, QUIET, TIME, Array
 
 STEPS_PER_SECOND = 40  # how fast the pen draws
@@ -33,14 +35,14 @@ class Scene:
         size: Width and height.
         lines: n traces, (T, 2) each.
         lifted: For each (T,), True where no line leads to the next point.
-        colours: For each (T, 3), in [0, 1].
+        colours: For each those of its points, as #rrggbb.
         before: (k, 2), what all traces continue; empty if nothing.
     """
 
     size: tuple[int, int]
     lines: Sequence[Array]
     lifted: Sequence[NDArray[np.bool_]]
-    colours: Sequence[Array]
+    colours: Sequence[Sequence[str]]
     before: Array
 
     @property
@@ -49,7 +51,27 @@ class Scene:
         return max(map(len, self.lines))
 
 
-def lay_out(traces: Sequence[Array], lifted: Sequence[NDArray[np.bool_]] | None = None, before: Array | None = None) -> Scene:
+def write_moving(path: Path, format: str, traces: Array, form: SequenceKind, before: Array | None = None) -> None:
+    """Write traces as a moving picture.
+
+    Args:
+        path: The file.
+        format: gif, mp4 (which needs the extra `video`) or animated_svg.
+        traces: (n, T, 2), or moves of a pen (n, T, 3).
+        form: "plane" or "strokes".
+        before: (k, 2), what all traces continue; None: nothing.
+    """
+    if form == "strokes":
+        moved = [to_plane(offsets) for offsets in traces]
+        scene = lay_out([points for points, _ in moved], [lifted for _, lifted in moved], before)
+    else:
+        scene = lay_out([*traces], None, before)
+    _WRITERS[format](path, scene)
+
+
+def lay_out(
+    traces: Sequence[Array], lifted: Sequence[NDArray[np.bool_]] | None = None, before: Array | None = None
+) -> Scene:
     """Place traces in a picture, all on one scale.
 
     Args:
@@ -66,17 +88,16 @@ def lay_out(traces: Sequence[Array], lifted: Sequence[NDArray[np.bool_]] | None 
     if before is not None:
         boxes = [np.concatenate([before, *traces])] * len(traces)
         columns, places = 1, np.zeros((len(traces), 2))
-        colours = [np.tile(to_rgb(HUES[i % len(HUES)]), (len(trace), 1)) for i, trace in enumerate(traces)]
+        colours = [[HUES[i % len(HUES)]] * (1 + len(trace)) for i, trace in enumerate(traces)]
         traces = [np.concatenate([before[-1:], trace]) for trace in traces]
         lifted = [np.concatenate([[False], up]) for up in lifted]
-        colours = [np.concatenate([colour[:1], colour]) for colour in colours]
         rows = 1
     else:
         boxes = list(traces)
         columns = int(np.ceil(np.sqrt(len(traces))))
         rows = int(np.ceil(len(traces) / columns))
         places = np.stack([np.arange(len(traces)) % columns, np.arange(len(traces)) // columns], axis=1).astype(float)
-        colours = [TIME(np.linspace(0.0, 1.0, len(trace)))[:, :3] for trace in traces]
+        colours = [[*map(to_hex, TIME(np.linspace(0.0, 1.0, len(trace))))] for trace in traces]
     cell = CELL * (2 if columns == 1 else 1)
     middles = [(box.min(axis=0) + box.max(axis=0)) / 2 for box in boxes]
     extent = max(float(np.ptp(box, axis=0).max()) for box in boxes)
@@ -135,13 +156,16 @@ def write_animated_svg(path: Path, scene: Scene) -> None:
         parts.append(f'<polyline points="{_listed(scene.before)}" stroke="{QUIET}"/>')
     for line, up, colours in zip(scene.lines, scene.lifted, scene.colours, strict=True):
         parts += [_growing(line, first, last, colours[last], total) for first, last in _pieces(up)]
-    parts += ["</g>", *(_pen(line, colours[-1], total) for line, colours in zip(scene.lines, scene.colours, strict=True))]
+    parts += [
+        "</g>",
+        *(_pen(line, colours[-1], total) for line, colours in zip(scene.lines, scene.colours, strict=True)),
+    ]
     write_text_atomically(path, "\n".join([*parts, "</svg>", ""]))
 
 
 def _frames(scene: Scene) -> Iterator[Image.Image]:
     """Yield the pictures of a scene, of which each adds a few steps."""
-    canvas = Image.new("RGB", tuple(FINER * side for side in scene.size), "white")
+    canvas = Image.new("RGB", (FINER * scene.size[0], FINER * scene.size[1]), "white")
     draw = ImageDraw.Draw(canvas)
     if len(scene.before) > 1:
         draw.line([*map(tuple, FINER * scene.before)], fill=QUIET, width=2 * FINER, joint="curve")
@@ -159,14 +183,14 @@ def _frames(scene: Scene) -> Iterator[Image.Image]:
         for line, colours in zip(scene.lines, scene.colours, strict=True):
             x, y = FINER * line[min(end, len(line) - 1)]
             radius = 4 * FINER
-            pens.ellipse([x - radius, y - radius, x + radius, y + radius], fill=to_hex(colours[min(end, len(line) - 1)]))
-        yield frame.resize(scene.size, Image.Resampling.BOX)
+            pens.ellipse([x - radius, y - radius, x + radius, y + radius], fill=colours[min(end, len(line) - 1)])
+        yield frame.reduce(FINER)
 
 
-def _draw_segment(draw: ImageDraw.ImageDraw, a: Array, b: Array, colour: Array) -> None:
+def _draw_segment(draw: ImageDraw.ImageDraw, a: Array, b: Array, colour: str) -> None:
     """Draw a line with round ends, so that lines in different colours join."""
-    draw.line([tuple(a), tuple(b)], fill=to_hex(colour), width=2 * FINER)
-    draw.ellipse([*(b - FINER + 0.5), *(b + FINER - 0.5)], fill=to_hex(colour))
+    draw.line([tuple(a), tuple(b)], fill=colour, width=2 * FINER)
+    draw.ellipse([*(b - FINER + 0.5), *(b + FINER - 0.5)], fill=colour)
 
 
 def _pieces(lifted: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
@@ -176,7 +200,7 @@ def _pieces(lifted: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
             yield first, min(first + PIECE, int(stroke[-1]))
 
 
-def _growing(line: Array, first: int, last: int, colour: Array, total: float) -> str:
+def _growing(line: Array, first: int, last: int, colour: str, total: float) -> str:
     """Return a piece as an SVG element that is drawn from the time of its first point to that of its last."""
     points = line[first : last + 1]
     walked = np.concatenate([[0.0], np.linalg.norm(np.diff(points, axis=0), axis=1).cumsum()])
@@ -187,13 +211,13 @@ def _growing(line: Array, first: int, last: int, colour: Array, total: float) ->
     if first > 0:
         moments, offsets = [0.0, times[0], *moments], [hidden, hidden, *offsets]
     return (
-        f'<polyline points="{_listed(points)}" stroke="{to_hex(colour)}" stroke-dasharray="{length:.1f} {length + 9:.1f}">'
+        f'<polyline points="{_listed(points)}" stroke="{colour}" stroke-dasharray="{length:.1f} {length + 9:.1f}">'
         f'<animate attributeName="stroke-dashoffset" dur="{total:g}s" repeatCount="indefinite" '
         f'values="{_numbers(offsets, 1)}" keyTimes="{_numbers(moments, 5)}"/></polyline>'
     )
 
 
-def _pen(line: Array, colour: Array, total: float) -> str:
+def _pen(line: Array, colour: str, total: float) -> str:
     """Return the dot that moves along a line and rests at its end."""
     moments = [*(np.arange(len(line)) / STEPS_PER_SECOND / total), 1.0]
     path = np.concatenate([line, line[-1:]])
@@ -202,12 +226,15 @@ def _pen(line: Array, colour: Array, total: float) -> str:
         f'keyTimes="{_numbers(moments, 5)}"/>'
         for name, values in (("cx", path[:, 0]), ("cy", path[:, 1]))
     )
-    return f'<circle r="4" fill="{to_hex(colour)}">{moves}</circle>'
+    return f'<circle r="4" fill="{colour}">{moves}</circle>'
 
 
 def _listed(points: Array) -> str:
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
 
 
-def _numbers(values: Sequence[float], digits: int) -> str:
+def _numbers(values: Iterable[float], digits: int) -> str:
     return ";".join(f"{value:.{digits}f}" for value in values)
+
+
+_WRITERS = {"gif": write_gif, "mp4": write_mp4, "animated_svg": write_animated_svg}

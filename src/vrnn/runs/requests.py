@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from vrnn.errors import ConfigError
 from vrnn.runs.config import MOST_SEED, check_choice, check_sweep
 from vrnn.runs.directory import CONFIG
+from vrnn.runs.formats import check_form, check_format, chosen_format
 from vrnn.runs.limits import check_points
 from vrnn.runs.score_names import SCORE
 from vrnn.runs.stored import stored_settings
@@ -24,7 +25,6 @@ MINIMA = {
     "compare": {"traces": 1},
     "search": {"trials": 1, "seed": 0},
 }
-FORMATS = ("png", "npz", "csv", "svg", "mid")
 
 
 def check_request(command: str, config: DictConfig) -> None:
@@ -50,7 +50,9 @@ def check_request(command: str, config: DictConfig) -> None:
     if "checkpoint" in config and config.checkpoint is not None:
         check_choice("checkpoint", config.checkpoint, ("last", "best"))
     if "format" in config:
-        _check_output(config.format, config.out)
+        check_format(command, config.format, config.out)
+        if config.out is not None:
+            check_writable("out", Path(config.out).absolute().parent, "give out=… another one")
     if "run" in config and not (Path(config.run) / CONFIG).is_file():
         raise ConfigError(f"run must be a run's directory, outputs/<task>/<run>, but {config.run} has no config.yaml.")
     if "runs" in config and not Path(config.runs).is_dir():
@@ -78,14 +80,13 @@ def _check_of_run(command: str, config: DictConfig, settings: dict[str, Any]) ->
     if command == "evaluate":
         check_points("traces * steps", config.traces or own["traces"], config.steps or own["steps"])
         return
-    from vrnn.patterns.files.midi import check_midi  # numpy: not every command needs it
-    from vrnn.runs import drawing
+    from vrnn.runs import drawing  # numpy: not every command needs it
     from vrnn.runs.pattern import as_config_error, pattern_class
     from vrnn.runs.units import read_units
 
-    if command != "score" and "mid" in (config.format, Path(config.out or "").suffix[1:]):
+    if "format" in config:
         with as_config_error():
-            check_midi(pattern_class(settings).form)
+            check_form(chosen_format(config.format, config.out), pattern_class(settings).form)
     if command == "score":
         drawing.read_sequences(list(config.files), settings, read_units(Path(config.run)))
         return
@@ -97,18 +98,6 @@ def _check_of_run(command: str, config: DictConfig, settings: dict[str, Any]) ->
     if config.prefix is not None:
         given = drawing.read_sequence("prefix", config.prefix, settings, read_units(Path(config.run)))
         drawing.check_prefix(config.prefix, given)
-
-
-def _check_output(format: str | None, out: Any) -> None:
-    ending = Path(out).suffix.removeprefix(".") if out is not None else ""
-    if format is not None:
-        check_choice("format", format, FORMATS)
-    if ending and ending != (format or ending):
-        raise ConfigError(f"out must end in .{format}, the format, but is {out}: leave one of the two out.")
-    if out is not None and format is None and ending not in FORMATS:
-        raise ConfigError(f"out must end in .{', .'.join(FORMATS)}, but is {out}.")
-    if out is not None:
-        check_writable("out", Path(out).absolute().parent, "give out=… another one")
 
 
 def check_writable(option: str, directory: Path, cure: str) -> None:

@@ -17,17 +17,18 @@ from vrnn import plots
 from vrnn.errors import ConfigError
 from vrnn.model.vrnn import VRNN
 from vrnn.patterns import SequenceKind, write_traces
+from vrnn.plots.motion import write_moving
 from vrnn.plots.sequences import SEQUENCE_PLOTS
 from vrnn.runs.build import build_run
 from vrnn.runs.config import check_choice
 from vrnn.runs.directory import settings_digest, state
 from vrnn.runs.drawing import channel_names, check_gap, check_prefix, read_sequence
 from vrnn.runs.evaluate import evaluate, prepare_evaluation
+from vrnn.runs.formats import FORMATS, MOVING, check_form, chosen_format, ending
 from vrnn.runs.limits import check_points
 from vrnn.runs.parts import build_vrnn
 from vrnn.runs.pattern import as_config_error, pattern_class
 from vrnn.runs.report import save_figures, write_scores
-from vrnn.runs.requests import FORMATS
 from vrnn.runs.stored import stored_settings
 from vrnn.runs.summary import print_scores
 from vrnn.runs.units import read_units
@@ -104,7 +105,7 @@ def generate_from_run(
         label: The class that is drawn; for a run with condition=label.
         prefix: The file of a drawing, in the coordinates of the run's data, that every trace continues. The written traces do
             not include it.
-        format: One of FORMATS; None: the ending of `out`, else png.
+        format: One of FORMATS or MOVING; None: the ending of `out`, else png.
         out: The file, replaced if it exists; None: generated.<format> in the run's directory, or generated-2.<format>, … if it
             exists.
         sample: Whether each point is drawn from the decoder; False: its mean.
@@ -122,8 +123,8 @@ def generate_from_run(
         FileNotFoundError: The run has no such checkpoint yet.
         DamagedError: The checkpoint cannot be read.
     """
-    format = _format(format, out)
-    check_choice("format", format, FORMATS)
+    format = chosen_format(format, out)
+    check_choice("format", format, (*FORMATS, *MOVING))
     check_choice("checkpoint", checkpoint, CHECKPOINTS)
     _check_at_least(1, n=n, steps=steps)
     _check_at_least(0, seed=seed)
@@ -141,10 +142,14 @@ def generate_from_run(
         labels = vrnn.condition.indices(label, n)
     generator = torch.Generator().manual_seed(seed)
     points = vrnn.generate(n, steps, begin, sample, generator, temperature, z_temperature, labels)
-    path = _free(run / f"generated.{format}") if out is None else Path(out)
+    path = _free(run / f"generated.{ending(format)}") if out is None else Path(out)
     traces = units.to_units(points.transpose(0, 1).double().numpy())
     form, names = pattern_class(settings).form, channel_names(settings, units)
-    if format != "png":
+    with as_config_error():
+        check_form(format, form)
+    if format in MOVING:
+        write_moving(path, format, traces, form, prefix_points)
+    elif format != "png":
         write_traces(path, traces, format, form, names)
     elif prefix_points is None:
         plots.save(SEQUENCE_PLOTS[form].plot_grid(traces), path)
@@ -190,7 +195,7 @@ def impute_from_run(
         DamagedError: The checkpoint cannot be read.
         ValueError: The model cannot fill gaps.
     """
-    format = _format(format, out)
+    format = chosen_format(format, out)
     check_choice("format", format, FORMATS)
     check_choice("checkpoint", checkpoint, CHECKPOINTS)
     _check_at_least(1, n=n, particles=particles)
@@ -246,11 +251,6 @@ def _load_vrnn(run: Path, settings: dict[str, Any], checkpoint: str) -> VRNN:
     vrnn = build_vrnn(settings, read_units(run)).eval()
     load_weights(vrnn, run / "checkpoints" / f"{checkpoint}.ckpt", "vrnn.", settings_digest(run))
     return vrnn
-
-
-def _format(format: str | None, out: str | None) -> str:
-    """Return the given format, else the ending of `out`, else png."""
-    return format or (Path(out).suffix.removeprefix(".") if out else "png")
 
 
 def _free(path: Path) -> Path:
