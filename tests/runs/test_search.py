@@ -25,7 +25,7 @@ from vrnn.runs.space import distribution
 PACE = "training={steps: 40, log_every: 10, val_every: 10, checkpoint_every: 5, figure_every: 40}"
 SPACE = {
     "optim.learning_rate": {"low": 1e-3, "high": 1e-1, "log": True},
-    "model.h_dim": [8, 16, -3],  # the last cannot be built
+    "dataset.pen.speed": [0.2, 0.3, 100.0],  # the last cannot be built
 }
 
 
@@ -70,7 +70,7 @@ def test_no_trial_is_lost_when_one_of_two_workers_is_killed(tmp_path, n):
         assert trial.state in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
         directory = Path(trial.user_attrs["directory"])
         assert (directory / "done").exists() == (trial.state == TrialState.COMPLETE)
-        assert (trial.params["model.h_dim"] == -3) == (trial.state == TrialState.FAIL)
+        assert (trial.params["dataset.pen.speed"] == 100.0) == (trial.state == TrialState.FAIL)
     assert any(trial.state == TrialState.COMPLETE for trial in found)
 
 
@@ -90,11 +90,11 @@ def test_a_study_with_other_settings_is_refused(tmp_path):
         assert refused.returncode == 1
         assert "error: The study s was begun with other settings" in output
     assert len(trials(tmp_path)) == 1
-    with start(tmp_path / "failing", 2, {"model.h_dim": [-3]}) as failing:
+    with start(tmp_path / "failing", 2, {"dataset.pen.speed": [100.0]}) as failing:
         output, _ = failing.communicate(timeout=240)
     assert failing.returncode == 1
     assert "error: no trial has completed" in output
-    assert "is -3" in output
+    assert "is 100.0" in output
 
 
 @pytest.mark.parametrize(
