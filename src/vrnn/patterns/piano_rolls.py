@@ -34,7 +34,7 @@ class PianoRolls(RecordedPattern):
     units = Units(names=NOTES)
 
     def __init__(self, file: str | Path) -> None:
-        self.sources = load_rolls(Path(file))
+        self.sources = load_rolls(Path(str(file)))
 
     def constant_nats_per_step(self) -> float:
         """Return the log-likelihood of the test by one constant probability for each key: its share of the training steps.
