@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vrnn.engine import dispatch
 from vrnn.model.inference import Inference, InferenceModel
 from vrnn.networks.six_networks import SixNetworks
 from vrnn.networks.state import State
@@ -128,6 +129,13 @@ def infer_particles(
     mask = None if mask is None or mask.all() else mask
     fill = fill or (fill is None and mask is not None and has_gaps(mask))
 
+    state = state or model.initial_state(K * batch)
+    if bound.resample_below and not fill and points_agree(state, K):
+        return _filter(model, x, bound, mask, state, w, generator, condition, keep)
+    if bound.resample_below:
+        dispatch.log_once(
+            "Particles that fill in missing points run step by step, which is slow: each one's points are its own."
+        )
     conditions = None if condition is None else condition.repeat(K)
 
     def step_fn(begin: int, end: int, state: State) -> tuple[Tensor, State, Any]:
@@ -139,8 +147,43 @@ def infer_particles(
         return gained, run.state, keep(run) if keep else None
 
     window = 1 if bound.resample_below else max(1, ROWS_AT_ONCE // (K * batch))
-    state = state or model.initial_state(K * batch)
     return bounds.run_particles(step_fn, state, steps, bound, window, generator)
+
+
+def _filter(
+    model: InferenceModel,
+    x: Tensor,
+    bound: Bound,
+    mask: Tensor | None,
+    state: State,
+    w: Tensor | float,
+    generator: torch.Generator | None,
+    condition: Tensor | None,
+    keep: Callable[[Inference], Any] | None,
+) -> ParticleResult[State]:
+    """Resample the particles after every step within one call of the engine."""
+    run, found = model.filter(x, bound, state, mask, generator, float(w), condition)
+    log_x = model.likelihood.log_prob(run.decoder, run.x)
+    log_p, log_q = (model.latent.log_prob(dist, run.z) for dist in (run.p, run.q))
+    gained = bounds.increments(log_x, log_p, log_q, run.mask, w).unflatten(1, (bound.particles, -1))
+    return ParticleResult(
+        bound=bounds.filtered_bound(gained, found.due),
+        state=run.state,
+        ancestors=found.ancestors,
+        running=bounds.running_bound(found.log_weights, found.due),
+        outputs=[keep(run) if keep else None],
+    )
+
+
+def points_agree(state: State, particles: int) -> bool:
+    """Return whether all particles of each trace have seen the same last points.
+
+    Args:
+        state: Of K * B traces: all first particles, then all second ones, …
+        particles: K.
+    """
+    parts = (part.unflatten(0, (particles, -1)) for part in (state.previous, state.previous2, state.is_start))
+    return all(torch.equal(part, part[:1].expand_as(part)) for part in parts)
 
 
 @torch.no_grad()

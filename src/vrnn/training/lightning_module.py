@@ -209,10 +209,12 @@ class VRNNModule(LightningModule):
         )
         self.carried = result.state.detach()
         run = concatenate(result.outputs)
+        with torch.no_grad():
+            distortion = self.vrnn.distortion(run)
         return run, particle_loss(
             bound=result.bound,
             steps=batch.mask.sum(),
-            distortion=self.vrnn.distortion(run),
+            distortion=distortion,
             q=run.q,
             p=run.p,
             latent=self.vrnn.latent,
