@@ -157,7 +157,7 @@ def test_gradients_of_iwae_against_the_definition():
 def test_ancestors_carry_no_gradient(engine):
     """FIVO, resampled after every step, against a loop that takes its ancestors as given numbers."""
     vrnn, x, K = small(engine=engine), walk(4, 2), 3
-    found = infer_particles(vrnn, x, FIVO(K, resample_below=1.0), generator=chance(), keep=lambda run: run)
+    found = infer_particles(vrnn, x, FIVO(K, resample_below=1.0), generator=chance(), keep=lambda run, _: run)
     found.bound.sum().backward()
     ours = [p.grad.clone() for p in vrnn.parameters()]
     vrnn.zero_grad()
@@ -204,7 +204,7 @@ def test_nan_past_a_trace_s_end_leaks_nowhere(bound, engine):
     values = [log_evidence(vrnn, points, bound, mask, chance()) for points in (x, padded)]
     assert torch.equal(*values)
     if not bound.resample_below:
-        (run,) = infer_particles(vrnn, padded, bound, mask=mask, generator=chance(), keep=lambda run: run).outputs
+        (run,) = infer_particles(vrnn, padded, bound, mask=mask, generator=chance(), keep=lambda run, _: run).outputs
         cut = vrnn.likelihood.log_prob(run.decoder, run.x) + Normal(*run.p).log_prob(run.z).sum(-1)
         cut = (cut - Normal(*run.q).log_prob(run.z).sum(-1)).view(6, 4, 4)[:3, :, 1].sum(0).exp().mean().log()
         torch.testing.assert_close(values[1][1], cut)

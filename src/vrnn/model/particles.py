@@ -104,7 +104,7 @@ def infer_particles(
     w: Tensor | float = 1.0,
     generator: torch.Generator | None = None,
     condition: Tensor | None = None,
-    keep: Callable[[Inference], Any] | None = None,
+    keep: Callable[[Inference, Tensor], Any] | None = None,
 ) -> ParticleResult[State]:
     """Run K copies of each trace through the model: see `vrnn.objective.bounds.run_particles`.
 
@@ -118,7 +118,8 @@ def infer_particles(
         w: Weight of log p(z) - log q(z).
         generator: For the noise; None: torch's global generator.
         condition: As in `infer`, of the B traces.
-        keep: What to keep in `outputs` of each window's inference (t, K * B, …) before particles are resampled. None: nothing.
+        keep: What to keep in `outputs` of each window's inference (t, K * B, …), before particles are resampled, and of its
+            log p(x | z), (t, K * B). None: nothing.
 
     Raises:
         ValueError: The loss is no bound, since the coordinates are predictive.
@@ -144,7 +145,7 @@ def infer_particles(
         log_x = model.likelihood.log_prob(run.decoder, run.x)
         log_p, log_q = (model.latent.log_prob(dist, run.z) for dist in (run.p, run.q))
         gained = bounds.increments(log_x, log_p, log_q, run.mask, w).unflatten(1, (K, batch))
-        return gained, run.state, keep(run) if keep else None
+        return gained, run.state, keep(run, log_x) if keep else None
 
     window = 1 if bound.resample_below else max(1, ROWS_AT_ONCE // (K * batch))
     return bounds.run_particles(step_fn, state, steps, bound, window, generator)
@@ -159,7 +160,7 @@ def _filter(
     w: Tensor | float,
     generator: torch.Generator | None,
     condition: Tensor | None,
-    keep: Callable[[Inference], Any] | None,
+    keep: Callable[[Inference, Tensor], Any] | None,
 ) -> ParticleResult[State]:
     """Resample the particles after every step within one call of the engine."""
     run, found = model.filter(x, bound, state, mask, generator, float(w), condition)
@@ -171,7 +172,7 @@ def _filter(
         state=run.state,
         ancestors=found.ancestors,
         running=bounds.running_bound(found.log_weights, found.due),
-        outputs=[keep(run) if keep else None],
+        outputs=[keep(run, log_x) if keep else None],
     )
 
 
@@ -216,7 +217,7 @@ def impute(
         fill=True,
         generator=generator,
         condition=condition,
-        keep=lambda run: run.filled,
+        keep=lambda run, _: run.filled,
     )
     chosen = torch.randint(particles, x.shape[1:2], device=x.device, generator=generator)
     line = trace_ancestors(result.ancestors, chosen)[:, None, :, None].expand(-1, 1, -1, x.shape[2])

@@ -34,7 +34,7 @@ class DistributionSlots(NamedTuple):
 
 
 @inner
-def log_point(spec, tape, raw, x, offset):
+def log_point(spec, tape, raw, x, offset, terms):
     """Return log p(x) in nats of one point. Twin: Likelihood.from_raw, then Likelihood.log_prob.
 
     Args:
@@ -43,10 +43,12 @@ def log_point(spec, tape, raw, x, offset):
         raw: Where the row's raw outputs begin on the tape.
         x: The point, (x_dim,).
         offset: What the means are relative to, (x_dim,).
+        terms: Scratch memory, (x_dim,): vector instructions fill it, the sum is in order.
     """
-    total = tape.dtype.type(0)
-    for i in range(spec.binary):
-        total += x[i] * tape[raw + i] - softplus(tape[raw + i])
+    at = np.uintp(raw)
+    for i in range(np.uintp(spec.binary)):
+        terms[i] = x[i] * tape[at + i] - softplus(tape[at + i])
+    total = sum_of(terms, spec.binary)
     if spec.binary == spec.x_dim:
         return total
     logits, components = raw + spec.binary, spec.components
@@ -89,7 +91,7 @@ def log_component(spec, tape, logits, c, x, offset):
 
 
 @inner
-def log_ratio(q, p, z, tape, row):
+def log_ratio(q, p, z, tape, row, terms):
     """Return log p(z) - log q(z) in nats of one row. Twin: Latent.log_prob.
 
     Args:
@@ -98,16 +100,25 @@ def log_ratio(q, p, z, tape, row):
         z: The slot of z, Gaussian dimensions first.
         tape: Flat array.
         row: Where the row begins.
+        terms: Scratch memory, (z_dim,).
     """
-    half, total = tape.dtype.type(0.5), tape.dtype.type(0)
-    dim = q.mean.dim
-    for i in range(dim):
-        here = tape[row + z.column + i]
-        by_q = (here - tape[row + q.mean.column + i]) / tape[row + q.std.column + i]
-        by_p = (here - tape[row + p.mean.column + i]) / tape[row + p.std.column + i]
-        ratio = log(tape[row + q.std.column + i] / tape[row + p.std.column + i])
-        total += half * (by_q * by_q - by_p * by_p) + ratio
-    for i in range(q.log_probs.dim):
-        difference = tape[row + p.log_probs.column + i] - tape[row + q.log_probs.column + i]
-        total += tape[row + z.column + dim + i] * difference
+    half, n = tape.dtype.type(0.5), np.uintp(q.mean.dim)
+    here, q_mean, q_std = np.uintp(row + z.column), np.uintp(row + q.mean.column), np.uintp(row + q.std.column)
+    p_mean, p_std = np.uintp(row + p.mean.column), np.uintp(row + p.std.column)
+    for i in range(n):
+        by_q = (tape[here + i] - tape[q_mean + i]) / tape[q_std + i]
+        by_p = (tape[here + i] - tape[p_mean + i]) / tape[p_std + i]
+        terms[i] = half * (by_q * by_q - by_p * by_p) + log(tape[q_std + i] / tape[p_std + i])
+    one_hot, q_log, p_log = here + n, np.uintp(row + q.log_probs.column), np.uintp(row + p.log_probs.column)
+    for i in range(np.uintp(q.log_probs.dim)):
+        terms[n + i] = tape[one_hot + i] * (tape[p_log + i] - tape[q_log + i])
+    return sum_of(terms, q.mean.dim + q.log_probs.dim)
+
+
+@inner
+def sum_of(terms, n):
+    """Return the sum of the first n terms."""
+    total = terms.dtype.type(0)
+    for i in range(np.uintp(n)):
+        total += terms[i]
     return total

@@ -130,7 +130,7 @@ def run_filter(program, weights, chunk, tape, inputs, outputs, memory_after, wei
     rows, ahead = particles * batch, program.after.column - program.state.column
     for k in range(particles):
         load_state(inputs.memory, k * total + first, state, batch, tape, k * batch * width, width)
-    carried = np.zeros(rows)
+    carried, terms = np.zeros(rows), np.empty(max(spec.x_dim, program.z.dim), tape.dtype)
     here = ZERO
     for t in range(steps):
         load_step(program.features, inputs.features, t * total + first, batch, tape, here, width)
@@ -147,7 +147,7 @@ def run_filter(program, weights, chunk, tape, inputs, outputs, memory_after, wei
                 store(tape, there + column, width, dim, batch, outputs[j], outside * dim)
         following = here + rows * width
         for b in range(batch):
-            add_increments(program, spec, chunk, weighed, tape, here, t, b, carried)
+            add_increments(program, spec, chunk, weighed, tape, here, t, b, carried, terms)
             resample(chunk, weighed, t, b, carried)
             for k in range(particles):
                 parent = weighed.ancestors[(t * particles + k) * total + first + b]
@@ -275,7 +275,7 @@ def collect(program, chunk, ancestors, grads, here, t):
 
 
 @inner
-def add_increments(program, spec, chunk, weighed, tape, here, t, b, carried):
+def add_increments(program, spec, chunk, weighed, tape, here, t, b, carried, terms):
     """Add a step's increments to the log weights of trace b of the chunk. Twin: vrnn.objective.bounds.increments."""
     first, batch, total, _, particles, _ = chunk
     place = t * total + first + b
@@ -285,8 +285,8 @@ def add_increments(program, spec, chunk, weighed, tape, here, t, b, carried):
         r = k * batch + b
         if weighed.observed[place]:
             row = here + r * program.width
-            ratio = log_ratio(program.q, program.p, program.z, tape, row)
-            carried[r] += log_point(spec, tape, row + program.raw.column, x, offset) + weighed.w * ratio
+            ratio = log_ratio(program.q, program.p, program.z, tape, row, terms)
+            carried[r] += log_point(spec, tape, row + program.raw.column, x, offset, terms) + weighed.w * ratio
         weighed.log_weights[(t * particles + k) * total + first + b] = carried[r]
 
 
