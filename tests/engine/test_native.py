@@ -18,10 +18,13 @@ from vrnn.model.vrnn import STREAM_STEPS
 from vrnn.networks import GRU, LSTM, MTRNN, Coordinates, Elman
 from vrnn.networks.state import State
 from vrnn.objective import (
+    BernoulliLikelihood,
+    BivariateLikelihood,
     FixedGaussianLikelihood,
     GaussianLikelihood,
     GaussianMixtureLikelihood,
     MSELikelihood,
+    PenLikelihood,
     SharedGaussianLikelihood,
     gaussian_kl,
 )
@@ -215,6 +218,9 @@ LIKELIHOODS = {
     "mse": MSELikelihood(),
     "fixed": FixedGaussianLikelihood(0.1),
     "shared": SharedGaussianLikelihood("learned"),
+    "bernoulli": BernoulliLikelihood(),
+    "bivariate": BivariateLikelihood(3),
+    "pen": PenLikelihood(2, ceiling=0.5),
 }
 
 
@@ -223,13 +229,14 @@ LIKELIHOODS = {
 @pytest.mark.parametrize("likelihood", LIKELIHOODS.values(), ids=LIKELIHOODS)
 def test_generation(likelihood, coordinates, sample):
     """From the start, and from the end of a first piece. Rounding changes a drawn component about once in 1e13 runs."""
-    vrnn = model(LSTM, likelihood=likelihood, coordinates=coordinates)
+    x_dim = 3 if isinstance(likelihood, PenLikelihood) else 2
+    vrnn = model(LSTM, x_dim=x_dim, likelihood=likelihood, coordinates=coordinates)
     ends = []
     for engine in (reference, autograd):
         state, generator = vrnn.initial_state(5), torch.Generator().manual_seed(2)
         pieces = []
         for steps in (20, 10):
-            noise = Noise.draw(steps, 5, vrnn.latent, 2, like=state.memory, generator=generator)
+            noise = Noise.draw(steps, 5, vrnn.latent, x_dim, like=state.memory, generator=generator)
             with torch.no_grad():
                 points, state = engine.generate(vrnn, noise, state, Sampling(sample))
             pieces.append(points)

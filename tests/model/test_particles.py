@@ -153,24 +153,25 @@ def test_gradients_of_iwae_against_the_definition():
         torch.testing.assert_close(found, parameter.grad, rtol=1e-7, atol=1e-9)
 
 
-def test_ancestors_carry_no_gradient():
+@pytest.mark.parametrize("engine", ["native", "reference"])
+def test_ancestors_carry_no_gradient(engine):
     """FIVO, resampled after every step, against a loop that takes its ancestors as given numbers."""
-    vrnn, x, K = small(engine="reference"), walk(4, 2), 3
-    found = infer_particles(vrnn, x, FIVO(K, resample_below=1.0), generator=chance(), keep=lambda run: run)
+    vrnn, x, K = small(engine=engine), walk(4, 2), 3
+    found = infer_particles(vrnn, x, FIVO(K, resample_below=1.0), generator=chance(), keep=lambda run, _: run)
     found.bound.sum().backward()
     ours = [p.grad.clone() for p in vrnn.parameters()]
     vrnn.zero_grad()
+    (run,) = found.outputs
     state, total = vrnn.initial_state(2 * K), 0.0
     for t in range(4):
-        at = found.outputs[t]
-        eps = ((at.z - at.q[0]) / at.q[1]).detach()
+        eps = ((run.z - run.q[0]) / run.q[1])[t : t + 1].detach()
         vrnn.latent.noise = lambda *shape, eps=eps, **_: eps
-        run = vrnn.infer(x[t : t + 1].repeat(1, K, 1), state)
-        weights = Normal(*run.decoder).log_prob(run.x).sum(-1)
-        weights = weights + (Normal(*run.p).log_prob(run.z) - Normal(*run.q).log_prob(run.z)).sum(-1)
+        at = vrnn.infer(x[t : t + 1].repeat(1, K, 1), state)
+        weights = Normal(*at.decoder).log_prob(at.x).sum(-1)
+        weights = weights + (Normal(*at.p).log_prob(at.z) - Normal(*at.q).log_prob(at.z)).sum(-1)
         total = total + weights.view(K, 2).exp().mean(0).log()
         rows = (found.ancestors[t] * 2 + torch.arange(2)).flatten()
-        state = type(state)(*(part[rows] for part in run.state))
+        state = type(state)(*(part[rows] for part in at.state))
     torch.testing.assert_close(found.bound, total)
     total.sum().backward()
     for gradient, parameter in zip(ours, vrnn.parameters(), strict=True):
@@ -203,7 +204,7 @@ def test_nan_past_a_trace_s_end_leaks_nowhere(bound, engine):
     values = [log_evidence(vrnn, points, bound, mask, chance()) for points in (x, padded)]
     assert torch.equal(*values)
     if not bound.resample_below:
-        (run,) = infer_particles(vrnn, padded, bound, mask=mask, generator=chance(), keep=lambda run: run).outputs
+        (run,) = infer_particles(vrnn, padded, bound, mask=mask, generator=chance(), keep=lambda run, _: run).outputs
         cut = vrnn.likelihood.log_prob(run.decoder, run.x) + Normal(*run.p).log_prob(run.z).sum(-1)
         cut = (cut - Normal(*run.q).log_prob(run.z).sum(-1)).view(6, 4, 4)[:3, :, 1].sum(0).exp().mean().log()
         torch.testing.assert_close(values[1][1], cut)

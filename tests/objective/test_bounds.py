@@ -115,7 +115,8 @@ def test_a_filter_by_hand():
 def test_systematic_resampling_takes_each_its_share():
     """Particle k comes floor(K w_k) or ceil(K w_k) times, and K w_k on average (10 000 draws, 5 standard errors)."""
     weights = torch.tensor([0.05, 0.5, 0.0, 0.33, 0.12])
-    drawn = systematic_resample(weights.log().unsqueeze(1).expand(-1, 10_000), torch.Generator().manual_seed(0))
+    uniform = torch.rand(10_000, generator=torch.Generator().manual_seed(0))
+    drawn = systematic_resample(weights.log().unsqueeze(1).expand(-1, 10_000), uniform)
     counts = torch.stack([(drawn == k).sum(0) for k in range(5)]).double()
     expected = 5 * weights.unsqueeze(1)
     assert ((counts - expected).abs() < 1 + 1e-5).all()

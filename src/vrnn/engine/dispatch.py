@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 from torch import Tensor
 
 from vrnn.engine import reference
-from vrnn.engine.interface import Noise, Sampling, Unrolled, UnsupportedError
+from vrnn.engine.interface import Filtered, Noise, Sampling, Unrolled, UnsupportedError, Weighing
 from vrnn.networks.six_networks import SixNetworks
 from vrnn.networks.state import State
 
@@ -45,6 +45,32 @@ def unroll(
         return autograd.unroll(networks, features, noise, memory, context)
 
     return _run("Inference", engine, native, lambda: reference.unroll(networks, features, noise, memory, context))
+
+
+def filter_particles(
+    networks: SixNetworks,
+    engine: EngineName,
+    features: Tensor,
+    noise: Tensor,
+    memory: Tensor,
+    weighing: Weighing,
+    context: Tensor | None = None,
+) -> Filtered:
+    """Run K particles of each trace, resampled on the way: see `reference.filter_particles`.
+
+    Raises:
+        ValueError: engine="native" and the kernels do not support these networks.
+    """
+
+    def native() -> Filtered:
+        from vrnn.engine.native import filtering
+
+        return filtering.filter_particles(networks, features, noise, memory, weighing, context)
+
+    def plain() -> Filtered:
+        return reference.filter_particles(networks, features, noise, memory, weighing, context)
+
+    return _run("The particle filter", engine, native, plain)
 
 
 def generate(

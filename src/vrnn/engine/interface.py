@@ -34,6 +34,44 @@ class Unrolled(NamedTuple):
     memory: Tensor
 
 
+class Weighing(NamedTuple):
+    """By what K particles of B traces are weighed, and where they are resampled: see `vrnn.objective.bounds`.
+
+    Attributes:
+        x: The points, the same for all particles, (T, B, x_dim).
+        offset: What the decoder's means are relative to, (T, B, x_dim).
+        mask: (T, B), False where a point adds nothing to the weights; None: nowhere.
+        uniform: The random number of each resampling, in [0, 1), (T, B), in double precision.
+        particles: K.
+        resample_below: As in `vrnn.objective.Bound`.
+        w: Weight of log p(z) - log q(z).
+    """
+
+    x: Tensor
+    offset: Tensor
+    mask: Tensor | None
+    uniform: Tensor
+    particles: int
+    resample_below: float
+    w: float = 1.0
+
+
+class Filtered(NamedTuple):
+    """The result of running K particles of B traces, resampled after every step and at the end.
+
+    Attributes:
+        run: Of the K * B particles: all first ones, then all second ones, …
+        log_weights: Before each resampling, (T, K, B), in double precision, without gradient.
+        ancestors: Which particle each one continues after a step, (T, K, B).
+        due: Where particles were resampled, (T, B).
+    """
+
+    run: Unrolled
+    log_weights: Tensor
+    ancestors: Tensor
+    due: Tensor
+
+
 class Sampling(NamedTuple):
     """How points are drawn.
 

@@ -8,11 +8,12 @@ from itertools import repeat
 import torch
 from torch import Tensor
 
-from vrnn.engine.interface import Noise, Sampling, Unrolled
+from vrnn.engine.interface import Filtered, Noise, Sampling, Unrolled, Weighing
 from vrnn.networks.condition import beside
 from vrnn.networks.six_networks import SixNetworks
 from vrnn.networks.state import State
-from vrnn.objective.latents import stacked, where
+from vrnn.objective.bounds import Resampling, increments
+from vrnn.objective.latents import rebuild, stacked, where
 
 
 def unroll(
@@ -46,6 +47,51 @@ def unroll(
     raw = networks.decoder(beside(context, torch.stack(phi_zs), h_all))
     p = networks.prior(beside(context, h_all))
     return Unrolled(h=h_all, q=stacked(qs), p=p, raw=raw, z=torch.stack(zs), memory=memory)
+
+
+def filter_particles(
+    networks: SixNetworks,
+    features: Tensor,
+    noise: Tensor,
+    memory: Tensor,
+    weighing: Weighing,
+    context: Tensor | None = None,
+) -> Filtered:
+    """Run K particles of each trace along observed points, resampled after every step where their weights are unequal.
+
+    Args:
+        networks: The six networks.
+        features: Input of phi_x, (T, B, n_features).
+        noise: The latent's noise, (T, K * B, n_noise).
+        memory: The recurrence's state before the first step, (K * B, state_dim).
+        weighing: By what particles are weighed.
+        context: As in `unroll`, the same for all particles, (T, B, c_dim).
+    """
+    K, steps = weighing.particles, len(features)
+    context = None if context is None else context.repeat(1, K, 1)
+    copied = (part.repeat(1, K, 1) for part in (features, weighing.x, weighing.offset))
+    resampling = Resampling(K, weighing.resample_below)
+    runs, log_weights, ancestors, due = [], [], [], []
+    for t, (features_t, x, offset) in enumerate(zip(*copied, strict=True)):
+        run = unroll(
+            networks, features_t[None], noise[t : t + 1], memory, None if context is None else context[t : t + 1]
+        )
+        decoder = networks.likelihood.from_raw(run.raw[0], offset, networks.coordinates.scale)
+        log_p, log_q = (networks.latent.log_prob(dist, run.z)[0] for dist in (run.p, run.q))
+        mask = None if weighing.mask is None else weighing.mask[t].repeat(K)
+        gained = increments(networks.likelihood.log_prob(decoder, x), log_p, log_q, mask, weighing.w)
+        weights, parents, here = resampling.step(gained.detach(), weighing.uniform[t], last=t == steps - 1)
+        memory = run.memory[(parents * len(here) + torch.arange(len(here), device=here.device)).flatten()]
+        runs.append(run)
+        log_weights.append(weights)
+        ancestors.append(parents)
+        due.append(here)
+    h, raw, z = (torch.cat([getattr(run, name) for run in runs]) for name in ("h", "raw", "z"))
+    q, p = (
+        rebuild(getattr(runs[0], name), map(torch.cat, zip(*(getattr(run, name) for run in runs), strict=True)))
+        for name in ("q", "p")
+    )
+    return Filtered(Unrolled(h, q, p, raw, z, memory), *(torch.stack(parts) for parts in (log_weights, ancestors, due)))
 
 
 def fill(

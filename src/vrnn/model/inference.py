@@ -12,10 +12,11 @@ from torch.nn.functional import linear
 from vrnn.checks import require
 from vrnn.engine import dispatch, reference
 from vrnn.engine.dispatch import ENGINES, EngineName
-from vrnn.engine.interface import Noise
+from vrnn.engine.interface import Filtered, Noise, Unrolled, Weighing
 from vrnn.networks.condition import beside
 from vrnn.networks.six_networks import SixNetworks
 from vrnn.networks.state import State
+from vrnn.objective.bounds import Bound
 from vrnn.objective.latents import rebuild
 from vrnn.objective.masking import has_gaps, where_observed
 from vrnn.objective.wake import WakeTerms, sampled_wake_terms, summed_wake_terms
@@ -124,7 +125,64 @@ class InferenceModel(SixNetworks):
                 features = self.coordinates.features(seen, state.history(seen)[0])
             z_noise = self.latent.noise(*x.shape[:2], like=x, generator=generator)
             run = dispatch.unroll(self, self.engine, features, z_noise, state.memory, context)
-        mean_offset = self.coordinates.mean_offset(previous, previous2)
+        return self._inference(run, x, state, self.coordinates.mean_offset(previous, previous2), mask, context)
+
+    def filter(
+        self,
+        x: Tensor,
+        bound: Bound,
+        state: State,
+        mask: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        w: float = 1.0,
+        condition: Tensor | None = None,
+    ) -> tuple[Inference, Filtered]:
+        """Run K particles of each trace along observed points, resampled after every step.
+
+        Args:
+            x: (T, B, x_dim).
+            bound: Of K particles, and where they are resampled.
+            state: Of K * B traces, with the same last points for all particles of a trace.
+            mask: (T, B), False where x holds no point. The values there are never read.
+            generator: For the noise, then for resampling; None: torch's global generator.
+            w: Weight of log p(z) - log q(z).
+            condition: Each trace's label, (B,) int.
+
+        Returns:
+            The inference of all K * B particles, and how they were weighed and resampled.
+        """
+        K, (steps, batch) = bound.particles, x.shape[:2]
+        x = where_observed(x.to(state.memory.dtype), mask)
+        shared = State(*(part[:batch] for part in state))
+        previous, previous2 = shared.history(x)
+        noise = self.latent.noise(steps, K * batch, like=x, generator=generator)
+        weighing = Weighing(
+            x=x,
+            offset=self.coordinates.mean_offset(previous, previous2),
+            mask=mask,
+            uniform=torch.rand(steps, batch, dtype=torch.float64, device=x.device, generator=generator),
+            particles=K,
+            resample_below=bound.resample_below,
+            w=w,
+        )
+        context = self.condition(condition, steps, batch)
+        features = self.coordinates.features(x, previous)
+        found = dispatch.filter_particles(self, self.engine, features, noise, state.memory, weighing, context)
+        copies, offset = (part.repeat(1, K, 1) for part in (x, weighing.offset))
+        masks = None if mask is None else mask.repeat(1, K)
+        contexts = None if context is None else context.repeat(1, K, 1)
+        return self._inference(found.run, copies, state, offset, masks, contexts), found
+
+    def _inference(
+        self,
+        run: Unrolled,
+        x: Tensor,
+        state: State,
+        mean_offset: Tensor,
+        mask: Tensor | None,
+        context: Tensor | None,
+    ) -> Inference:
+        """Return what an engine's run along the points x after `state` amounts to."""
         target, known = self.coordinates.target(x, mask)
         return Inference(
             q=run.q,

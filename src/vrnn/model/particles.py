@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vrnn.engine import dispatch
 from vrnn.model.inference import Inference, InferenceModel
 from vrnn.networks.six_networks import SixNetworks
 from vrnn.networks.state import State
@@ -103,7 +104,7 @@ def infer_particles(
     w: Tensor | float = 1.0,
     generator: torch.Generator | None = None,
     condition: Tensor | None = None,
-    keep: Callable[[Inference], Any] | None = None,
+    keep: Callable[[Inference, Tensor], Any] | None = None,
 ) -> ParticleResult[State]:
     """Run K copies of each trace through the model: see `vrnn.objective.bounds.run_particles`.
 
@@ -117,7 +118,8 @@ def infer_particles(
         w: Weight of log p(z) - log q(z).
         generator: For the noise; None: torch's global generator.
         condition: As in `infer`, of the B traces.
-        keep: What to keep in `outputs` of each window's inference (t, K * B, …) before particles are resampled. None: nothing.
+        keep: What to keep in `outputs` of each window's inference (t, K * B, …), before particles are resampled, and of its
+            log p(x | z), (t, K * B). None: nothing.
 
     Raises:
         ValueError: The loss is no bound, since the coordinates are predictive.
@@ -128,6 +130,13 @@ def infer_particles(
     mask = None if mask is None or mask.all() else mask
     fill = fill or (fill is None and mask is not None and has_gaps(mask))
 
+    state = state or model.initial_state(K * batch)
+    if bound.resample_below and not fill and points_agree(state, K):
+        return _filter(model, x, bound, mask, state, w, generator, condition, keep)
+    if bound.resample_below:
+        dispatch.log_once(
+            "Particles that fill in missing points run step by step, which is slow: each one's points are its own."
+        )
     conditions = None if condition is None else condition.repeat(K)
 
     def step_fn(begin: int, end: int, state: State) -> tuple[Tensor, State, Any]:
@@ -136,11 +145,46 @@ def infer_particles(
         log_x = model.likelihood.log_prob(run.decoder, run.x)
         log_p, log_q = (model.latent.log_prob(dist, run.z) for dist in (run.p, run.q))
         gained = bounds.increments(log_x, log_p, log_q, run.mask, w).unflatten(1, (K, batch))
-        return gained, run.state, keep(run) if keep else None
+        return gained, run.state, keep(run, log_x) if keep else None
 
     window = 1 if bound.resample_below else max(1, ROWS_AT_ONCE // (K * batch))
-    state = state or model.initial_state(K * batch)
     return bounds.run_particles(step_fn, state, steps, bound, window, generator)
+
+
+def _filter(
+    model: InferenceModel,
+    x: Tensor,
+    bound: Bound,
+    mask: Tensor | None,
+    state: State,
+    w: Tensor | float,
+    generator: torch.Generator | None,
+    condition: Tensor | None,
+    keep: Callable[[Inference, Tensor], Any] | None,
+) -> ParticleResult[State]:
+    """Resample the particles after every step within one call of the engine."""
+    run, found = model.filter(x, bound, state, mask, generator, float(w), condition)
+    log_x = model.likelihood.log_prob(run.decoder, run.x)
+    log_p, log_q = (model.latent.log_prob(dist, run.z) for dist in (run.p, run.q))
+    gained = bounds.increments(log_x, log_p, log_q, run.mask, w).unflatten(1, (bound.particles, -1))
+    return ParticleResult(
+        bound=bounds.filtered_bound(gained, found.due),
+        state=run.state,
+        ancestors=found.ancestors,
+        running=bounds.running_bound(found.log_weights, found.due),
+        outputs=[keep(run, log_x) if keep else None],
+    )
+
+
+def points_agree(state: State, particles: int) -> bool:
+    """Return whether all particles of each trace have seen the same last points.
+
+    Args:
+        state: Of K * B traces: all first particles, then all second ones, …
+        particles: K.
+    """
+    parts = (part.unflatten(0, (particles, -1)) for part in (state.previous, state.previous2, state.is_start))
+    return all(torch.equal(part, part[:1].expand_as(part)) for part in parts)
 
 
 @torch.no_grad()
@@ -173,7 +217,7 @@ def impute(
         fill=True,
         generator=generator,
         condition=condition,
-        keep=lambda run: run.filled,
+        keep=lambda run, _: run.filled,
     )
     chosen = torch.randint(particles, x.shape[1:2], device=x.device, generator=generator)
     line = trace_ancestors(result.ancestors, chosen)[:, None, :, None].expand(-1, 1, -1, x.shape[2])

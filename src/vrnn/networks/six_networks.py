@@ -108,6 +108,11 @@ class SixNetworks(nn.Module):
         return isinstance(self.latent, CategoricalLatent) and self.latent.estimator == "exact"
 
     @property
+    def distorts_by_log_prob(self) -> bool:
+        """Whether the decoder's term of the loss is -log p(x | z) of the z drawn, and nothing else happens to compute it."""
+        return not self.sums_classes and type(self.likelihood).distortion is Likelihood.distortion
+
+    @property
     def device(self) -> torch.device:
         """The device of the parameters."""
         return self._like.device

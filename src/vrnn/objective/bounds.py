@@ -104,16 +104,78 @@ def effective_size(log_weights: Tensor) -> Tensor:
     return (2 * log_weights.logsumexp(0) - (2 * log_weights).logsumexp(0)).exp()
 
 
-def systematic_resample(log_weights: Tensor, generator: torch.Generator | None = None) -> Tensor:
+def systematic_resample(log_weights: Tensor, uniform: Tensor) -> Tensor:
     """Draw K ancestors by their weights, (K, B) -> (K, B) in order. Particle k is drawn K w_k times, rounded up or down.
 
     Systematic resampling (Kitagawa 1996): one uniform number per trace, and K points 1/K apart along the cumulative weights.
+
+    Args:
+        log_weights: (K, B).
+        uniform: In [0, 1), (B,).
     """
-    K, B = log_weights.shape
-    start = torch.rand(1, B, dtype=log_weights.dtype, device=log_weights.device, generator=generator)
-    points = (torch.arange(K, device=log_weights.device).unsqueeze(1) + start) / K
+    K = len(log_weights)
+    points = (torch.arange(K, device=log_weights.device).unsqueeze(1) + uniform) / K
     ends = log_weights.softmax(0).cumsum(0)
     return torch.searchsorted(ends.T.contiguous(), points.T.contiguous(), right=True).T.clamp(max=K - 1)
+
+
+class Resampling:
+    """K particles' log weights, and who is resampled. It carries no gradient (Maddison et al. 2017, section 3.2).
+
+    Args:
+        particles: K.
+        resample_below: As in `Bound`.
+    """
+
+    def __init__(self, particles: int, resample_below: float):
+        self.particles, self.resample_below = particles, resample_below
+        self.log_weights = torch.zeros(())
+
+    def step(self, gained: Tensor, uniform: Tensor, last: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """Add a step's increments, and resample where the effective size is small; at the last step everywhere.
+
+        Args:
+            gained: Without gradient, (K * B,).
+            uniform: Of this resampling, (B,).
+            last: Whether this is the last step.
+
+        Returns:
+            The log weights before resampling, (K, B); which particle each one continues, (K, B); and where particles were
+            resampled, (B,).
+        """
+        K = self.particles
+        log_weights = self.log_weights + gained.unflatten(0, (K, -1)).double()
+        due = effective_size(log_weights) <= self.resample_below * K
+        due = torch.ones_like(due) if last else due
+        stay = torch.arange(K, device=due.device).unsqueeze(1).expand(K, len(due))
+        self.log_weights = torch.where(due, 0.0, log_weights)
+        return log_weights, torch.where(due, systematic_resample(log_weights, uniform), stay), due
+
+
+def filtered_bound(gained: Tensor, due: Tensor) -> Tensor:
+    """Return the bound of particles that were resampled where `due` is True: the sum of log 1/K sum_k exp(W_k) there, (B,).
+
+    Args:
+        gained: Increments, (T, K, B).
+        due: (T, B), True at the last step.
+    """
+    segment = due.cumsum(0) - due.long()
+    sums = torch.zeros_like(gained, dtype=torch.float64)
+    sums = sums.scatter_add(0, segment.unsqueeze(1).expand_as(gained), gained.double())
+    exists = torch.arange(len(sums), device=due.device).unsqueeze(1) < due.sum(0)
+    return torch.where(exists, sums.logsumexp(1) - math.log(gained.shape[1]), 0.0).sum(0)
+
+
+def running_bound(log_weights: Tensor, due: Tensor) -> Tensor:
+    """Return the bound on all points up to each step, (T, B), without gradient.
+
+    Args:
+        log_weights: Before each resampling, (T, K, B), in double precision.
+        due: Where particles were resampled, (T, B).
+    """
+    here = log_weights.logsumexp(1) - math.log(log_weights.shape[1])
+    added = torch.where(due, here, 0.0)
+    return added.cumsum(0) - added + here
 
 
 def run_particles(
@@ -147,7 +209,8 @@ def run_particles(
         parents = torch.arange(K, device=due.device).unsqueeze(1).expand(K, len(due))
         if due.any():
             total = total + torch.where(due, log_mean_exp(log_weights), 0.0)
-            parents = torch.where(due, systematic_resample(log_weights.detach(), generator), parents)
+            uniform = torch.rand(len(due), dtype=torch.float64, device=due.device, generator=generator)
+            parents = torch.where(due, systematic_resample(log_weights.detach(), uniform), parents)
             log_weights = torch.where(due, 0.0, log_weights)
             rows = (parents * len(due) + torch.arange(len(due), device=due.device)).flatten()
             state = rebuild(state, (part[rows] for part in state))

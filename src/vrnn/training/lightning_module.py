@@ -205,14 +205,17 @@ class VRNNModule(LightningModule):
             fill=self.fill,
             w=w,
             condition=batch.labels,
-            keep=lambda inference: inference,
+            keep=lambda inference, log_x: (inference, log_x.detach()),
         )
         self.carried = result.state.detach()
-        run = concatenate(result.outputs)
+        runs, log_x = zip(*result.outputs, strict=True)
+        run = concatenate(runs)
+        with torch.no_grad():
+            distortion = -torch.cat(log_x) if self.vrnn.distorts_by_log_prob else self.vrnn.distortion(run)
         return run, particle_loss(
             bound=result.bound,
             steps=batch.mask.sum(),
-            distortion=self.vrnn.distortion(run),
+            distortion=distortion,
             q=run.q,
             p=run.p,
             latent=self.vrnn.latent,

@@ -18,7 +18,7 @@ from vrnn.engine.interface import Noise, Sampling, Unrolled
 from vrnn.engine.native import kernels
 from vrnn.engine.native.buffers import Scratch
 from vrnn.engine.native.inspect import emission_spec, inspect_model, require_supported
-from vrnn.engine.native.kernels import Chunk, Flat, FlatNoise, FlatState, Inputs
+from vrnn.engine.native.kernels import Chunk, Flat, FlatNoise, FlatState, Inputs, Program
 from vrnn.engine.native.layout import Layout, Structure, check_weights, layout, padded_width
 from vrnn.engine.native.threads import map_in_threads, split_batch
 from vrnn.networks.six_networks import SixNetworks
@@ -57,7 +57,7 @@ def unroll(
     require_supported(not (soft and noise.requires_grad), "the kernels have no gradient for Gumbel noise")
     h, raw, z, *parts, after = _Unroll.apply(made, torch.is_grad_enabled(), features, given, memory, flat)
     n_parts = len(parts) // (2 if structure.prior else 1)
-    q, p = (_distribution(networks.latent, dist, h.detach()) for dist in (parts[:n_parts], parts[n_parts:]))
+    q, p = (as_distribution(networks.latent, dist, h.detach()) for dist in (parts[:n_parts], parts[n_parts:]))
     return Unrolled(h, q, p, raw, z, after)
 
 
@@ -101,10 +101,10 @@ def generate(
         for part in (state.memory, state.previous, state.previous2)
     )
     after = State(memory, previous, previous2, torch.zeros_like(state.is_start))
-    packed = _pack(made, flat)
+    packed = pack(made, flat)
     spec = spec.in_precision(packed.dtype)
-    flat_noise, flat_points = FlatNoise(*_flat(given, noise.x, noise.uniform)), _flat(points)[0]
-    flat_state = FlatState(*_flat(memory, previous, previous2, state.is_start))
+    flat_noise, flat_points = FlatNoise(*flatten(given, noise.x, noise.uniform)), flatten(points)[0]
+    flat_state = FlatState(*flatten(memory, previous, previous2, state.is_start))
 
     def run(traces: tuple[int, int]) -> None:
         first, size = traces
@@ -116,7 +116,7 @@ def generate(
     return points, after
 
 
-def prepare(made: Layout, weights: dict[str, Tensor]) -> Tensor:
+def prepare(made: Layout[Any], weights: dict[str, Tensor]) -> Tensor:
     """Return all weights one after another, (n,), after a check of their shapes. torch.cat passes the gradients on."""
     check_weights(made, weights)
     return torch.cat([weight.reshape(-1) for weight in weights.values()])
@@ -166,17 +166,17 @@ class _Unroll(torch.autograd.Function):
     """(features, noise, memory, flat weights) -> (h, raw, z, parts of q, parts of p if it is learned, memory)."""
 
     @staticmethod
-    def forward(ctx: Any, made: Layout, keep: bool, *tensors: Tensor) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, made: Layout[Program], keep: bool, *tensors: Tensor) -> tuple[Tensor, ...]:
         features, noise, memory, weights = tensors
         program, (steps, batch) = made.program, features.shape[:2]
         outputs = [features.new_empty(steps, batch, dim) for _, dim in program.outputs.tolist()]
         after = features.new_empty(memory.shape)
         inputs, flat_outputs, flat_after = (
-            Inputs(*_flat(features, noise, memory)),
-            _flat_outputs(outputs),
-            _flat(after)[0],
+            Inputs(*flatten(features, noise, memory)),
+            flatten_outputs(outputs),
+            flatten(after)[0],
         )
-        packed = _pack(made, weights)
+        packed = pack(made, weights)
 
         def run(work: tuple[Chunk, Scratch]) -> None:
             chunk, tape = work
@@ -204,8 +204,8 @@ class _Unroll(torch.autograd.Function):
         )
         d_memory = features.new_zeros(memory.shape) if d_after is None else d_after.clone()
         d_memory = d_memory.contiguous()
-        flat_d_outputs = _flat_outputs([empty if part is None else part for part in d_outputs])
-        d_inputs = Inputs(*_flat(d_features, d_noise, d_memory))
+        flat_d_outputs = flatten_outputs([empty if part is None else part for part in d_outputs])
+        d_inputs = Inputs(*flatten(d_features, d_noise, d_memory))
 
         def run(work: tuple[Chunk, Scratch]) -> Flat:
             chunk, tape = work
@@ -218,10 +218,10 @@ class _Unroll(torch.autograd.Function):
         for other in others:
             d_packed += other
         needed = (part if len(part) else None for part in (d_features, d_noise))
-        return None, None, *needed, d_memory, _unpack(made, d_packed)
+        return None, None, *needed, d_memory, unpack(made, d_packed)
 
 
-def _distribution(latent: Latent, parts: list[Tensor], h: Tensor) -> tuple[Tensor, ...]:
+def as_distribution(latent: Latent, parts: list[Tensor], h: Tensor) -> tuple[Tensor, ...]:
     """Return the kernels' flat parts as a distribution over z; no parts: the standard distribution."""
     if not parts:
         return latent.standard(h)
@@ -229,17 +229,18 @@ def _distribution(latent: Latent, parts: list[Tensor], h: Tensor) -> tuple[Tenso
     return rebuild(examples, (part.unflatten(-1, like.shape[2:]) for part, like in zip(parts, examples, strict=True)))
 
 
-def _flat(*tensors: Tensor) -> tuple[Flat, ...]:
+def flatten(*tensors: Tensor) -> tuple[Flat, ...]:
+    """Return flat arrays, which share their memory with contiguous tensors."""
     return tuple(tensor.detach().reshape(-1).contiguous().numpy() for tensor in tensors)
 
 
-def _flat_outputs(tensors: Sequence[Tensor]) -> tuple[Flat, ...]:
+def flatten_outputs(tensors: Sequence[Tensor]) -> tuple[Flat, ...]:
     """Return MAX_OUTPUTS flat arrays, the last ones empty: numba would compile the kernels anew for another number."""
     empty = tensors[0].new_empty(0)
-    return _flat(*tensors, *[empty] * (MAX_OUTPUTS - len(tensors)))
+    return flatten(*tensors, *[empty] * (MAX_OUTPUTS - len(tensors)))
 
 
-def _pack(made: Layout, weights: Tensor) -> Flat:
+def pack(made: Layout[Any], weights: Tensor) -> Flat:
     """Return the weights as the program reads them."""
     flat = weights.detach().numpy()
     packed = np.zeros(made.packed_size, flat.dtype)
@@ -247,7 +248,7 @@ def _pack(made: Layout, weights: Tensor) -> Flat:
     return packed
 
 
-def _unpack(made: Layout, d_packed: Flat) -> Tensor:
+def unpack(made: Layout[Any], d_packed: Flat) -> Tensor:
     """Return the weights' gradients, (n,), from those of the packed ones."""
     flat = np.empty(made.flat_size, d_packed.dtype)
     kernels.unpack(d_packed, made.moves, flat)

@@ -6,13 +6,14 @@ The formulas are those of vrnn.networks.coordinates and vrnn.objective.likelihoo
 # mypy: allow-untyped-defs, no-check-untyped-defs
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from vrnn.engine.native.gaussian import SIGMOID
 from vrnn.engine.native.jit import inlined, inner
-from vrnn.engine.native.vector_math import exp, sigmoid, softplus
+from vrnn.engine.native.vector_math import exp, sigmoid, softplus, tanh
 
 NOTHING, LAST_POINT, VELOCITY = range(3)
 
@@ -22,6 +23,7 @@ class EmissionSpec(NamedTuple):
 
     Attributes:
         x_dim: Numbers per point.
+        binary: How many of them, the first, are binary.
         components: Components of the mixture; 0 for a single Gaussian.
         squash: SOFTPLUS or SIGMOID of `gaussian`, for the standard deviations.
         offset: NOTHING, LAST_POINT or VELOCITY: what the means are relative to.
@@ -31,9 +33,11 @@ class EmissionSpec(NamedTuple):
         std_floor: Added to the standard deviations.
         std_width: Factor of the squashed raw deviations; 0: there are none, all deviations are std_floor.
         difference_gain: Factor of the differences that the networks see.
+        correlated: The largest correlation of two real coordinates; 0: they are independent.
     """
 
     x_dim: int
+    binary: int
     components: int
     squash: int
     offset: int
@@ -43,13 +47,13 @@ class EmissionSpec(NamedTuple):
     std_floor: float
     std_width: float
     difference_gain: float
+    correlated: float
 
     def in_precision(self, dtype: np.dtype[Any]) -> EmissionSpec:
         """Return the spec with numpy scalars of this precision: Python's floats would widen float32 to float64."""
-        floats = {
-            name: dtype.type(getattr(self, name)) for name in ("scale", "std_floor", "std_width", "difference_gain")
-        }
-        return self._replace(**floats)
+        return self._replace(
+            **{name: dtype.type(value) for name, value in self._asdict().items() if type(value) is float}
+        )
 
 
 @inlined
@@ -66,27 +70,60 @@ def sample_point(spec, tape, raw, x, previous, previous2, noise, uniform):
         noise: Standard normal, (x_dim,).
         uniform: Uniform in [0, 1), for the mixture's component.
     """
-    x_dim, components = spec.x_dim, spec.components
-    means = raw + components
-    stds = means + max(1, components) * x_dim
-    chosen = x_dim * (sample_component(tape, raw, components, uniform) if spec.sample else 0)
-    for i in range(x_dim):
+    first, components = spec.binary, spec.components
+    draw_binary(spec, tape, raw, x, noise)
+    dim, logits = spec.x_dim - first, raw + first
+    means = logits + components
+    stds = means + max(1, components) * dim
+    component = sample_component(tape, logits, components, uniform) if spec.sample else 0
+    chosen = dim * component
+    for i in range(dim):
+        at = first + i
         if spec.offset == LAST_POINT:
-            start = previous[i]
+            start = previous[at]
         elif spec.offset == VELOCITY:
-            start = previous[i] + previous[i] - previous2[i]
+            start = previous[at] + previous[at] - previous2[at]
         else:
             start = tape.dtype.type(0)
         if spec.sample:
-            std = spec.std_floor
-            if spec.std_width > 0:  # otherwise the decoder has no raw deviations
-                raw_std = tape[stds + chosen + i]
-                std += spec.std_width * (sigmoid(raw_std) if spec.squash == SIGMOID else softplus(raw_std))
-            x[i] = start + spec.scale * tape[means + chosen + i] + std * noise[i]
+            std, normal = deviation(spec, tape, stds + chosen + i), noise[at]
+            if spec.correlated and i:
+                rho = correlation(spec, tape, logits, component)
+                normal = rho * noise[first] + np.sqrt(tape.dtype.type(1) - rho * rho) * normal
+            x[at] = start + spec.scale * tape[means + chosen + i] + std * normal
         elif components:
-            x[i] = start + spec.scale * mixture_mean(tape, raw, components, means + i, x_dim)
+            x[at] = start + spec.scale * mixture_mean(tape, logits, components, means + i, dim)
         else:
-            x[i] = start + spec.scale * tape[means + i]
+            x[at] = start + spec.scale * tape[means + i]
+
+
+@inner
+def draw_binary(spec, tape, raw, x, noise):
+    """Draw the binary coordinates, or take their probabilities. Twin: bernoulli.sample_bernoulli."""
+    half, root = tape.dtype.type(0.5), tape.dtype.type(math.sqrt(0.5))
+    zero, one = tape.dtype.type(0), tape.dtype.type(1)
+    for i in range(spec.binary):
+        p = sigmoid(tape[raw + i])
+        if spec.sample:  # 1 where the cumulative probability of the noise is below p
+            x[i] = one if half * math.erfc(-noise[i] * root) < p else zero
+        else:
+            x[i] = p
+
+
+@inlined
+def correlation(spec, tape, logits, component):
+    """Return the correlation of a component's two coordinates. Twin: BivariateLikelihood.from_raw."""
+    return spec.correlated * tanh(tape[logits + 5 * spec.components + component])
+
+
+@inlined
+def deviation(spec, tape, raw_std):
+    """Return a coordinate's standard deviation. Twin: DecoderDeviation.deviation."""
+    std = spec.std_floor
+    if spec.std_width > 0:  # otherwise the decoder has no raw deviations
+        raw = tape[raw_std]
+        std += spec.std_width * (sigmoid(raw) if spec.squash == SIGMOID else softplus(raw))
+    return std
 
 
 @inner

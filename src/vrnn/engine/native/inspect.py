@@ -23,20 +23,26 @@ from vrnn.networks.recurrence import GRU, LSTM, MTRNN, Elman, NoRecurrence
 from vrnn.networks.six_networks import SixNetworks
 from vrnn.objective.latents import CategoricalLatent, GaussianCategoricalLatent, GaussianLatent, NoLatent
 from vrnn.objective.likelihoods import (
+    BernoulliLikelihood,
+    BivariateLikelihood,
     FixedGaussianLikelihood,
     GaussianLikelihood,
     GaussianMixtureLikelihood,
     MSELikelihood,
     MSEMeanLikelihood,
+    PenLikelihood,
     SharedGaussianLikelihood,
 )
+from vrnn.objective.likelihoods.strokes import MAX_CORRELATION
 
 Weights = dict[str, Tensor]  # by name, in the order in which the layout takes them
 
 ACTIVATIONS = {nn.ReLU: RELU, nn.Tanh: TANH, nn.ELU: ELU, nn.SiLU: SILU}
 SQUASHES = {"softplus": SOFTPLUS, "sigmoid": SIGMOID}
-WITH_DEVIATIONS = (GaussianLikelihood, MSELikelihood, GaussianMixtureLikelihood)
 WITH_ONE_SIGMA = (FixedGaussianLikelihood, SharedGaussianLikelihood, MSEMeanLikelihood)
+CORRELATED = (BivariateLikelihood, PenLikelihood)
+INDEPENDENT = (BernoulliLikelihood, GaussianLikelihood, MSELikelihood, GaussianMixtureLikelihood)
+LIKELIHOODS = INDEPENDENT + WITH_ONE_SIGMA + CORRELATED
 OFFSETS = {"nothing": NOTHING, "last_point": LAST_POINT, "velocity": VELOCITY}
 CELLS: dict[type[nn.Module], CellSpec | None] = {
     Elman: ELMAN_CELL,
@@ -90,7 +96,7 @@ def inspect_model(networks: SixNetworks) -> tuple[Structure, Weights]:
 
 
 def emission_spec(networks: SixNetworks, sample: bool) -> EmissionSpec:
-    """Return how the VRNN draws its points.
+    """Return how the VRNN draws its points, and how likely they are.
 
     Args:
         networks: The six networks.
@@ -101,18 +107,21 @@ def emission_spec(networks: SixNetworks, sample: bool) -> EmissionSpec:
     """
     coordinates, likelihood = networks.coordinates, cast(Any, networks.likelihood)
     check_type(coordinates, Coordinates)
-    kind = type(likelihood)
-    require_supported(
-        kind in WITH_DEVIATIONS + WITH_ONE_SIGMA, f"the likelihood {class_name(kind)} is not among the supported ones"
-    )
-    if kind in WITH_ONE_SIGMA:
+    kind, x_dim = type(likelihood), networks.x_dim
+    require_supported(kind in LIKELIHOODS, f"the likelihood {class_name(kind)} is not among the supported ones")
+    binary = {BernoulliLikelihood: x_dim, PenLikelihood: 1}.get(kind, 0)
+    likelihood = likelihood.move if kind is PenLikelihood else likelihood
+    if kind is BernoulliLikelihood:
+        squash, floor, width = SOFTPLUS, 0.0, 0.0
+    elif kind in WITH_ONE_SIGMA:
         squash, floor, width = SOFTPLUS, float(likelihood.sigma().detach()), 0.0
     elif likelihood.ceiling is None:
         squash, floor, width = SOFTPLUS, likelihood.floor, coordinates.scale
     else:
         squash, floor, width = SIGMOID, likelihood.floor, likelihood.ceiling - likelihood.floor
     return EmissionSpec(
-        x_dim=networks.x_dim,
+        x_dim=x_dim,
+        binary=binary,
         components=getattr(likelihood, "components", 0),
         squash=squash,
         offset=OFFSETS[coordinates.relative_to],
@@ -122,6 +131,7 @@ def emission_spec(networks: SixNetworks, sample: bool) -> EmissionSpec:
         std_floor=floor,
         std_width=width,
         difference_gain=coordinates.difference_gain,
+        correlated=MAX_CORRELATION if kind in CORRELATED else 0.0,
     )
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from math import prod
-from typing import Literal, NamedTuple
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from torch import Tensor
 
 from vrnn.engine.native.cells import CellSpec
+from vrnn.engine.native.density import EMPTY, DistributionSlots
 from vrnn.engine.native.gemm import ROWS
 from vrnn.engine.native.instructions import (
     Activate,
@@ -33,12 +34,12 @@ from vrnn.engine.native.instructions import (
 )
 from vrnn.engine.native.kernels import Move, Program
 from vrnn.engine.native.layers import SILU
+from vrnn.engine.native.particles import FilterProgram
 from vrnn.engine.native.tape import Slot, StateSlot
 
 Layers = tuple[tuple[int, int], ...]  # width and activation of each layer of an MLP
+P = TypeVar("P", Program, FilterProgram)
 ClassDraw = Literal["inverse_cdf", "gumbel_softmax", "gumbel_max"]
-
-EMPTY = Slot(0, 0)
 
 
 class LatentSpec(NamedTuple):
@@ -107,7 +108,7 @@ class Structure(NamedTuple):
     decoder: Layers
 
 
-class Layout(NamedTuple):
+class Layout(NamedTuple, Generic[P]):
     """A program and how the weights are packed for it.
 
     Attributes:
@@ -118,41 +119,127 @@ class Layout(NamedTuple):
         moves: A row per `kernels.Move` from the flat weights to the packed ones.
     """
 
-    program: Program
+    program: P
     shapes: tuple[tuple[int, ...], ...]
     flat_size: int
     packed_size: int
     moves: Table
 
 
-class DistributionSlots(NamedTuple):
-    """Where a distribution over z is on the tape; probs: exp(log_probs). Parts that z does not have are empty."""
-
-    mean: Slot = EMPTY
-    std: Slot = EMPTY
-    log_probs: Slot = EMPTY
-    probs: Slot = EMPTY
-
-    def results(self) -> list[Slot]:
-        """Return the parts that the latent's own distribution has."""
-        return [slot for slot in (self.mean, self.std, self.log_probs) if slot.dim]
-
-
 Instructions = list[Instruction]
 
 
+class Parts(NamedTuple):
+    """The networks' instructions, and where on the tape their inputs and results are.
+
+    Attributes:
+        build: Assigned the columns and took the weights.
+        features: Input of phi_x.
+        noise: The latent's noise and, with a condition, the context.
+        h: The recurrence's output.
+        raw: The decoder's raw outputs.
+        z: The latent variable.
+        q: Its posterior.
+        p: Its prior.
+        sample_z: Returns the instructions that draw z from a distribution.
+        phi_x: Instructions, as all below.
+        phi_z: See above.
+        encoder: See above.
+        prior: See above.
+        decoder: See above.
+        cell_inputs: The recurrence's products with phi_x and the context.
+        cell: The rest of the recurrence.
+        shared: How many of the encoder's first instructions need neither h nor z; likewise `phi_z_shared`.
+        phi_z_shared: See above.
+    """
+
+    build: _Builder
+    features: Slot
+    noise: Slot
+    h: Slot
+    raw: Slot
+    z: Slot
+    q: DistributionSlots
+    p: DistributionSlots
+    sample_z: Callable[[DistributionSlots], Instructions]
+    phi_x: Instructions
+    phi_z: Instructions
+    encoder: Instructions
+    prior: Instructions
+    decoder: Instructions
+    cell_inputs: Instructions
+    cell: Instructions
+    shared: int
+    phi_z_shared: int
+
+    def outputs(self, learned_prior: bool) -> Table:
+        """Return (column, dim) of each result."""
+        slots = [self.h, self.raw, self.z, *self.q.results(), *(self.p.results() if learned_prior else [])]
+        return np.array(slots, dtype=np.int64)
+
+
 @lru_cache(maxsize=64)
-def layout(structure: Structure) -> Layout:
+def layout(structure: Structure) -> Layout[Program]:
     """Lay out the tape and write the program of every VRNN of this structure."""
+    s, parts = structure, assign(structure)
+    # Without a recurrence, nothing needs an earlier step.
+    ahead = parts.shared if s.cell else len(parts.encoder)
+    before = [*parts.phi_x, *parts.encoder[:ahead], *parts.phi_z[: parts.phi_z_shared], *parts.cell_inputs]
+    step = [*parts.encoder[ahead:], *parts.sample_z(parts.q), *parts.phi_z[parts.phi_z_shared :], *parts.cell]
+    if not s.cell:
+        before, step = before + step, []
+    program = Program(
+        before=encode(before),
+        step=encode(step),
+        after=encode([*(parts.prior if s.prior else []), *parts.decoder]),
+        generate_z=encode([*parts.prior, *parts.sample_z(parts.p), *parts.phi_z, *parts.decoder]),
+        advance=encode([*parts.phi_x, *parts.cell_inputs, *parts.cell]),
+        width=parts.build.width,
+        features=parts.features,
+        noise=parts.noise,
+        raw=parts.raw,
+        state=state_slot(s, parts.h.column),
+        outputs=parts.outputs(bool(s.prior)),
+    )
+    return parts.build.layout(program)
+
+
+@lru_cache(maxsize=64)
+def filter_layout(structure: Structure) -> Layout[FilterProgram]:
+    """Lay out the tape and write the program of every VRNN of this structure whose particles are resampled."""
+    s, parts = structure, assign(structure)
+    copied = [*parts.encoder[: parts.shared], *parts.phi_z[: parts.phi_z_shared], *parts.cell_inputs]
+    rest = [*parts.encoder[parts.shared :], *parts.sample_z(parts.q), *parts.phi_z[parts.phi_z_shared :]]
+    after = state_slot(s, parts.build.columns(s.h_dim, s.cell.states if s.cell else 0))
+    columns = sorted({(written.out, written.width) for written in copied if isinstance(written, Product | Bias)})
+    program = FilterProgram(
+        shared=encode([*parts.phi_x, *copied]),
+        step=encode([*rest, *parts.cell, *parts.prior, *parts.decoder]),
+        copied=np.array(columns, dtype=np.int64).reshape(-1, 2),
+        width=parts.build.width,
+        features=parts.features,
+        noise=parts.noise,
+        raw=parts.raw,
+        z=parts.z,
+        q=parts.q,
+        p=parts.p,
+        state=state_slot(s, parts.h.column),
+        after=after,
+        outputs=parts.outputs(bool(s.prior)),
+    )
+    return parts.build.layout(program)
+
+
+def assign(structure: Structure) -> Parts:
+    """Assign the columns of the tape and the places of the weights, in the order of `inspect.inspect_model`."""
     s, build = structure, _Builder(structure.lane)
-    states = s.cell.states if s.cell else 0
     # The context lies behind the noise: the kernels load both as one, since a step is given both.
     noise_width = build.padded(s.latent.n_noise) if s.c_dim else s.latent.n_noise
     features, noise = (Slot(build.columns(n), n) for n in (s.n_features, noise_width + s.c_dim))
     context = Slot(noise.column + noise_width, s.c_dim)
-    h = Slot(build.columns(s.h_dim, states), s.h_dim)
+    h = Slot(build.columns(s.h_dim, s.cell.states if s.cell else 0), s.h_dim)
 
-    # The weights are taken in the order of inspect.inspect_model. An MLP of no layers takes none and returns its input.
+    # An MLP of no layers takes no weights and returns its input.
     phi_x, run_phi_x = build.mlp(s.phi_x, [context, features])
     z, sample_z = build.sample(s.latent, noise)
     phi_z, run_phi_z = build.mlp(s.phi_z, [context, z]) if s.phi_z else (z, [])
@@ -162,31 +249,35 @@ def layout(structure: Structure) -> Layout:
     p, run_prior = build.distribution(s.prior, [context, h], s.latent) if s.prior else build.standard(s.latent)
     hidden, run_decoder = build.mlp(s.decoder, [context, phi_z, h])
     (raw,), run_outputs = build.linear([hidden], (s.n_outputs, 1))
-    run_decoder += run_outputs
     cell_inputs, run_cell = build.recurrence(s.cell, h, [context, phi_x], [phi_z]) if s.cell else ([], [])
-
-    # Products with phi_x and with the context need no earlier step. Without a recurrence, nothing does.
+    # Products with phi_x and with the context need neither h nor z.
     c_ahead = 1 if s.c_dim else 0
-    encoder_ahead = c_ahead + 1 if s.cell else len(run_encoder)
-    before: Instructions = [*run_phi_x, *run_encoder[:encoder_ahead], *run_phi_z[:c_ahead], *cell_inputs]
-    step: Instructions = [*run_encoder[encoder_ahead:], *sample_z(q), *run_phi_z[c_ahead:], *run_cell]
-    if not s.cell:
-        before, step = before + step, []
-    program = Program(
-        before=encode(before),
-        step=encode(step),
-        after=encode([*(run_prior if s.prior else []), *run_decoder]),
-        generate_z=encode([*run_prior, *sample_z(p), *run_phi_z, *run_decoder]),
-        advance=encode([*run_phi_x, *cell_inputs, *run_cell]),
-        width=build.width,
+    return Parts(
+        build=build,
         features=features,
         noise=noise,
+        h=h,
         raw=raw,
-        state=StateSlot(h.column, h.dim, states, build.padded(h.dim)),
-        outputs=np.array([h, raw, z, *q.results(), *(p.results() if s.prior else [])], dtype=np.int64),
+        z=z,
+        q=q,
+        p=p,
+        sample_z=sample_z,
+        phi_x=run_phi_x,
+        phi_z=run_phi_z,
+        encoder=run_encoder,
+        prior=run_prior,
+        decoder=run_decoder + run_outputs,
+        cell_inputs=cell_inputs,
+        cell=run_cell,
+        shared=c_ahead + 1,
+        phi_z_shared=c_ahead,
     )
-    moves = np.array(build.moves, dtype=np.int64)
-    return Layout(program, tuple(build.shapes), build.flat_size, build.packed_size, moves)
+
+
+def state_slot(structure: Structure, column: int) -> StateSlot:
+    """Return where the recurrence's state is, from a column on."""
+    states = structure.cell.states if structure.cell else 0
+    return StateSlot(column, structure.h_dim, states, padded_width(structure.h_dim, structure.lane))
 
 
 def padded_width(n: int, lane: int) -> int:
@@ -194,7 +285,7 @@ def padded_width(n: int, lane: int) -> int:
     return -(-n // lane) * lane
 
 
-def check_weights(expected: Layout, weights: dict[str, Tensor]) -> None:
+def check_weights(expected: Layout[Any], weights: dict[str, Tensor]) -> None:
     """Compare the weights' shapes with those that the layout was made for.
 
     Args:
@@ -225,6 +316,11 @@ class _Builder:
         self.lane, self.width, self.packed_size, self.flat_size = lane, 0, 0, 0
         self.moves: list[Move] = []
         self.shapes: list[tuple[int, ...]] = []
+
+    def layout(self, program: P) -> Layout[P]:
+        """Return a program with the places of its weights."""
+        moves = np.array(self.moves, dtype=np.int64)
+        return Layout(program, tuple(self.shapes), self.flat_size, self.packed_size, moves)
 
     def padded(self, n: int) -> int:
         """Return a width rounded up to whole vectors."""
