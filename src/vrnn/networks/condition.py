@@ -53,7 +53,10 @@ class LabelCondition(nn.Module):
     def __init__(self, labels: Sequence[str], dim: int = 8):
         super().__init__()
         if not labels:
-            raise ValueError("condition=label needs a dataset with labels, but this one has none: try dataset=classes.")
+            raise ValueError(
+                "condition=label needs a dataset with labels, but this one has none: say by dataset.label where those of your "
+                "files are, as in dataset.label=folder, or try dataset=classes."
+            )
         self.labels, self.dim = tuple(labels), int(check_at_least("condition.dim", dim, 1))
         self.embedding = nn.Embedding(len(self.labels), self.dim)
 
