@@ -44,6 +44,7 @@ COMPANIONS = {  # what a choice wants beside it
     ("latent", "none"): ["w_schedule=constant"],
     ("likelihood", "bernoulli"): ["dataset=digits"],
     ("condition", "label"): ["dataset=classes"],
+    ("condition", "series"): ["dataset=series", "dataset.condition_columns=[0]"],
     ("recurrence", "none"): ["prior=standard", "model.h_dim=0"],
 }
 
@@ -84,7 +85,7 @@ def test_every_file_of_every_group_trains_two_steps(composed, file, drawing, lin
     files = [f"dataset.files=[{drawing}]"]
     of_files = dict.fromkeys(("traces", "series", "strokes", "drawn_laps", "drawing"), files)
     given = {**of_files, "iam": pen, "pen": ["dataset=iam", *pen]}
-    extra = given.get(name, COMPANIONS.get((group, name), []))
+    extra = [*given.get(name, []), *COMPANIONS.get((group, name), [])]
     settings = check(composed(f"{group}={name}", *extra, *TWO_STEPS))
     pattern, module, data = build_run(settings)
     validate_data(module, data)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vrnn.model.inference import Inference, InferenceModel
+from vrnn.networks.condition import of_steps, repeat_traces
 from vrnn.networks.six_networks import SixNetworks
 from vrnn.networks.state import State
 from vrnn.objective import bounds
@@ -87,7 +88,7 @@ def _in_parts(
     traces = max(1, COPIES_AT_ONCE // bound.particles)
     none = repeat(None)
     masks = none if mask is None else mask.split(traces, dim=1)
-    conditions = none if condition is None else condition.split(traces)
+    conditions = none if condition is None else condition.split(traces, dim=0 if condition.dim() == 1 else 1)
     for part, part_mask, part_condition in zip(x.split(traces, dim=1), masks, conditions, strict=False):
         yield infer_particles(model, part, bound, mask=part_mask, generator=generator, condition=part_condition)
 
@@ -128,11 +129,12 @@ def infer_particles(
     mask = None if mask is None or mask.all() else mask
     fill = fill or (fill is None and mask is not None and has_gaps(mask))
 
-    conditions = None if condition is None else condition.repeat(K)
+    conditions = repeat_traces(condition, K)
 
     def step_fn(begin: int, end: int, state: State) -> tuple[Tensor, State, Any]:
         part = None if mask is None else mask[begin:end].repeat(1, K)
-        run = model.infer(x[begin:end].repeat(1, K, 1), state, part, generator, fill, condition=conditions)
+        given = of_steps(conditions, begin, end)
+        run = model.infer(x[begin:end].repeat(1, K, 1), state, part, generator, fill, condition=given)
         log_x = model.likelihood.log_prob(run.decoder, run.x)
         log_p, log_q = (model.latent.log_prob(dist, run.z) for dist in (run.p, run.q))
         gained = bounds.increments(log_x, log_p, log_q, run.mask, w).unflatten(1, (K, batch))

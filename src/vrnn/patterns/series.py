@@ -37,6 +37,8 @@ class SeriesPattern(RecordedPattern):
         test_files: Files for the test. Without them the test has the files for validation, and vice versa.
         label: Where the label of each sequence is: "folder", the name of the folder that the file is in; else a column of a
             table, or a key of an .npz that has one label per sequence. None: there are no labels.
+        condition_columns: The columns that a model with condition=series is conditioned on, as `columns`; standardised as the
+            channels are. None: there are none.
 
     Attributes:
         x_dim: The number of channels. The class's 0 says that it depends on the data; a run stores it with its units.
@@ -63,8 +65,13 @@ class SeriesPattern(RecordedPattern):
         val_files: Files | None = None,
         test_files: Files | None = None,
         label: str | None = None,
+        condition_columns: Sequence[str | int] | None = None,
     ) -> None:
-        load = partial(load_series, columns=columns, group=group, label=label)
+        if label is not None and condition_columns is not None:
+            raise ValueError(
+                "a model is conditioned on labels or on series: set dataset.label or dataset.condition_columns to null"
+            )
+        load = partial(load_series, columns=columns, group=group, label=label, condition_columns=condition_columns)
         splits = load_splits(
             files, val_files, test_files, load, SERIES_READERS, holdout=holdout, division=division, seed=split_seed
         )
@@ -75,13 +82,18 @@ class SeriesPattern(RecordedPattern):
             }
         self.x_dim = len(channels)
         training = splits["train"].values()
-        units = _units([one.values for one in training], channels, standardise)
-        self.units = replace(units, labels=label_names(splits))
+        exogenous = next(iter(training)).exogenous_names
+        self.units = replace(
+            _units([one.values for one in training], channels, standardise),
+            labels=label_names(splits),
+            exogenous=_units([one.exogenous for one in training], exogenous, standardise) if exogenous else None,
+        )
         self.sources = {split: [self._trace(one) for one in found.values()] for split, found in splits.items()}
 
     def _trace(self, series: Series) -> Trace:
         trace = Trace.of_unknown_origin(self.units.from_units(series.values))
-        return replace(trace, label=label_index(self.units.labels, series))
+        exogenous = None if self.units.exogenous is None else self.units.exogenous.from_units(series.exogenous)
+        return replace(trace, label=label_index(self.units.labels, series), exogenous=exogenous)
 
 
 def _common_channels(found: dict[str, Series]) -> tuple[str, ...]:

@@ -110,6 +110,7 @@ def load_series(
     group: str | None = None,
     label: str | None = None,
     condition_columns: Columns = None,
+    fewest: int = FEWEST_POINTS,
 ) -> dict[str, Series]:
     """Return every sequence in a file by name.
 
@@ -126,6 +127,7 @@ def load_series(
         group: The column that tells sequences apart.
         label: Where the labels are.
         condition_columns: The columns that a model is conditioned on.
+        fewest: Sequences with fewer known steps are left out with a warning, unless none is left.
 
     Raises:
         ValueError: The file is missing, unreadable, of another kind, holds nothing or something else, or lacks a column, a
@@ -151,9 +153,9 @@ def load_series(
         _check_numbers(name, series)
     known = {name: int(np.isfinite(series.values).all(axis=1).sum()) for name, series in found.items()}
     faults = {
-        name: f"{name}: a sequence needs at least {FEWEST_POINTS} steps without a missing number, got {count}"
+        name: f"{name}: a sequence needs at least {fewest} steps without a missing number, got {count}"
         for name, count in known.items()
-        if count < FEWEST_POINTS
+        if count < fewest
     }
     if len(faults) == len(found):
         raise UnusableDrawingsError(next(iter(faults.values())))
