@@ -7,7 +7,7 @@ from tests.engine.engine_pairs import compare, inputs, model
 from vrnn.engine import reference
 from vrnn.engine.interface import Noise, Sampling
 from vrnn.engine.native import autograd
-from vrnn.networks import GRU, LSTM, MTRNN, Elman, LabelCondition, NoRecurrence, StandardPrior
+from vrnn.networks import GRU, LSTM, MTRNN, Elman, LabelCondition, NoRecurrence, SeriesCondition, StandardPrior
 from vrnn.objective import CategoricalLatent, GaussianLatent, NoLatent
 
 LABELS = ["circle", "triangle", "eye"]
@@ -66,6 +66,21 @@ def test_both_engines_generate_the_same():
     ours, theirs = (engine.generate(vrnn, noise, state, Sampling(), given) for engine in (autograd, reference))
     torch.testing.assert_close(ours[0], theirs[0], rtol=0, atol=1e-10)
     torch.testing.assert_close(ours[1].memory, theirs[1].memory, rtol=0, atol=1e-10)
+
+
+def test_both_engines_learn_the_same_from_series():
+    """Outputs and the gradients of all weights, those of the condition's own network included."""
+    vrnn = model(condition=SeriesCondition(["heat", "wind"], [5]))
+    x, series = torch.randn(7, 5, 2).double(), torch.randn(7, 5, 2).double()
+    found = []
+    for engine in ("native", "reference"):
+        vrnn.engine = engine
+        run = vrnn.infer(x, generator=torch.Generator().manual_seed(1), condition=series)
+        loss = sum(part.square().sum() for part in (*run.q, *run.p, *run.decoder, run.state.memory))
+        found.append((loss, *torch.autograd.grad(loss, list(vrnn.parameters()))))
+    assert all(part.abs().sum() > 0 for part in found[0])
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
 
 
 def test_a_context_of_zeros_is_no_condition():

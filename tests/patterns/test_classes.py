@@ -25,7 +25,7 @@ def test_classes_take_turns(classes):
     traces = classes.draw("train", 5, 40, np.random.default_rng(0))
     assert [trace.label for trace in traces] == [0, 1, 0, 1, 0]
     assert [classes.names[trace.state[0]] for trace in traces[:2]] == ["circle.lap", "eight.lap"]
-    assert TraceSet(traces).batch([1, 2], 0, 8).labels.tolist() == [1, 0]
+    assert TraceSet(traces).batch([1, 2], 0, 8).condition.tolist() == [1, 0]
     assert [trace.until(3).label for trace in traces[:2]] == [0, 1]
 
 

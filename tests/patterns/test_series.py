@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
+from vrnn.data import TraceSet
 from vrnn.patterns import SeriesPattern
 from vrnn.patterns.files.series_files import load_series
 
@@ -70,6 +71,48 @@ def test_standardised_over_the_training_data_alone(tmp_path):
     assert pattern.units.names == ("x0", "x1")
     for split in ("val", "test"):
         np.testing.assert_allclose(pattern.units.to_units(drawn(pattern, split)[0]), VALUES[2] + 7.0)
+
+
+def test_exogenous_series_are_standardised_and_cut_with_their_steps(tmp_path):
+    rows = [f"{b!r},{a!r},{t}" for t, (a, b) in enumerate(VALUES[0].tolist())]
+    (tmp_path / "a.csv").write_text("wind,heat,t\n" + "\n".join(rows))
+    pattern = SeriesPattern(tmp_path / "a.csv", condition_columns=["t", "wind"])
+    assert (pattern.x_dim, pattern.units.names, pattern.units.exogenous_names) == (1, ("heat",), ("t", "wind"))
+    (whole,) = pattern.draw("train", 1, None, np.random.default_rng(0))
+    np.testing.assert_allclose(whole.exogenous.mean(axis=0), 0.0, atol=1e-12)
+    np.testing.assert_allclose(whole.exogenous.std(axis=0), 1.0)
+    for trace in pattern.draw("train", 5, 10, np.random.default_rng(0)):
+        (t, wind), heat = (
+            pattern.units.exogenous.to_units(trace.exogenous).T,
+            pattern.units.to_units(trace.points)[:, 0],
+        )
+        steps = np.rint(t).astype(int)
+        assert np.diff(steps).tolist() == [1] * 9
+        np.testing.assert_allclose(np.stack([heat, wind], axis=1), VALUES[0][steps])
+    moves = SeriesPattern(tmp_path / "a.csv", condition_columns=["t"], differences=True, standardise=False, holdout=0)
+    (trace,) = moves.draw("train", 1, None, np.random.default_rng(0))
+    np.testing.assert_array_equal(trace.exogenous[:, 0], np.arange(1, 40))  # each at the later of its two steps
+    batch = TraceSet([whole, whole.until(9)]).batch([1, 0], 4, 12)
+    np.testing.assert_allclose(batch.condition[:, 1], whole.exogenous[4:12], rtol=1e-6)
+    assert not batch.condition[5:, 0].any()  # after its end
+
+
+def test_exogenous_series_that_are_refused(tmp_path):
+    rows = [f"{a!r},{b!r}" for a, b in VALUES[0].tolist()]
+    rows[3] = "1.0,"
+    (tmp_path / "a.csv").write_text("heat,wind\n" + "\n".join(rows))
+    for options, message in (
+        ({"condition_columns": ["rain"]}, "there is no column 'rain'; it has heat, wind"),
+        (
+            {"condition_columns": ["wind"]},
+            r"condition_columns must be known .* but step 3 of wind .* is nan: fill it in",
+        ),
+        ({"condition_columns": ["heat"], "columns": ["heat"]}, "heat is both"),
+        ({"condition_columns": ["heat", "wind"]}, "no column is left for the channels"),
+        ({"condition_columns": ["heat"], "label": "folder"}, "set dataset.label or dataset.condition_columns to null"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            SeriesPattern(tmp_path / "a.csv", **options)
 
 
 def test_differences_and_raw_values(tmp_path):

@@ -46,6 +46,7 @@ COMPANIONS = {  # what a choice wants beside it
     ("likelihood", "bernoulli"): ["dataset=digits"],
     ("likelihood", "bernoulli_means"): ["dataset=digits"],
     ("condition", "label"): ["dataset=classes"],
+    ("condition", "series"): ["dataset=series", "dataset.condition_columns=[0]"],
     ("recurrence", "none"): ["prior=standard", "model.h_dim=0"],
 }
 
@@ -88,7 +89,7 @@ def test_every_file_of_every_group_trains_two_steps(composed, file, drawing, lin
     music = [f"dataset.file={write_mat(tmp_path / 'tiny.mat')}"]
     of_files |= dict.fromkeys(("piano_rolls", "jsb", "nottingham", "piano_midi", "muse_data"), music)
     given = {**of_files, "iam": pen, "pen": ["dataset=iam", *pen]}
-    extra = given.get(name, COMPANIONS.get((group, name), []))
+    extra = [*given.get(name, []), *COMPANIONS.get((group, name), [])]
     settings = check(composed(f"{group}={name}", *extra, *TWO_STEPS))
     pattern, module, data = build_run(settings)
     validate_data(module, data)

@@ -34,6 +34,10 @@ def weather(composed, tmp_path):
     return tmp_path
 
 
+def points_of(sequences):
+    return [given.points for given in sequences.values()]
+
+
 def read_csv(path):
     return list(csv.DictReader(path.read_text().splitlines()))
 
@@ -89,8 +93,8 @@ def test_drawings_are_resampled_as_the_run_has_seen_them(tmp_path):
     points = 50 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
     np.save(tmp_path / "circle.npy", points)
     dataset = {"_target_": "vrnn.patterns.DrawnPattern", "files": [str(tmp_path / "circle.npy")], "speed": 0.25}
-    settings = {"dataset": dataset, "allow": ["vrnn"]}
-    (found,) = read_sequences(dataset["files"], settings, vrnn.Units()).values()
+    settings = {"dataset": dataset, "allow": ["vrnn"], "condition": {"_target_": "vrnn.networks.NoCondition"}}
+    (found,) = points_of(read_sequences(dataset["files"], settings, vrnn.Units()))
     steps = np.hypot(*np.diff(found, axis=0).T)
     np.testing.assert_allclose(steps, 0.25, rtol=0.01)
     np.testing.assert_allclose(found[-1], normalise(points)[-1], atol=1e-9)
@@ -99,7 +103,7 @@ def test_drawings_are_resampled_as_the_run_has_seen_them(tmp_path):
     np.savetxt(
         tmp_path / "timed.csv", np.column_stack([points, np.arange(200)]), delimiter=",", header="x,y,t", comments=""
     )
-    (found,) = read_sequences([str(tmp_path / "timed.csv")], settings, vrnn.Units()).values()
+    (found,) = points_of(read_sequences([str(tmp_path / "timed.csv")], settings, vrnn.Units()))
     np.testing.assert_allclose(found, normalise(points[::2]))
     dataset["speed"] = 0.25
     points[20] = np.nan

@@ -108,13 +108,18 @@ def runs_words(words: Sequence[str]) -> list[str]:
     return settings
 
 
-def generate_words(words: Sequence[str]) -> list[str]:
-    """Return the words of `vrnn generate` with `label` for `condition`, which Hydra would take for the config group."""
+def condition_words(words: Sequence[str]) -> list[str]:
+    """Return the words of a command with `label` for `condition`, which Hydra would take for the config group."""
     return [f"label={word.removeprefix('condition=')}" if word.startswith("condition=") else word for word in words]
 
 
 # Commands whose words are not yet settings.
-WORDS = {"runs": runs_words, "generate": generate_words}
+WORDS = {
+    "runs": runs_words,
+    "generate": condition_words,
+    "impute": condition_words,
+    "score": condition_words,
+}
 
 
 def take_dry(overrides: Sequence[str]) -> tuple[list[str], bool]:

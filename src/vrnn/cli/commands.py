@@ -82,7 +82,8 @@ def impute(config: DictConfig) -> None:
     from vrnn.runs.trained import impute_from_run
 
     options = {
-        key: config[key] for key in ("drawing", "n", "particles", "format", "out", "checkpoint", "seed", "allow")
+        key: config[key]
+        for key in ("drawing", "n", "particles", "label", "format", "out", "checkpoint", "seed", "allow")
     }
     print(impute_from_run(Path(config.run), gap=list(config.gap), **options))
 

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vrnn.networks.condition import of_steps, of_traces
 from vrnn.patterns.trace import Trace
 
 
@@ -23,13 +24,14 @@ class Batch(NamedTuple):
         x: (T, B, x_dim), the points; NaN where there is none.
         mask: (T, B), True where x holds a point.
         start: (B,), True where a trace begins with this window.
-        labels: (B,) int, the classes of the traces; None where they have none.
+        condition: What the traces are conditioned on: their classes, (B,) int, or their exogenous series, (T, B, c); None
+            where they have none.
     """
 
     x: Tensor
     mask: Tensor
     start: Tensor
-    labels: Tensor | None = None
+    condition: Tensor | None = None
 
 
 class TraceSet:
@@ -42,10 +44,11 @@ class TraceSet:
         x: (T, N, x_dim) float32, where T is the longest trace's length; NaN where the mask is False.
         mask: (T, N), False after a trace's end and in its gaps.
         lengths: (N,), each trace's length in steps, gaps included.
-        labels: (N,) int, the classes of the traces; None where they have none.
+        condition: The traces' exogenous series, (T, N, c) float32, 0 after a trace's end, else their classes, (N,) int; None
+            where they have none.
 
     Raises:
-        ValueError: There are no traces, all points of a trace are hidden, or only some traces have a label.
+        ValueError: There are no traces, all points of a trace are hidden, or only some traces have a label or exogenous series.
     """
 
     def __init__(self, traces: Sequence[Trace]):
@@ -63,7 +66,7 @@ class TraceSet:
                 f"All traces or none must have a label, but {len(missing)} of {len(traces)} have none, first of them number "
                 f"{missing[0]}, counted from 0: give each a label."
             )
-        self.labels = None if missing else labels
+        self.condition = _exogenous(traces) if traces[0].exogenous is not None else None if missing else labels
         empty = (~self.mask.any(0)).nonzero().flatten().tolist()
         if empty:
             raise ValueError(
@@ -78,8 +81,18 @@ class TraceSet:
         """Return the steps begin, …, end - 1 of the traces with the given indices."""
         index = torch.as_tensor(traces)
         start = torch.full((len(index),), begin == 0)
-        labels = None if self.labels is None else self.labels[index]
-        return Batch(self.x[begin:end, index], self.mask[begin:end, index], start, labels)
+        condition = of_traces(of_steps(self.condition, begin, end), index)
+        return Batch(self.x[begin:end, index], self.mask[begin:end, index], start, condition)
+
+
+def _exogenous(traces: Sequence[Trace]) -> Tensor:
+    """Return the exogenous series of traces, (T, N, c), 0 after a trace's end."""
+    given = [trace.exogenous for trace in traces]
+    if without := [i for i, series in enumerate(given) if series is None]:
+        raise ValueError(
+            f"All traces or none must have exogenous series, but number {without[0]}, counted from 0, has none: give each some."
+        )
+    return torch.nn.utils.rnn.pad_sequence([torch.as_tensor(series, dtype=torch.float32) for series in given])
 
 
 class TraceLoader:

@@ -26,8 +26,8 @@ def infer_held_out(vrnn: VRNN, held_out: TraceSet, seed: int) -> tuple[Inference
     """
     generator = torch.Generator(device=vrnn.device).manual_seed(seed)
     mask = held_out.mask.to(vrnn.device)
-    labels = None if held_out.labels is None else held_out.labels.to(vrnn.device)
-    run = vrnn.infer(held_out.x.to(vrnn.device), mask=mask, generator=generator, condition=labels)
+    condition = None if held_out.condition is None else held_out.condition.to(vrnn.device)
+    run = vrnn.infer(held_out.x.to(vrnn.device), mask=mask, generator=generator, condition=condition)
     return run, mask if run.mask is None else run.mask
 
 
@@ -41,7 +41,7 @@ def prior_along(
         vrnn: The model.
         points: (T, x_dim), the trace.
         seed: Of the noise.
-        condition: (1,), as in `VRNN.infer`.
+        condition: Of the trace, as in `VRNN.infer`.
 
     Returns:
         The parameters of the distributions over z, a tuple of tensors (T, 1, …).

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vrnn.model.particles import infer_particles
 from vrnn.model.vrnn import VRNN
+from vrnn.networks.condition import of_traces
 from vrnn.objective.bounds import IWAE
 from vrnn.objective.likelihoods import BernoulliLikelihood, GaussianLikelihood
 from vrnn.objective.w_schedules import WSchedule
@@ -53,7 +54,7 @@ def find_warnings(
     """
     generator = torch.Generator(device=vrnn.device).manual_seed(seed)
     x, mask = x[:, :LOOKED_AT], mask[:, :LOOKED_AT]
-    condition = None if condition is None else condition[:LOOKED_AT]
+    condition = of_traces(condition, slice(LOOKED_AT))
     return [
         *_collapse(vrnn, scores),
         *_binding_limit(w_schedule),

@@ -96,11 +96,12 @@ class InferenceModel(SixNetworks):
                 they cost no KL. None: only where an observed point follows, since what comes after a trace's last observed
                 point is taken for padding. Use True if the trace continues in a later call.
             seen: The points as phi_x sees them, (T, B, x_dim), where no missing points are filled; None: x.
-            condition: Each trace's label, (B,) int; for a model that was made with a condition.
+            condition: Each trace's label, (B,) int, or its exogenous series, (T, B, c); for a model that was made with a
+                condition.
 
         Raises:
             ValueError: x is not (T, B, x_dim) with T >= 1, the mask is not (T, B), there are gaps and the coordinates are
-                predictive, missing points are filled and there is `seen`, or labels are missing or unknown.
+                predictive, missing points are filled and there is `seen`, or the condition is missing or of another kind.
         """
         if x.dim() != 3 or x.shape[-1] != self.x_dim or not len(x):
             raise ValueError(f"x must have shape (T >= 1, B, x_dim = {self.x_dim}), but has {tuple(x.shape)}.")
@@ -146,7 +147,7 @@ class InferenceModel(SixNetworks):
             mask: (T, B), False where x holds no point. The values there are never read.
             generator: For the noise, then for resampling; None: torch's global generator.
             w: Weight of log p(z) - log q(z).
-            condition: Each trace's label, (B,) int.
+            condition: As in `infer`.
 
         Returns:
             The inference of all K * B particles, and how they were weighed and resampled.

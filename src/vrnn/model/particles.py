@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vrnn.engine import dispatch
 from vrnn.model.inference import Inference, InferenceModel
+from vrnn.networks.condition import of_steps, repeat_traces
 from vrnn.networks.six_networks import SixNetworks
 from vrnn.networks.state import State
 from vrnn.objective import bounds
@@ -88,7 +89,7 @@ def _in_parts(
     traces = max(1, COPIES_AT_ONCE // bound.particles)
     none = repeat(None)
     masks = none if mask is None else mask.split(traces, dim=1)
-    conditions = none if condition is None else condition.split(traces)
+    conditions = none if condition is None else condition.split(traces, dim=0 if condition.dim() == 1 else 1)
     for part, part_mask, part_condition in zip(x.split(traces, dim=1), masks, conditions, strict=False):
         yield infer_particles(model, part, bound, mask=part_mask, generator=generator, condition=part_condition)
 
@@ -137,11 +138,12 @@ def infer_particles(
         dispatch.log_once(
             "Particles that fill in missing points run step by step, which is slow: each one's points are its own."
         )
-    conditions = None if condition is None else condition.repeat(K)
+    conditions = repeat_traces(condition, K)
 
     def step_fn(begin: int, end: int, state: State) -> tuple[Tensor, State, Any]:
         part = None if mask is None else mask[begin:end].repeat(1, K)
-        run = model.infer(x[begin:end].repeat(1, K, 1), state, part, generator, fill, condition=conditions)
+        given = of_steps(conditions, begin, end)
+        run = model.infer(x[begin:end].repeat(1, K, 1), state, part, generator, fill, condition=given)
         log_x = model.likelihood.log_prob(run.decoder, run.x)
         log_p, log_q = (model.latent.log_prob(dist, run.z) for dist in (run.p, run.q))
         gained = bounds.increments(log_x, log_p, log_q, run.mask, w).unflatten(1, (K, batch))

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from vrnn.checks import check_positive
+from vrnn.checks import check_positive, require
 from vrnn.engine import dispatch
 from vrnn.engine.interface import Noise, Sampling
 from vrnn.model import particles as particle_filter
 from vrnn.model.inference import InferenceModel
+from vrnn.networks.condition import of_steps
 
 STREAM_STEPS = 1024  # steps generated at a time; the noise is drawn for as many
 
@@ -44,11 +45,12 @@ class VRNN(InferenceModel):
             temperature: Of the decoder: standard deviations are multiplied by its square root, the logarithms of mixture
                 weights and the logits of binary coordinates divided by it; see `Likelihood.temper`. 1 draws from the model.
             z_temperature: Likewise of the prior's standard deviations and class probabilities; see `Latent.temper`.
-            condition: Each trace's label, (n,) int; for a model that was made with a condition.
+            condition: Each trace's label, (n,) int, or its exogenous series, (T, n, c), at the steps of the prefix and those
+                that are generated; for a model that was made with a condition.
 
         Raises:
             ValueError: n or steps below 1, a temperature that is not positive, a decoder's temperature with sample=False, one
-                that a class of the model does not define, or labels that are missing or unknown.
+                that a class of the model does not define, or a condition that is missing or of another kind or length.
         """
         return torch.cat(list(self.stream(n, steps, prefix, sample, generator, temperature, z_temperature, condition)))
 
@@ -75,6 +77,9 @@ class VRNN(InferenceModel):
             raise ValueError(
                 f"temperature must be 1 with sample=False, which takes the decoder's mean, but is {temperature}."
             )
+        before = 0 if prefix is None else len(prefix)
+        if condition is not None and condition.dim() == 3:
+            require(len(condition) == before + steps, "the steps of condition", str(before + steps), len(condition))
         return self._stream(n, steps, prefix, Sampling(sample, temperature, z_temperature), generator, condition)
 
     @torch.no_grad()
@@ -87,15 +92,18 @@ class VRNN(InferenceModel):
         generator: torch.Generator | None,
         condition: Tensor | None,
     ) -> Iterator[Tensor]:
-        state = self.initial_state(n)
+        state, before = self.initial_state(n), 0
         if prefix is not None:
             prefix = prefix.to(state.memory)
             per_trace = prefix.unsqueeze(1).expand(-1, n, -1) if prefix.dim() == 2 else prefix
-            state = self.infer(per_trace, state, generator=generator, condition=condition).state
+            before = len(prefix)
+            known = of_steps(condition, 0, before)
+            state = self.infer(per_trace, state, generator=generator, condition=known).state
         for start in range(0, steps, STREAM_STEPS):
             length = min(STREAM_STEPS, steps - start)
             noise = Noise.draw(length, n, self.latent, self.x_dim, like=state.memory, generator=generator)
-            context = self.condition(condition, length, n)
+            given = of_steps(condition, before + start, before + start + length)
+            context = self.condition(given, length, n)
             points, state = dispatch.generate(self, self.engine, noise, state, sampling, context)
             yield points
 

@@ -1,6 +1,6 @@
 """The six networks: modules and parameters, without the loop over time."""
 
-from vrnn.networks.condition import LabelCondition, NoCondition
+from vrnn.networks.condition import LabelCondition, NoCondition, SeriesCondition
 from vrnn.networks.coordinates import Coordinates
 from vrnn.networks.forecast import Forecast, NoForecast
 from vrnn.networks.mlp import MLP, LatentNetwork, StandardPrior
@@ -24,6 +24,7 @@ __all__ = [
     "NoRecurrence",
     "Recurrence",
     "Regularisation",
+    "SeriesCondition",
     "SixNetworks",
     "StandardPrior",
     "State",

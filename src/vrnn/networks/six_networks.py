@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vrnn.networks.condition import LabelCondition, NoCondition, beside
+from vrnn.networks.condition import Condition, NoCondition, beside
 from vrnn.networks.coordinates import Coordinates
 from vrnn.networks.mlp import MLP, LatentNetwork, StandardPrior
 from vrnn.networks.recurrence import GRU, NoRecurrence, Recurrence
@@ -67,7 +67,7 @@ class SixNetworks(nn.Module):
         prior_network: Callable[..., LatentNetwork | StandardPrior] = LatentNetwork,
         coordinates: Coordinates | None = None,
         likelihood: Likelihood | None = None,
-        condition: NoCondition | LabelCondition | None = None,
+        condition: Condition | None = None,
     ):
         super().__init__()
         if x_dim < 1:

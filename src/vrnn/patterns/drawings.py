@@ -14,11 +14,13 @@ from typing_extensions import override
 from vrnn.checks import check_positive
 from vrnn.patterns.files.drawing import Drawing
 from vrnn.patterns.files.expand import Files
+from vrnn.patterns.files.labels import label_index, label_names
 from vrnn.patterns.files.read import FEWEST_POINTS, READERS, UnusableDrawingsError, load_drawings, shortened
 from vrnn.patterns.files.recordings import Division, load_splits
 from vrnn.patterns.recorded import RecordedPattern, choose, prepare_usable
 from vrnn.patterns.resampling import SmoothStroke, normalise
 from vrnn.patterns.trace import Split, Trace
+from vrnn.patterns.units import Units
 
 logger = logging.getLogger(__name__)
 
@@ -81,10 +83,11 @@ class DrawnPattern(RecordedPattern):
         test_files: Files for the test. Without them the test has the files for validation, and vice versa.
         interval: Instead of a speed: the time between two points, in the files' own unit, for files with times; see
             `Drawing.at_interval`.
+        label: Where the label of each drawing is, see `load_drawings`; None: there are no labels.
 
     Raises:
-        ValueError: An unreadable drawing (see `load_drawings`), no files, an option out of range, or no drawing that is long
-            enough.
+        ValueError: An unreadable drawing (see `load_drawings`), no files, an option out of range, no drawing that is long
+            enough, or labels that are missing or held out alone.
     """
 
     def __init__(
@@ -98,6 +101,7 @@ class DrawnPattern(RecordedPattern):
         val_files: Files | None = None,
         test_files: Files | None = None,
         interval: float | None = None,
+        label: str | None = None,
     ) -> None:
         if speed is not None and interval is not None:
             raise ValueError(f"speed or interval must be null, got speed={speed} and interval={interval}")
@@ -105,13 +109,17 @@ class DrawnPattern(RecordedPattern):
             raise ValueError(f"speed must be a length a step > 0, or null for the drawn points, got {speed}")
         self.speed = speed
         self.render = Rendering() if render is None else render
-        load = partial(load_normalised, interval=interval)
+        load = partial(load_normalised, interval=interval, label=label)
         splits = load_splits(
             files, val_files, test_files, load, READERS, holdout=holdout, division=division, seed=split_seed
         )
-        self.renderings: dict[Split, list[SmoothStroke]] = {}
+        if labels := label_names(splits):
+            self.units = Units(labels=labels)
+        self.renderings: dict[Split, list[tuple[SmoothStroke, int]]] = {}
         if speed is None:
-            self.sources = {split: [drawing.points for drawing in found.values()] for split, found in splits.items()}
+            self.sources = {
+                split: [self._trace(drawing) for drawing in found.values()] for split, found in splits.items()
+            }
         else:
             self.renderings = {split: prepare_usable(found, self._curve) for split, found in splits.items()}
 
@@ -126,10 +134,17 @@ class DrawnPattern(RecordedPattern):
         if self.speed is None:
             return super().draw(split, n, steps, rng)
         strokes, n = choose(self.renderings[split], split, n, steps, rng)
-        return [Trace.of_unknown_origin(self._rendering(strokes[i % len(strokes)], steps, rng)) for i in range(n)]
+        chosen = (strokes[i % len(strokes)] for i in range(n))
+        return [
+            replace(Trace.of_unknown_origin(self._rendering(stroke, steps, rng)), label=label)
+            for stroke, label in chosen
+        ]
 
-    def _curve(self, name: str, drawing: Drawing) -> SmoothStroke:
-        """Return the curve through a drawing's points.
+    def _trace(self, drawing: Drawing) -> Trace:
+        return replace(Trace.of_unknown_origin(drawing.points), label=label_index(self.units.labels, drawing))
+
+    def _curve(self, name: str, drawing: Drawing) -> tuple[SmoothStroke, int]:
+        """Return the curve through a drawing's points, and its label as an index.
 
         Raises:
             ValueError: Lost points, or a curve that is too short for the speed.
@@ -148,7 +163,7 @@ class DrawnPattern(RecordedPattern):
                 f"{name}: a part of it is {stroke.length:.3g} long after normalisation, too short for "
                 f"{FEWEST_POINTS} points at speed={self.speed}: take a lower speed or a longer drawing"
             )
-        return stroke
+        return stroke, label_index(self.units.labels, drawing)
 
     def _rendering(self, stroke: SmoothStroke, steps: int | None, rng: np.random.Generator) -> Points:
         """Return a stretch of the stroke at constant speed, with this rendering's jitter."""
@@ -161,18 +176,19 @@ class DrawnPattern(RecordedPattern):
         return self.render.jittered(stroke.at(start + speed * np.arange(count)), rng)
 
 
-def load_normalised(path: Path, interval: float | None = None) -> dict[str, Drawing]:
+def load_normalised(path: Path, interval: float | None = None, label: str | None = None) -> dict[str, Drawing]:
     """Return the normalised drawings in a file.
 
     Args:
         path: The file.
         interval: The time between two points, see `Drawing.at_interval`; None: the drawn points.
+        label: Where the labels are, see `load_drawings`.
 
     Raises:
         ValueError: See `load_drawings` and `Drawing.at_interval`, or an interval that is no number > 0.
         UnusableDrawingsError: All drawings are too short.
     """
-    found = load_drawings(path)
+    found = load_drawings(path, label=label)
     if interval is not None:
         check_positive("interval", interval)
         timed = {name: one.at_interval(name, interval) for name, one in found.items()}

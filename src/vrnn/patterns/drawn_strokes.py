@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from vrnn.patterns.drawings import load_normalised
+from vrnn.patterns.files.drawing import Drawing
 from vrnn.patterns.files.expand import Files
+from vrnn.patterns.files.labels import label_index, label_names
 from vrnn.patterns.files.read import READERS
 from vrnn.patterns.files.recordings import Division, load_splits
 from vrnn.patterns.recorded import RecordedPattern
 from vrnn.patterns.strokes import to_offsets
+from vrnn.patterns.trace import Trace
 from vrnn.patterns.units import Units
 
 
@@ -30,9 +34,11 @@ class DrawnStrokes(RecordedPattern):
         val_files: Files for validation; then `files` are for training alone.
         test_files: Files for the test. Without them the test has the files for validation, and vice versa.
         interval: The time between two points, in the files' own unit, for files with times; None: the drawn points.
+        label: Where the label of each drawing is, see `load_drawings`; None: there are no labels.
 
     Raises:
-        ValueError: Files that cannot be read or named twice, or an option out of range.
+        ValueError: Files that cannot be read or named twice, labels that are missing or held out alone, or an option out of
+            range.
     """
 
     x_dim = 3
@@ -47,12 +53,17 @@ class DrawnStrokes(RecordedPattern):
         val_files: Files | None = None,
         test_files: Files | None = None,
         interval: float | None = None,
+        label: str | None = None,
     ) -> None:
-        load = partial(load_normalised, interval=interval)
+        load = partial(load_normalised, interval=interval, label=label)
         splits = load_splits(
             files, val_files, test_files, load, READERS, holdout=holdout, division=division, seed=split_seed
         )
-        moves = {split: [to_offsets(drawing.strokes) for drawing in found.values()] for split, found in splits.items()}
-        scale = float(np.sqrt(np.nanvar(np.concatenate(moves["train"])[:, 1:], axis=0).sum()))
-        self.units = Units((0.0, 0.0, 0.0), (1.0, scale, scale), ("pen", "dx", "dy"))
-        self.sources = {split: [self.units.from_units(one) for one in found] for split, found in moves.items()}
+        training = np.concatenate([to_offsets(drawing.strokes) for drawing in splits["train"].values()])
+        scale = float(np.sqrt(np.nanvar(training[:, 1:], axis=0).sum()))
+        self.units = Units((0.0, 0.0, 0.0), (1.0, scale, scale), ("pen", "dx", "dy"), label_names(splits))
+        self.sources = {split: [self._trace(drawing) for drawing in found.values()] for split, found in splits.items()}
+
+    def _trace(self, drawing: Drawing) -> Trace:
+        trace = Trace.of_unknown_origin(self.units.from_units(to_offsets(drawing.strokes)))
+        return replace(trace, label=label_index(self.units.labels, drawing))

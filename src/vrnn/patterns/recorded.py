@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from typing_extensions import override
 
 from vrnn.patterns.files.read import shortened
@@ -15,7 +15,6 @@ from vrnn.patterns.trace import Pattern, Split, Trace
 
 logger = logging.getLogger(__name__)
 
-Points = NDArray[np.float64]
 Given = TypeVar("Given")
 Source = TypeVar("Source")
 
@@ -24,11 +23,11 @@ class RecordedPattern(Pattern):
     """Recordings, of which random windows are drawn. The process behind them is unknown: state and lap are -1 throughout.
 
     Attributes:
-        sources: What each split is drawn from: arrays (T, x_dim), in which a row with NaN is a gap.
+        sources: What each split is drawn from: whole traces.
     """
 
     automaton = None
-    sources: Mapping[Split, Sequence[Points]]
+    sources: Mapping[Split, Sequence[Trace]]
 
     @override
     def draw(self, split: Split, n: int, steps: int | None, rng: np.random.Generator) -> list[Trace]:
@@ -41,12 +40,12 @@ class RecordedPattern(Pattern):
         traces = []
         for i in range(n):
             source = chosen[i % len(chosen)]
-            if steps is not None and steps < len(source):
-                start = int(rng.integers(len(source) - steps + 1))
-                traces.append(source[start : start + steps])
+            if steps is not None and steps < len(source.points):
+                start = int(rng.integers(len(source.points) - steps + 1))
+                traces.append(source.cut(slice(start, start + steps)))
             elif i < len(chosen):
-                traces.append(source.copy())
-        return [Trace.of_unknown_origin(points) for points in traces]
+                traces.append(replace(source, points=source.points.copy()))
+        return traces
 
 
 def choose(

@@ -30,6 +30,8 @@ class Trace:
         observed: (T,) bool, False where the point is hidden from the model. The point itself stays in `points`, so that an
             evaluation can compare with it. Default: all True.
         label: The trace's class, an index into the pattern's `units.labels`; -1 where traces have no classes.
+        exogenous: (T, c), numbers of each step that the sequence depends on, such as a temperature that is given; a model with
+            condition=series is given them. None where there are none.
     """
 
     points: NDArray[np.float64]
@@ -37,6 +39,7 @@ class Trace:
     lap: NDArray[np.int64]
     observed: NDArray[np.bool_] = None  # type: ignore[assignment]  # its default needs the length
     label: int = -1
+    exogenous: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         if self.observed is None:
@@ -56,6 +59,7 @@ class Trace:
             state=self.state[steps],
             lap=self.lap[steps],
             observed=self.observed[steps],
+            exogenous=None if self.exogenous is None else self.exogenous[steps],
         )
 
     def until(self, steps: int) -> Trace:

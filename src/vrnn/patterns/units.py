@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,7 @@ class Units:
         scale: Likewise, each > 0.
         names: What the coordinates are called; () where they have no names.
         labels: What the classes of sequences are called; () where they have no classes.
+        exogenous: The units of the exogenous series that sequences depend on; None where there are none.
 
     Raises:
         ValueError: A number that is not finite, or a scale that is not positive.
@@ -33,12 +34,20 @@ class Units:
     scale: Sequence[float] = (1.0,)
     names: Sequence[str] = ()
     labels: Sequence[str] = ()
+    exogenous: Units | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "mean", tuple(check_number("units.mean", value) for value in self.mean))
         object.__setattr__(self, "scale", tuple(check_positive("units.scale", value) for value in self.scale))
         object.__setattr__(self, "names", tuple(map(str, self.names)))
         object.__setattr__(self, "labels", tuple(map(str, self.labels)))
+        if isinstance(self.exogenous, Mapping):  # as a run stores them
+            object.__setattr__(self, "exogenous", Units(**self.exogenous))
+
+    @property
+    def exogenous_names(self) -> tuple[str, ...]:
+        """What the exogenous series are called; () where there are none."""
+        return () if self.exogenous is None else tuple(self.exogenous.names)
 
     def from_units(self, points: Points) -> Points:
         """Return points (…, x_dim) of the data's units as the networks see them."""

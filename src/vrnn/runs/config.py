@@ -184,6 +184,7 @@ class ImputeConfig:
     n: int = 7
     particles: int = 64
     format: str | None = None
+    label: str | None = None
     out: str | None = None
     checkpoint: str = "last"
     seed: int = 0
@@ -197,6 +198,7 @@ class ScoreConfig:
     run: str = MISSING
     files: list[str] = MISSING
     particles: int = 64
+    label: str | None = None
     out: str | None = None
     checkpoint: str = "last"
     seed: int = 0

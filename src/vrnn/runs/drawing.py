@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vrnn.errors import ConfigError
 from vrnn.patterns import DrawnPattern, Pattern, Units
 from vrnn.patterns.files.read import load_drawings
-from vrnn.patterns.files.series_files import load_series
+from vrnn.patterns.files.series_files import SERIES_READERS, load_series
 from vrnn.patterns.files.table import Table
 from vrnn.patterns.resampling import at_constant_speed, normalise
 from vrnn.runs.pattern import Settings, as_config_error, build_pattern, pattern_class
@@ -23,10 +23,28 @@ Points = NDArray[np.float64]
 # pixels and millimetres, and drawings of another size, reach further.
 FAR = 3.0
 TABLES = (".csv", ".tsv", ".txt")
+# By name: to import the classes takes seconds, and files are checked before that.
+CONDITIONS = {"vrnn.networks.LabelCondition": "label", "vrnn.networks.SeriesCondition": "series"}
 LOOKED_AT = 16, 1024  # traces, and steps in each, that tell the extent of the training data
 
 
-def read_sequence(option: str, path: str, settings: Settings, units: Units, resample: bool = False) -> Points:
+@dataclass(frozen=True)
+class Given:
+    """A sequence that is given to a run.
+
+    Attributes:
+        points: (T, x_dim), NaN where a number is missing.
+        condition: Its label, for a run with condition=label whose data have labels in files, or its exogenous series (T, c) in
+            their own units, for a run with condition=series; else None.
+    """
+
+    points: Points
+    condition: str | Points | None = None
+
+
+def read_sequence(
+    option: str, path: str, settings: Settings, units: Units, resample: bool = False, label: str | None = None
+) -> Given:
     """Return the one sequence that a file holds.
 
     Args:
@@ -35,24 +53,24 @@ def read_sequence(option: str, path: str, settings: Settings, units: Units, resa
         settings: The run's.
         units: Of the run's data, and so of the sequence.
         resample: Whether a drawing is brought to the speed or the times of the run's data.
-
-    Returns:
-        (T, x_dim), NaN where a number is missing.
+        label: Its label, instead of the one that the file gives.
 
     Raises:
         ConfigError: The run's sequences are neither drawings nor series; the file cannot be read or holds several of them; or
             it lies far outside of what the model was trained on, as pixels do.
     """
-    found = _read(option, path, settings, units, resample)
+    found = _read(option, path, settings, units, resample, label)
     if len(found) != 1:
         raise ConfigError(f"{option} must be a file with one sequence, but {path} holds {len(found)}: split it.")
-    (points,) = found.values()
-    _check_extent(option, path, points, np.nanmax, settings, units)
+    (given,) = found.values()
+    _check_extent(option, path, given.points, np.nanmax, settings, units)
     speed = _speed(settings)
-    return points if speed is None or not resample else _resampled(path, points, speed)
+    return given if speed is None or not resample else replace(given, points=_resampled(path, given.points, speed))
 
 
-def read_sequences(files: Sequence[str], settings: Settings, units: Units) -> dict[str, Points]:
+def read_sequences(
+    files: Sequence[str], settings: Settings, units: Units, label: str | None = None
+) -> dict[str, Given]:
     """Return the sequences of files that a run is to score, by name, as the run's own data were prepared.
 
     Single points may lie anywhere: to find them is what scores are for. A run on drawings has seen each of them scaled to zero
@@ -62,6 +80,7 @@ def read_sequences(files: Sequence[str], settings: Settings, units: Units) -> di
         files: The files.
         settings: The run's.
         units: Of the run's data, and so of the sequences, unless the run scales each of its drawings.
+        label: The label of all, instead of those that the files give.
 
     Raises:
         ConfigError: There is no file; the run's sequences are neither drawings nor series; a file cannot be read; or half of a
@@ -70,15 +89,54 @@ def read_sequences(files: Sequence[str], settings: Settings, units: Units) -> di
     if not files:
         raise ConfigError("files must name at least one file, as in files=[drawing.npy], but is empty.")
     found = {
-        name: points for file in files for name, points in _read("files", file, settings, units, resample=True).items()
+        name: given for file in files for name, given in _read("files", file, settings, units, True, label).items()
     }
     if issubclass(pattern_class(settings), DrawnPattern):
         speed = _speed(settings)
-        scaled = {name: normalise(points) for name, points in found.items()}
-        return {name: points if speed is None else _resampled(name, points, speed) for name, points in scaled.items()}
-    for name, points in found.items():
-        _check_extent("files", name, points, np.nanmedian, settings, units)
+        scaled = {name: normalise(given.points) for name, given in found.items()}
+        return {
+            name: replace(found[name], points=points if speed is None else _resampled(name, points, speed))
+            for name, points in scaled.items()
+        }
+    for name, given in found.items():
+        _check_extent("files", name, given.points, np.nanmedian, settings, units)
     return found
+
+
+def read_exogenous(path: str, settings: Settings, units: Units) -> list[Points]:
+    """Return the exogenous series in a file, each (T, c) in their own units; other columns are not read.
+
+    Raises:
+        ConfigError: The file cannot be read, lacks a column, or has a missing number.
+    """
+    names = units.exogenous_names
+    with as_config_error():
+        if Path(path).suffix.lower() not in SERIES_READERS:  # a label, perhaps
+            known = ", ".join(SERIES_READERS)
+            raise ValueError(
+                f"condition must be a file with the exogenous series {', '.join(names)} ({known}), but is {path}"
+            )
+        group, columns = None, list(names) if _has_names(Path(path)) else None
+        if columns:
+            groups = {settings["dataset"].get("group"), "trace"} & {*(Table(Path(path)).names or ())}
+            group = next(iter(groups), None)
+        found = load_series(Path(path), columns, group, fewest=1)
+        for name, one in found.items():
+            if one.values.shape[1] != len(names) or np.isnan(one.values).any():
+                raise ValueError(
+                    f"{name}: expected the exogenous series {', '.join(names)} without a missing number, but it has "
+                    f"{one.values.shape[1]} columns, and {int(np.isnan(one.values).sum())} numbers are missing"
+                )
+    return [one.values for one in found.values()]
+
+
+def _has_names(path: Path) -> bool:
+    return path.suffix.lower() == ".parquet" or (path.is_file() and path.suffix.lower() in TABLES)
+
+
+def conditioned_on(settings: Settings) -> str | None:
+    """Return what a run's model is conditioned on: "label", "series", or None."""
+    return CONDITIONS.get(settings["condition"]["_target_"])
 
 
 def channel_names(settings: Settings, units: Units) -> Sequence[str]:
@@ -86,46 +144,62 @@ def channel_names(settings: Settings, units: Units) -> Sequence[str]:
     return ("x", "y") if pattern_class(settings).form == "plane" else units.names
 
 
-def _read(option: str, path: str, settings: Settings, units: Units, resample: bool) -> dict[str, Points]:
+def _read(
+    option: str, path: str, settings: Settings, units: Units, resample: bool, label: str | None
+) -> dict[str, Given]:
     """Return the drawings or the series in a file, by name; drawings at the times of the run's data if they are resampled."""
     form = pattern_class(settings).form
+    # Where the files of the run say what their labels are, so do these, unless the command says it.
+    place = settings["dataset"].get("label") if label is None and conditioned_on(settings) == "label" else None
+    if label is not None and option != "prefix" and conditioned_on(settings) == "series":
+        raise ConfigError(
+            f"condition must be left out for a run with condition=series, whose exogenous series are in {option}, but is "
+            f"{label}."
+        )
     with as_config_error():
         if form == "plane":
             interval = settings["dataset"].get("interval") if resample else None
-            drawings = load_drawings(path)
+            drawings = load_drawings(path, label=place)
             return {
-                name: (one if interval is None else one.at_interval(name, interval)).points
+                name: Given((one if interval is None else one.at_interval(name, interval)).points, label or one.label)
                 for name, one in drawings.items()
             }
         if form == "series":
-            return _read_series(Path(path), settings["dataset"], units.names)
+            return _read_series(Path(path), settings, units, place, label)
     raise ConfigError(
         f"{option} must be left out for a run whose sequences are of the form {form}, but is {path}: drawings (x, y) and "
         "series are read; use vrnn.load_run(…) in Python for others."
     )
 
 
-def _read_series(path: Path, dataset: Mapping[str, Any], names: Sequence[str]) -> dict[str, Points]:
+def _read_series(
+    path: Path, settings: Settings, units: Units, place: str | None, label: str | None
+) -> dict[str, Given]:
     """Return the series in a file: the run's channels by name; the column that tells sequences apart only if there is one.
 
     Raises:
-        ValueError: The file cannot be read, or lacks a channel.
+        ValueError: The file cannot be read, or lacks a channel, a label or what the model is conditioned on.
     """
-    columns, group = list(names) or dataset.get("columns"), None
+    dataset, names = settings["dataset"], units.names
+    columns, group, condition = list(names) or dataset.get("columns"), None, dataset.get("condition_columns")
     if path.is_file() and path.suffix.lower() in TABLES:
         header = Table(path).names or ()
         # A file that `vrnn generate` wrote has a column of that name.
         groups = {dataset.get("group"), "trace"} & {*header} - {*names}
         group = next(iter(groups), None)
+        condition = list(units.exogenous_names) if conditioned_on(settings) == "series" else None
     elif names:
         columns = dataset.get("columns")  # arrays have no names
-    found = {name: one.values for name, one in load_series(path, columns, group).items()}
-    for name, values in found.items():
-        if names and values.shape[1] != len(names):
+    found = load_series(path, columns, group, place, condition)
+    for name, one in found.items():
+        if names and len(one.channels) != len(names):
             raise ValueError(
-                f"{name}: expected {len(names)} columns, the run's channels {', '.join(names)}, but it has {values.shape[1]}"
+                f"{name}: expected {len(names)} columns, the run's channels {', '.join(names)}, but it has {len(one.channels)}"
             )
-    return {name: np.diff(one, axis=0) if dataset.get("differences") else one for name, one in found.items()}
+    if dataset.get("differences"):
+        found = {name: one.differences() for name, one in found.items()}
+    series = conditioned_on(settings) == "series"
+    return {name: Given(one.values, one.exogenous if series else label or one.label) for name, one in found.items()}
 
 
 def _speed(settings: Settings) -> float | None:

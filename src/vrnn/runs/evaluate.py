@@ -35,6 +35,8 @@ from vrnn.evaluation.two_sample import two_sample_scores
 from vrnn.evaluation.warning_signs import find_warnings
 from vrnn.model.inference import Inference
 from vrnn.model.vrnn import VRNN
+from vrnn.networks import SeriesCondition
+from vrnn.networks.condition import of_steps, of_traces, repeat_traces
 from vrnn.objective.latents import CategoricalLatent
 from vrnn.objective.w_schedules import WSchedule
 from vrnn.patterns import AutomatonPattern, ClassesPattern, Pattern, PianoRolls, Trace
@@ -125,17 +127,16 @@ def evaluate(
     generator = torch.Generator(device=vrnn.device).manual_seed(seed)
     held_out = TraceSet(test)
     x, mask = held_out.x.to(generator.device), held_out.mask.to(generator.device)
-    labels = None if held_out.labels is None else held_out.labels.to(generator.device)
-    scores: Scores = held_out_scores(vrnn, x, mask, generator, labels)
+    condition = None if held_out.condition is None else held_out.condition.to(generator.device)
+    scores: Scores = held_out_scores(vrnn, x, mask, generator, condition)
     if options["particles"]:
         # A generator of its own, so that no other score depends on the number of particles.
         particle_generator = torch.Generator(device=vrnn.device).manual_seed(seed)
-        scores |= particle_scores(vrnn, x, mask, options["particles"], particle_generator, labels)
+        scores |= particle_scores(vrnn, x, mask, options["particles"], particle_generator, condition)
     n, steps = options["traces"], options["steps"]
     if pattern.form == "image":
         steps = min(steps, len(x))  # an image has no more rows than the others
-    classes = len(vrnn.condition.labels)
-    asked = torch.arange(n, device=generator.device) % classes if classes else None
+    asked, steps = ask(vrnn, held_out, n, steps)
     generated = vrnn.generate(n, steps, sample=options["sample"], generator=generator, condition=asked)
     drawn = generated.transpose(0, 1).double().cpu().numpy()
     figures = sample_figures(pattern, test, drawn)
@@ -152,7 +153,7 @@ def evaluate(
         q, p = (dist[0].exp()[..., 0, :] for dist in (inferred.q, inferred.p))
         scores |= choice_parts(q, p, observed, test, automaton)
     drawn_marks: plots.Marks = []
-    if asked is not None:
+    if asked is not None and vrnn.condition.labels:
         figures["classes"] = classes_figure(pattern, drawn, asked.tolist())
     if isinstance(pattern, ClassesPattern) and isinstance(judge, dict) and asked is not None:
         true = pattern.draw("test", n, steps, np.random.default_rng([seed, n, steps]))
@@ -166,10 +167,39 @@ def evaluate(
         scores["thorough"] = thorough_scores(vrnn, inferred, pattern, judge, drawn, seed)
     if vrnn.latent.groups:
         figures["latent"] = latent_figure(
-            vrnn, pattern, test[0], kl[:, 0], drawn[0], drawn_marks, seed, None if asked is None else asked[:1]
+            vrnn,
+            pattern,
+            test[0],
+            kl[:, 0],
+            drawn[0],
+            drawn_marks,
+            seed,
+            of_steps(of_traces(asked, slice(1)), 0, LATENT_STEPS),
         )
-    scores["warnings"] = find_warnings(vrnn, w_schedule, scores, x, mask, drawn, seed, labels)
+    scores["warnings"] = find_warnings(vrnn, w_schedule, scores, x, mask, drawn, seed, condition)
     return Evaluation(scores, figures, drawn[0, :GRID_STEPS])
+
+
+def ask(vrnn: VRNN, held_out: TraceSet, n: int, steps: int) -> tuple[Tensor | None, int]:
+    """Return what n generated traces are conditioned on, and how many steps they have.
+
+    Labels are taken in turn. Exogenous series are those of held-out traces of at least so many steps, in turn, or of the
+    longest one where all are shorter.
+
+    Args:
+        vrnn: The model.
+        held_out: The held-out traces.
+        n: The number of traces to generate.
+        steps: The number of steps that is wanted.
+    """
+    if vrnn.condition.labels:
+        return torch.arange(n, device=vrnn.device) % len(vrnn.condition.labels), steps
+    if not isinstance(vrnn.condition, SeriesCondition) or held_out.condition is None:
+        return None, steps
+    steps = min(steps, int(held_out.lengths.max()))
+    long = (held_out.lengths >= steps).nonzero().flatten()
+    chosen = long[torch.arange(n) % len(long)]
+    return held_out.condition[:steps, chosen].to(vrnn.device), steps
 
 
 def sample_figures(pattern: Pattern, test: list[Trace], drawn: Array) -> Figures:
@@ -200,9 +230,10 @@ def continued_figure(vrnn: VRNN, pattern: Pattern, held_out: Trace, seed: int) -
     x = torch.as_tensor(points).to(parameter)[:, None].expand(-1, FAN, -1)
     observed = torch.as_tensor(held_out.observed[:GRID_STEPS], device=vrnn.device)[:, None].expand(-1, FAN)
     first_half = observed & (torch.arange(len(points), device=vrnn.device) < begin)[:, None]
-    label = None if held_out.label < 0 else torch.tensor([held_out.label], device=vrnn.device)
-    reconstructed = vrnn.reconstruct(x[:, :1], observed[:, :1], generator, label)
-    filled = vrnn.impute(x, first_half, generator, condition=None if label is None else label.expand(FAN))
+    condition = TraceSet([held_out]).condition
+    condition = None if condition is None else of_steps(condition.to(vrnn.device), 0, GRID_STEPS)
+    reconstructed = vrnn.reconstruct(x[:, :1], observed[:, :1], generator, condition)
+    filled = vrnn.impute(x, first_half, generator, condition=repeat_traces(condition, FAN))
     reconstruction, samples = (
         pattern.units.to_units(part.transpose(0, 1).double().cpu().numpy()) for part in (reconstructed, filled)
     )
@@ -280,7 +311,7 @@ def latent_figure(
 ) -> Figure:
     """Plot the KL along a held-out trace, (T, groups), above the prior along a generated one, drawn (T, x_dim).
 
-    `condition` is that of the generated trace, (1,).
+    `condition` is that of the generated trace, at the steps that are shown.
     """
     prior = prior_along(vrnn, drawn[:LATENT_STEPS], seed, condition)
     marks = [(step, pattern.names[held_out.state[step]]) for step in junctions(held_out)]

@@ -18,7 +18,8 @@ from vrnn.errors import ConfigError
 from vrnn.model.inference import Inference
 from vrnn.model.particles import log_evidence_per_step
 from vrnn.model.vrnn import VRNN
-from vrnn.patterns import Pattern, Units
+from vrnn.networks import SeriesCondition
+from vrnn.patterns import Pattern, Trace, Units
 from vrnn.runs.build import build_data, build_module
 from vrnn.runs.directory import SCORES, read_scores, settings_digest
 from vrnn.runs.pattern import Settings, build_pattern
@@ -124,22 +125,23 @@ class TrainedRun:
         """
         return build_data(self.settings, self.pattern)
 
-    def infer(self, x: Any, mask: Any = None, seed: int = 0, condition: str | Sequence[str] | None = None) -> Inference:
+    def infer(self, x: Any, mask: Any = None, seed: int = 0, condition: Any = None) -> Inference:
         """Return the posterior, the prior and the decoder along sequences, as `VRNN.infer` does.
 
         Args:
             x: (T, x_dim) or (T, B, x_dim).
             mask: (T,) or (T, B), False where there is no point, in addition to steps with NaN.
             seed: Of the noise.
-            condition: The label of all sequences, or of each; for a run with condition=label.
+            condition: The label of all sequences, or one for each, of a run with condition=label; the exogenous series, (T, c)
+                or (T, B, c) in their own units, of a run with condition=series.
 
         Raises:
-            ValueError: Labels are missing or unknown, or the run has none.
+            ValueError: The condition is missing, unknown or of another shape, or the run has none.
         """
         points, observed = self._given(x, mask)
-        labels = self.vrnn.condition.indices(condition, points.shape[1])
+        given = self._condition(condition, points.shape[1])
         with torch.no_grad():
-            return self.vrnn.infer(points, mask=observed, generator=self._generator(seed), condition=labels)
+            return self.vrnn.infer(points, mask=observed, generator=self._generator(seed), condition=given)
 
     def log_likelihood(
         self,
@@ -147,7 +149,7 @@ class TrainedRun:
         mask: Any = None,
         particles: int = 64,
         seed: int = 0,
-        condition: str | Sequence[str] | None = None,
+        condition: Any = None,
     ) -> LogLikelihood[Any]:
         """Estimate log p(x) by a particle filter, of the points as the networks see them, as all scores are.
 
@@ -165,8 +167,8 @@ class TrainedRun:
         """
         check_at_least("particles", particles, 1)
         points, observed = self._given(x, mask)
-        labels = self.vrnn.condition.indices(condition, points.shape[1])
-        per_step = log_evidence_per_step(self.vrnn, points, particles, observed, self._generator(seed), labels)
+        given = self._condition(condition, points.shape[1])
+        per_step = log_evidence_per_step(self.vrnn, points, particles, observed, self._generator(seed), given)
         known = per_step.masked_fill(~observed, torch.nan)
         return LogLikelihood(_like(x, known), _like(x, per_step.sum(0, keepdim=True), whole=True))
 
@@ -179,7 +181,7 @@ class TrainedRun:
         temperature: float = 1.0,
         z_temperature: float = 1.0,
         seed: int = 0,
-        condition: str | Sequence[str] | None = None,
+        condition: Any = None,
     ) -> NDArray[np.float64] | Tensor:
         """Return sequences drawn from the prior, (steps, n, x_dim); a tensor if the prefix is one, else an array.
 
@@ -191,7 +193,7 @@ class TrainedRun:
             temperature: Of the decoder, as in `VRNN.generate`.
             z_temperature: Of the prior.
             seed: Of the noise.
-            condition: The label that is drawn, or one for each sequence; for a run with condition=label.
+            condition: As in `infer`; exogenous series are those of the prefix's steps and then of those that are drawn.
 
         Raises:
             ValueError: What `VRNN.generate` refuses, or a prefix with missing points.
@@ -200,11 +202,11 @@ class TrainedRun:
         if points is not None and not points[1].all():
             raise ValueError("prefix must have all its points, but some are missing: fill them in, as `impute` does.")
         start = None if points is None else points[0].expand(-1, n, -1)
-        labels = self.vrnn.condition.indices(condition, n)
+        given = self._condition(condition, n)
         generator = self._generator(seed)
-        drawn = self.vrnn.generate(n, steps, start, sample, generator, temperature, z_temperature, labels)
-        given = self.units.to_units(drawn.double().cpu().numpy())
-        return torch.as_tensor(given) if isinstance(prefix, Tensor) else given
+        drawn = self.vrnn.generate(n, steps, start, sample, generator, temperature, z_temperature, given)
+        points_drawn = self.units.to_units(drawn.double().cpu().numpy())
+        return torch.as_tensor(points_drawn) if isinstance(prefix, Tensor) else points_drawn
 
     def impute(
         self,
@@ -212,7 +214,7 @@ class TrainedRun:
         mask: Any = None,
         particles: int = 64,
         seed: int = 0,
-        condition: str | Sequence[str] | None = None,
+        condition: Any = None,
     ) -> Any:
         """Return sequences with their missing points drawn from the model; observed points stay as they are.
 
@@ -228,13 +230,13 @@ class TrainedRun:
         """
         check_at_least("particles", particles, 1)
         points, observed = self._given(x, mask)
-        labels = self.vrnn.condition.indices(condition, points.shape[1])
-        filled = self.vrnn.impute(points, observed, self._generator(seed), particles, labels)
+        given = self._condition(condition, points.shape[1])
+        filled = self.vrnn.impute(points, observed, self._generator(seed), particles, given)
         drawn = torch.as_tensor(self.units.to_units(filled.double().cpu().numpy()))
         given = torch.as_tensor(x, dtype=torch.float64).cpu().reshape(drawn.shape)
         return _like(x, torch.where(observed.cpu().unsqueeze(-1), given, drawn))
 
-    def latents(self, x: Any, mask: Any = None, seed: int = 0, condition: str | Sequence[str] | None = None) -> Any:
+    def latents(self, x: Any, mask: Any = None, seed: int = 0, condition: Any = None) -> Any:
         """Return where q(z_t | …) is along sequences: means of a Gaussian z, probabilities of a categorical one.
 
         Args:
@@ -247,6 +249,25 @@ class TrainedRun:
             (T, d) or (T, B, d).
         """
         return _like(x, self.vrnn.latent.embedding(self.infer(x, mask, seed, condition).q))
+
+    def condition_of(self, trace: Trace) -> str | NDArray[np.float64] | None:
+        """Return what a trace of the run's data is conditioned on, as `infer` takes it; None for a run without a condition."""
+        if self.vrnn.condition.labels:
+            return self.vrnn.condition.labels[trace.label]
+        if not isinstance(self.vrnn.condition, SeriesCondition) or self.units.exogenous is None:
+            return None
+        assert trace.exogenous is not None
+        return self.units.exogenous.to_units(trace.exogenous)
+
+    def _condition(self, condition: Any, n: int) -> Tensor | None:
+        """Return the condition of n sequences as the networks see it."""
+        if (
+            self.units.exogenous is not None
+            and isinstance(self.vrnn.condition, SeriesCondition)
+            and condition is not None
+        ):
+            condition = self.units.exogenous.from_units(as_numbers(condition))
+        return self.vrnn.condition.as_tensor(condition, n)
 
     def _given(self, x: Any, mask: Any) -> tuple[Tensor, Tensor]:
         """Return sequences as the networks see them, (T, B, x_dim), and where they have a point, (T, B)."""
@@ -268,6 +289,18 @@ class TrainedRun:
 
     def _generator(self, seed: int) -> torch.Generator:
         return torch.Generator(device=self.vrnn.device).manual_seed(seed)
+
+
+def as_numbers(condition: Any) -> NDArray[np.float64]:
+    """Return exogenous series as an array.
+
+    Raises:
+        ValueError: They are no numbers.
+    """
+    try:
+        return np.asarray(torch.as_tensor(condition).detach().cpu(), dtype=np.float64)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ValueError(f"condition must be exogenous series, arrays of numbers, but is {condition!r}.") from error
 
 
 def _like(x: Any, result: Tensor, whole: bool = False) -> Any:

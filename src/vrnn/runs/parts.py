@@ -57,7 +57,11 @@ def build_vrnn(settings: Settings, units: Units = DEFAULT_UNITS) -> VRNN:
     try:
         with as_config_error():
             vrnn = VRNN(
-                x_dim=x_dim, engine=settings["engine"], condition=condition(units.labels), **parts, **settings["model"]
+                x_dim=x_dim,
+                engine=settings["engine"],
+                condition=condition(labels=units.labels, exogenous=units.exogenous_names),
+                **parts,
+                **settings["model"],
             )
     except TypeError as error:  # settings give an argument that the model itself gives
         raise ConfigError(f"{error}: leave it out of the settings.") from error

@@ -88,16 +88,20 @@ def _check_of_run(command: str, config: DictConfig, settings: dict[str, Any]) ->
         with as_config_error():
             check_form(chosen_format(config.format, config.out), pattern_class(settings).form)
     if command == "score":
-        drawing.read_sequences(list(config.files), settings, read_units(Path(config.run)))
+        drawing.read_sequences(list(config.files), settings, read_units(Path(config.run)), config.label)
         return
     if command == "impute":
-        given = drawing.read_sequence("drawing", config.drawing, settings, read_units(Path(config.run)))
-        drawing.check_gap(list(config.gap), given)
+        given = drawing.read_sequence(
+            "drawing", config.drawing, settings, read_units(Path(config.run)), label=config.label
+        )
+        drawing.check_gap(list(config.gap), given.points)
         return
     check_points("n * steps", config.n, config.steps or own["steps"])
     if config.prefix is not None:
-        given = drawing.read_sequence("prefix", config.prefix, settings, read_units(Path(config.run)))
-        drawing.check_prefix(config.prefix, given)
+        given = drawing.read_sequence(
+            "prefix", config.prefix, settings, read_units(Path(config.run)), label=config.label
+        )
+        drawing.check_prefix(config.prefix, given.points)
 
 
 def check_writable(option: str, directory: Path, cure: str) -> None:

@@ -17,6 +17,7 @@ from vrnn.errors import ConfigError
 from vrnn.files import write_text_atomically
 from vrnn.runs.drawing import channel_names, read_sequences
 from vrnn.runs.load import TrainedRun, load_run
+from vrnn.runs.pattern import as_config_error
 
 Points = NDArray[np.float64]
 
@@ -32,6 +33,7 @@ def score_files(
     out: str | None,
     checkpoint: str,
     seed: int,
+    label: str | None = None,
     allow: Sequence[str] = ("vrnn",),
 ) -> list[dict[str, Any]]:
     """Write log p(x_t | x_<t) of each step of sequences as CSV, and a figure of the surprise, -log p(x_t | x_<t).
@@ -45,6 +47,8 @@ def score_files(
         out: The directory; None: scored in the run's directory.
         checkpoint: "last" or "best".
         seed: Of the noise.
+        label: The class of all sequences, of a run with condition=label; None: as the files say, where dataset.label tells how.
+            The exogenous series of a run with condition=series are in the files themselves.
         allow: The packages whose classes the run's settings may name.
 
     Returns:
@@ -56,13 +60,17 @@ def score_files(
         DamagedError: The checkpoint cannot be read.
     """
     trained = load_run(run, checkpoint, allow)
-    sequences = read_sequences(files, trained.settings, trained.units)
+    sequences = read_sequences(files, trained.settings, trained.units, label)
+    with as_config_error():
+        for given in sequences.values():
+            trained.vrnn.condition.as_tensor(given.condition, 1)
     limit = _limit(trained, particles, seed)
     names = channel_names(trained.settings, trained.units)
     folder = run / "scored" if out is None else Path(out)
     rows = []
-    for name, x in sequences.items():
-        found = trained.log_likelihood(x, particles=particles, seed=seed)
+    for name, given in sequences.items():
+        x = given.points
+        found = trained.log_likelihood(x, particles=particles, seed=seed, condition=given.condition)
         base = re.sub(r"[^\w.-]+", "-", Path(name).name).strip("-")
         write_text_atomically(folder / f"{base}.csv", _table(x, found.per_step, names))
         plots.save(plots.plot_surprise(x, -found.per_step, limit, names), folder / f"{base}.png")
@@ -79,8 +87,12 @@ def _limit(trained: TrainedRun, particles: int, seed: int) -> float | None:
         traces = trained.data.traces("test")[:TEST_TRACES]
     except ConfigError:
         return None
-    points = [trained.units.to_units(trace.points[:TEST_STEPS]) for trace in traces]
-    found = [trained.log_likelihood(x, particles=particles, seed=seed) for x in points]
+    found = [
+        trained.log_likelihood(
+            trained.units.to_units(trace.points), particles=particles, seed=seed, condition=trained.condition_of(trace)
+        )
+        for trace in (one.until(TEST_STEPS) for one in traces)
+    ]
     return float(np.nanquantile(np.concatenate([-each.per_step for each in found]), RARE))
 
 

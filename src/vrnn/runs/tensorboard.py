@@ -111,8 +111,8 @@ def write_projector(vrnn: VRNN, pattern: Pattern, traces: Sequence[Trace], direc
     held_out = TraceSet(traces)
     generator = torch.Generator(device=vrnn.device).manual_seed(0)
     x, mask = held_out.x.to(vrnn.device), held_out.mask.to(vrnn.device)
-    labels = None if held_out.labels is None else held_out.labels.to(vrnn.device)
-    run = vrnn.infer(x, mask=mask, generator=generator, condition=labels)
+    condition = None if held_out.condition is None else held_out.condition.to(vrnn.device)
+    run = vrnn.infer(x, mask=mask, generator=generator, condition=condition)
     known = held_out.mask.T.cpu()
     codes = vrnn.latent.embedding(run.q).transpose(0, 1).cpu()[known].numpy()
     names = pattern.names

@@ -14,20 +14,23 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from vrnn import plots
+from vrnn.checks import require
+from vrnn.data.loader import TraceSet
 from vrnn.errors import ConfigError
 from vrnn.model.vrnn import VRNN
-from vrnn.patterns import SequenceKind, write_traces
+from vrnn.networks import SeriesCondition
+from vrnn.patterns import SequenceKind, Units, write_traces
 from vrnn.plots.motion import write_moving
 from vrnn.plots.sequences import SEQUENCE_PLOTS
-from vrnn.runs.build import build_run
+from vrnn.runs.build import build_data, build_run
 from vrnn.runs.config import check_choice
 from vrnn.runs.directory import settings_digest, state
-from vrnn.runs.drawing import channel_names, check_gap, check_prefix, read_sequence
-from vrnn.runs.evaluate import evaluate, prepare_evaluation
+from vrnn.runs.drawing import channel_names, check_gap, check_prefix, read_exogenous, read_sequence
+from vrnn.runs.evaluate import ask, evaluate, prepare_evaluation
 from vrnn.runs.formats import FORMATS, MOVING, check_form, chosen_format, ending
 from vrnn.runs.limits import check_points
 from vrnn.runs.parts import build_vrnn
-from vrnn.runs.pattern import as_config_error, pattern_class
+from vrnn.runs.pattern import as_config_error, build_pattern, pattern_class
 from vrnn.runs.report import save_figures, write_scores
 from vrnn.runs.stored import stored_settings
 from vrnn.runs.summary import print_scores
@@ -102,7 +105,8 @@ def generate_from_run(
         run: The run's directory.
         n: Number of traces.
         steps: Points per trace; None: as in the run's evaluation.
-        label: The class that is drawn; for a run with condition=label.
+        label: The class that is drawn, of a run with condition=label; a file with the exogenous series of the steps that are
+            drawn, of a run with condition=series (None: those of held-out sequences).
         prefix: The file of a drawing, in the coordinates of the run's data, that every trace continues. The written traces do
             not include it.
         format: One of FORMATS or MOVING; None: the ending of `out`, else png.
@@ -129,19 +133,19 @@ def generate_from_run(
     _check_at_least(1, n=n, steps=steps)
     _check_at_least(0, seed=seed)
     settings = _settings(run, allow)
-    steps = settings["evaluation"]["steps"] if steps is None else steps
-    check_points("n * steps", n, steps)
+    check_points("n * steps", n, settings["evaluation"]["steps"] if steps is None else steps)
     units = read_units(run)
-    prefix_points = None
+    prefix_points, before = None, None
     if prefix is not None:
-        prefix_points = read_sequence("prefix", prefix, settings, units, resample=True)
+        given = read_sequence("prefix", prefix, settings, units, resample=True, label=label)
+        prefix_points, before = given.points, given.condition
         check_prefix(prefix, prefix_points)
     vrnn = _load_vrnn(run, settings, checkpoint)
     begin = None if prefix_points is None else torch.as_tensor(units.from_units(prefix_points), dtype=torch.float32)
     with as_config_error():
-        labels = vrnn.condition.indices(label, n)
+        condition, steps = _asked(vrnn, settings, units, label, before, n, steps)
     generator = torch.Generator().manual_seed(seed)
-    points = vrnn.generate(n, steps, begin, sample, generator, temperature, z_temperature, labels)
+    points = vrnn.generate(n, steps, begin, sample, generator, temperature, z_temperature, condition)
     path = _free(run / f"generated.{ending(format)}") if out is None else Path(out)
     traces = units.to_units(points.transpose(0, 1).double().numpy())
     form, names = pattern_class(settings).form, channel_names(settings, units)
@@ -169,6 +173,7 @@ def impute_from_run(
     out: str | None,
     checkpoint: str,
     seed: int,
+    label: str | None = None,
     allow: Sequence[str] = ("vrnn",),
 ) -> Path:
     """Fill a gap in a sequence n times by a run's model, and write the n whole traces to a file.
@@ -184,6 +189,8 @@ def impute_from_run(
             exists.
         checkpoint: One of CHECKPOINTS.
         seed: Of all noise.
+        label: The class of the sequence, of a run with condition=label; None: as the file says, where dataset.label tells how.
+            The exogenous series of a run with condition=series are in the file itself.
         allow: The packages whose classes the run's settings may name.
 
     Returns:
@@ -202,7 +209,8 @@ def impute_from_run(
     _check_at_least(0, seed=seed)
     settings = _settings(run, allow)
     units = read_units(run)
-    given = read_sequence("drawing", drawing, settings, units)
+    sequence = read_sequence("drawing", drawing, settings, units, label=label)
+    given = sequence.points
     check_gap(gap, given)
     points = torch.as_tensor(units.from_units(given), dtype=torch.float32)
     mask = torch.ones(len(points), n, dtype=torch.bool)
@@ -210,7 +218,10 @@ def impute_from_run(
     mask[points.isnan().any(1)] = False  # lost points are filled in as well
     vrnn = _load_vrnn(run, settings, checkpoint)
     x = points[:, None].expand(-1, n, -1)
-    filled = vrnn.impute(x, mask, generator=torch.Generator().manual_seed(seed), particles=particles)
+    with as_config_error():
+        condition = vrnn.condition.as_tensor(_scaled(sequence.condition, units), n)
+    generator = torch.Generator().manual_seed(seed)
+    filled = vrnn.impute(x, mask, generator=generator, particles=particles, condition=condition)
     path = _free(run / f"imputed.{format}") if out is None else Path(out)
     traces = units.to_units(filled.transpose(0, 1).double().numpy())
     form, names = pattern_class(settings).form, channel_names(settings, units)
@@ -220,6 +231,51 @@ def impute_from_run(
     else:
         write_traces(path, traces, format, form, names)
     return path
+
+
+def _asked(
+    vrnn: VRNN,
+    settings: dict[str, Any],
+    units: Units,
+    asked: str | None,
+    before: str | Points | None,
+    n: int,
+    steps: int | None,
+) -> tuple[torch.Tensor | None, int]:
+    """Return what n generated traces are conditioned on, at the steps of their prefix, too, and how many steps are generated.
+
+    Args:
+        vrnn: The model.
+        settings: The run's.
+        units: Of its data.
+        asked: A label, or a file of exogenous series.
+        before: The condition of the prefix.
+        n: The number of traces.
+        steps: How many steps are wanted; None: as many as in the run's evaluation, or in the file where it has fewer.
+
+    Raises:
+        ValueError: The condition is missing or unknown, or has fewer steps.
+    """
+    most = settings["evaluation"]["steps"] if steps is None else steps
+    if not isinstance(vrnn.condition, SeriesCondition):
+        return vrnn.condition.as_tensor(before if asked is None else asked, n), most
+    if asked is None:
+        require(before is None, "condition", "a file with the exogenous series of the steps after the prefix", None)
+        held_out = build_data(settings, build_pattern(settings)).traces("test")
+        return ask(vrnn, TraceSet(held_out), n, most)
+    found = read_exogenous(asked, settings, units)
+    least = min(map(len, found))
+    require(steps is None or steps <= least, "steps", f"at most {least}, as {asked} has exogenous series", steps)
+    most = min(most, least)
+    after = np.stack([found[i % len(found)][:most] for i in range(n)], axis=1)
+    if before is not None:
+        after = np.concatenate([np.repeat(np.asarray(before)[:, None], n, axis=1), after])
+    return vrnn.condition.as_tensor(_scaled(after, units), n), most
+
+
+def _scaled(condition: str | Points | None, units: Units) -> str | Points | None:
+    """Return a condition as the networks see it: exogenous series scaled, a label as it is."""
+    return units.exogenous.from_units(condition) if units.exogenous and isinstance(condition, np.ndarray) else condition
 
 
 def plot_imputed(with_gap: Points, filled: Points, form: SequenceKind = "plane", names: Sequence[str] = ()) -> Figure:

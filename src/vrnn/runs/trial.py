@@ -64,12 +64,12 @@ def _beginning(trace: Trace) -> Trace:
 def _shapes(vrnn: VRNN, test: Sequence[Trace]) -> Iterator[tuple[str, Tensor, tuple[int, ...]]]:
     """Yield what the model's classes return for traces: the method, the tensor, and the shape that it must have."""
     traces = TraceSet(test)
-    run = vrnn.infer(traces.x, mask=traces.mask, condition=traces.labels)
+    run = vrnn.infer(traces.x, mask=traces.mask, condition=traces.condition)
     likelihood, latent, (steps, n, x_dim) = vrnn.likelihood, vrnn.latent, run.x.shape
     yield _method(likelihood, "log_prob"), likelihood.log_prob(run.decoder, run.x), (steps, n)
     yield _method(likelihood, "moments"), likelihood.moments(run.decoder).mean, (steps, n, x_dim)
     yield _method(latent, "kl"), latent.kl(run.q, run.p), (steps, n, latent.groups)
-    yield _method(likelihood, "sample"), vrnn.generate(n, steps, condition=traces.labels), (steps, n, x_dim)
+    yield _method(likelihood, "sample"), vrnn.generate(n, steps, condition=traces.condition), (steps, n, x_dim)
 
 
 def _method(owner: object, name: str) -> str:

@@ -75,9 +75,9 @@ class Figures(Callback):
         generator = pl_module.noise_generator()
         shown, mask = self.shown.x.to(pl_module.device), self.shown.mask.to(pl_module.device)
         with torch.no_grad():
-            labels = None if self.shown.labels is None else self.shown.labels.to(pl_module.device)
-            reconstructed = pl_module.vrnn.reconstruct(shown, None if mask.all() else mask, generator, labels)
-            generated = pl_module.vrnn.generate(shown.shape[1], len(shown), generator=generator, condition=labels)
+            condition = None if self.shown.condition is None else self.shown.condition.to(pl_module.device)
+            reconstructed = pl_module.vrnn.reconstruct(shown, None if mask.all() else mask, generator, condition)
+            generated = pl_module.vrnn.generate(shown.shape[1], len(shown), generator=generator, condition=condition)
         panels = {"shown": shown, "generated from the prior": generated, "reconstructed": reconstructed}
         figure = self.sequence_plots.plot_panels({name: x.transpose(0, 1).cpu().numpy() for name, x in panels.items()})
         tensorboard_logger(trainer).experiment.add_figure("traces", figure, step)

@@ -21,6 +21,7 @@ from vrnn.errors import NonFiniteError
 from vrnn.model.inference import Inference, concatenate
 from vrnn.model.particles import infer_particles
 from vrnn.model.vrnn import VRNN
+from vrnn.networks.condition import of_traces
 from vrnn.networks.forecast import Forecast, NoForecast
 from vrnn.networks.regularisation import Regularisation
 from vrnn.networks.state import State
@@ -153,8 +154,8 @@ class VRNNModule(LightningModule):
             self.w_schedule.train(self.ends_step(batch_idx))
             self.forecast.train(self.ends_step(batch_idx))
         with shard_batch(len(batch.start)) as shard:
-            labels = None if batch.labels is None else batch.labels[shard]
-            local = Batch(batch.x[:, shard], batch.mask[:, shard], batch.start[shard], labels)
+            condition = of_traces(batch.condition, shard)
+            local = Batch(batch.x[:, shard], batch.mask[:, shard], batch.start[shard], condition)
             with self.regularisation.applied(self.vrnn):
                 run, loss = self.loss(local)
             forecast_loss = self.forecast(run.h, run.x, run.mask)
@@ -182,7 +183,7 @@ class VRNNModule(LightningModule):
         state = state.to(batch.x.device).reset(start)
         if isinstance(self.bound, ELBO):
             seen = self.regularisation.noisy(batch.x)
-            run = self.vrnn.infer(batch.x, state, batch.mask, fill=self.fill, seen=seen, condition=batch.labels)
+            run = self.vrnn.infer(batch.x, state, batch.mask, fill=self.fill, seen=seen, condition=batch.condition)
             self.carried = run.state.detach()
             per_class = self.vrnn.distortion_per_class(run) if self.vrnn.sums_classes else None
             return run, elbo_loss(
@@ -204,7 +205,7 @@ class VRNNModule(LightningModule):
             state=state,
             fill=self.fill,
             w=w,
-            condition=batch.labels,
+            condition=batch.condition,
             keep=lambda inference, log_x: (inference, log_x.detach()),
         )
         self.carried = result.state.detach()
@@ -269,7 +270,7 @@ class VRNNModule(LightningModule):
     @override
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         generator = self.noise_generator()
-        run = self.vrnn.infer(batch.x, mask=batch.mask, generator=generator, condition=batch.labels)
+        run = self.vrnn.infer(batch.x, mask=batch.mask, generator=generator, condition=batch.condition)
         kl = self.vrnn.latent.kl(run.q, run.p)
         scalars = elbo_scalars(self.vrnn.likelihood.log_prob(run.decoder, run.x), kl, run.mask)
         logged = {f"val/{name}": value for name, value in scalars.items()}

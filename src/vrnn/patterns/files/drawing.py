@@ -31,12 +31,14 @@ class Drawing:
         lifted: (T,), True where no line leads from the point to the next one. The last one is True.
         time: (T,), when the points were drawn, in the file's own unit, or None where the file does not say.
         part: What the file says it is for, or None where it does not say.
+        label: The name of its class, or None where it has none.
     """
 
     points: Array
     lifted: NDArray[np.bool_]
     time: Array | None = None
     part: Part | None = None
+    label: str | None = None
 
     @classmethod
     def of_strokes(cls, strokes: Sequence[Array], times: Sequence[Array] | None = None) -> Drawing:
@@ -81,7 +83,7 @@ class Drawing:
                 )
             times.append(time[0] + interval * np.arange(int(steps + 1e-9) + 1))
             strokes.append(np.column_stack([np.interp(times[-1], time, axis) for axis in stroke.T]))
-        return replace(Drawing.of_strokes(strokes, times), part=self.part)
+        return replace(Drawing.of_strokes(strokes, times), part=self.part, label=self.label)
 
     @property
     def strokes(self) -> list[Array]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vrnn.patterns.files.drawing import Drawing, check_points, read_bytes
+from vrnn.patterns.files.labels import check_label
 
 Array = NDArray[np.float64]
 
@@ -18,11 +20,15 @@ X, Y, TIME = ("x", "X"), ("y", "Y"), ("t", "T", "time", "timestamp")
 DEEPEST = 50
 
 
-def read_ndjson(path: Path) -> dict[str, Drawing]:
+def read_ndjson(path: Path, label: str | None = None) -> dict[str, Drawing]:
     """Return QuickDraw's drawings, one a line: {"drawing": [[[x, …], [y, …]], …]}, in raw files with a third list of times.
 
+    Args:
+        path: The file.
+        label: The key of each drawing's label, as "word" is in QuickDraw's files; None: there are no labels.
+
     Raises:
-        ValueError: A line that is no such drawing (the message names it).
+        ValueError: A line that is no such drawing, or has no label (the message names it).
     """
     drawings, points = {}, 0
     for number, line in enumerate(read_bytes(path).split(b"\n"), start=1):
@@ -52,7 +58,9 @@ def read_ndjson(path: Path) -> dict[str, Drawing]:
             timed = all(len(stroke) == 3 for stroke in strokes)
             times = [stroke[2] for stroke in strokes] if timed else None
             # SVG's and the screen's y axis points down.
-            drawings[f"{path}[line {number}]"] = Drawing.of_strokes([s[:2].T * [1.0, -1.0] for s in strokes], times)
+            drawing = Drawing.of_strokes([s[:2].T * [1.0, -1.0] for s in strokes], times)
+            own = None if label is None else check_label(f"{what}, {label}", record.get(label))
+            drawings[f"{path}[line {number}]"] = replace(drawing, label=own)
     return drawings
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from vrnn.patterns.files.drawing import Drawing, Part, check_points
 from vrnn.patterns.files.ink_json import read_json, read_ndjson
 from vrnn.patterns.files.ink_xml import read_inkml, read_xopp
+from vrnn.patterns.files.labels import FOLDER, array_labels, column_label, folder_label, one_label, take_labels
 from vrnn.patterns.files.numpy_files import read_arrays
 from vrnn.patterns.files.svg import read_svg
 from vrnn.patterns.files.table import Table
@@ -38,7 +40,7 @@ def read_drawings(path: str | Path) -> dict[str, Points]:
     return {name: drawing.points for name, drawing in load_drawings(path).items()}
 
 
-def load_drawings(path: str | Path, fewest: int = FEWEST_POINTS) -> dict[str, Drawing]:
+def load_drawings(path: str | Path, fewest: int = FEWEST_POINTS, label: str | None = None) -> dict[str, Drawing]:
     """Return every drawing in a file by name, in the file's own units, y upwards.
 
     - .npy: One array (T, 2), or (n, T, 2) for n drawings; never unpickled.
@@ -56,10 +58,12 @@ def load_drawings(path: str | Path, fewest: int = FEWEST_POINTS) -> dict[str, Dr
     Args:
         path: The file.
         fewest: Drawings of fewer points are left out with a warning, unless none is left.
+        label: Where the label of a drawing is: "folder", the name of the folder that the file is in; else a column of a table,
+            a key of an .npz that has one label per drawing, or a key of each line of an .ndjson. None: there are no labels.
 
     Raises:
         ValueError: The file is missing, unreadable, too large, of another kind, holds no drawing, or one of its drawings has
-            the wrong shape or a number that is not finite (the message names the row).
+            the wrong shape, a number that is not finite (the message names the row), or no label.
         UnusableDrawingsError: All its drawings are too short or without extent.
     """
     path = Path(path)
@@ -69,11 +73,13 @@ def load_drawings(path: str | Path, fewest: int = FEWEST_POINTS) -> dict[str, Dr
     if not path.is_file():
         raise ValueError(f"{path}: no such file (the working directory is {Path.cwd()})")
     try:
-        drawings = reader(path)
+        drawings = reader(path) if label in (None, FOLDER) else _read_labelled(path, str(label))
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from error
     if not drawings:
         raise ValueError(f"{path}: holds no drawing")
+    if label == FOLDER:
+        drawings = {name: replace(drawing, label=folder_label(path)) for name, drawing in drawings.items()}
     check_points(path, sum(len(drawing.points) for drawing in drawings.values()))
     faults = {name: fault for name, drawing in drawings.items() if (fault := _fault(name, drawing, fewest))}
     if len(faults) == len(drawings):
@@ -117,14 +123,36 @@ def _fault(name: str, drawing: Drawing, fewest: int) -> str | None:
     return None
 
 
-def _read_numpy(path: Path) -> dict[str, Drawing]:
+def _read_labelled(path: Path, label: str) -> dict[str, Drawing]:
+    """Return the drawings of a file that holds their labels.
+
+    Raises:
+        ValueError: A kind of file that holds none.
+    """
+    reader = LABELLED_READERS.get(path.suffix.lower())
+    if reader is None:
+        raise ValueError(
+            f"{path}: expected labels under {label!r} in one of {', '.join(LABELLED_READERS)}, got the suffix {path.suffix!r}: "
+            "put the drawings of each class in a folder, and set dataset.label=folder"
+        )
+    return reader(path, label)
+
+
+def _read_numpy(path: Path, label: str | None = None) -> dict[str, Drawing]:
     drawings: dict[str, Drawing] = {}
-    for key, held in read_arrays(path).items():
+    arrays_by_key = read_arrays(path)
+    given = None if label is None else take_labels(path, label, arrays_by_key)
+    for key, held in arrays_by_key.items():
         name = f"{path}[{key}]" if key else str(path)
         arrays = held if isinstance(held, list) or held.ndim == 3 else None
         names = [name] if arrays is None else [f"{name}[{i}]" for i in range(len(arrays))]
         for own, array in zip(names, [held] if arrays is None else arrays, strict=True):
             drawings[own] = _of_array(own, array, PARTS.get(key))
+    if label is not None:
+        labels = array_labels(f"{path}[{label}]", given, len(drawings))
+        drawings = {
+            name: replace(drawing, label=own) for (name, drawing), own in zip(drawings.items(), labels, strict=True)
+        }
     return drawings
 
 
@@ -165,7 +193,7 @@ def _lifted_at_the_end(count: int) -> NDArray[np.bool_]:
     return np.arange(count) == count - 1
 
 
-def _read_table(path: Path) -> dict[str, Drawing]:
+def _read_table(path: Path, label: str | None = None) -> dict[str, Drawing]:
     table = Table(path)
     names = [name.lower() for name in table.names] if table.names is not None else None
     moves = names is not None and {"pen", "dx", "dy"} <= set(names) and not {"x", "y"} <= set(names)
@@ -181,7 +209,9 @@ def _read_table(path: Path) -> dict[str, Drawing]:
         raise ValueError(f"{path}, row {table.first}: expected 2 columns, got {table.width}: {cure}")
     time = next((name for name in TIME_COLUMNS if name in names), None)
     numbers = [names.index(name) for name in (*wanted, *([time] if time else []))]
-    columns = table.columns(numbers, names.index("trace") if "trace" in names else None)
+    grouped = [names.index("trace")] if "trace" in names else []
+    labels = [] if label is None else [column_label(path, label, table.names)]
+    columns = table.columns(numbers, [*grouped, *labels])
     values = columns.values
     bad = np.flatnonzero(
         ~np.isfinite(values[:, : len(wanted)]).all(axis=1) & ~np.isnan(values[:, : len(wanted)]).all(axis=1)
@@ -192,23 +222,34 @@ def _read_table(path: Path) -> dict[str, Drawing]:
             f"{path}, row {columns.rows[bad[0]]}: x and y must be finite numbers, got {x!r}, {y!r}; leave both cells empty "
             "for a lost point"
         )
-    return dict(_of_columns(path, values, columns.texts, moves, time is not None))
-
-
-def _of_columns(
-    path: Path, values: Points, texts: list[str], moves: bool, timed: bool
-) -> Iterator[tuple[str, Drawing]]:
-    """Yield the drawings in a table's rows: x, y or pen, dx, dy, and time if it is known."""
-    groups: dict[str, list[int]] = {}
-    for row, text in enumerate(texts):
-        groups.setdefault(text, []).append(row)
-    for text, rows in groups.items() if texts else [("", list(range(len(values))))]:
-        name, own = f"{path}[trace {text}]" if texts else str(path), values[rows]
+    drawings = {}
+    for name, rows in _rows(path, columns.texts[0] if grouped else None, len(values)).items():
+        own = (
+            None
+            if label is None
+            else one_label(name, label, [columns.texts[-1][i] for i in rows], columns.rows[rows].tolist())
+        )
         if moves:
-            yield name, _of_moves(name, own[:, :3])
-        elif len(own):
-            time = own[:, 2] if timed and np.isfinite(own[:, 2]).all() else None
-            yield name, Drawing(own[:, :2].copy(), _lifted_at_the_end(len(own)), time)
+            drawings[name] = replace(_of_moves(name, values[rows][:, :3]), label=own)
+        elif rows:
+            drawings[name] = _of_positions(values[rows], time is not None, own)
+    return drawings
+
+
+def _rows(path: Path, traces: list[str] | None, count: int) -> dict[str, list[int]]:
+    """Return the rows of each drawing in a table of `count` rows, by name: one for each value of its column `trace`."""
+    if not traces:
+        return {str(path): list(range(count))}
+    groups: dict[str, list[int]] = {}
+    for row, text in enumerate(traces):
+        groups.setdefault(f"{path}[trace {text}]", []).append(row)
+    return groups
+
+
+def _of_positions(values: Points, timed: bool, label: str | None) -> Drawing:
+    """Return rows x, y, and time if it is known, as a drawing."""
+    time = values[:, 2] if timed and np.isfinite(values[:, 2]).all() else None
+    return Drawing(values[:, :2].copy(), _lifted_at_the_end(len(values)), time, label=label)
 
 
 def _read_svg(path: Path) -> dict[str, Drawing]:
@@ -228,4 +269,13 @@ READERS: dict[str, Callable[[Path], dict[str, Drawing]]] = {
     ".inkml": read_inkml,
     ".ndjson": read_ndjson,
     ".json": read_json,
+}
+
+# Those that can hold labels beside the drawings.
+LABELLED_READERS: dict[str, Callable[[Path, str], dict[str, Drawing]]] = {
+    ".npz": _read_numpy,
+    ".csv": _read_table,
+    ".tsv": _read_table,
+    ".txt": _read_table,
+    ".ndjson": read_ndjson,
 }

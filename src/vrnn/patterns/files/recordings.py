@@ -29,6 +29,10 @@ class Recording(Protocol):
     def part(self) -> Part | None:
         """What the file says it is for, or None where it does not say."""
 
+    @property
+    def label(self) -> str | None:
+        """The name of its class, or None where it has none."""
+
     def __len__(self) -> int:
         """The number of its steps."""
 

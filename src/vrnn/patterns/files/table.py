@@ -130,17 +130,18 @@ class Table:
         )
         return taken == "as a header"
 
-    def columns(self, numbers: Sequence[int], text: int | None = None) -> Columns:
+    def columns(self, numbers: Sequence[int], texts: Sequence[int] = ()) -> Columns:
         """Read columns.
 
         Args:
             numbers: Which columns to read as numbers, counted from 0.
-            text: Which column to read as text, if any.
+            texts: Which columns to read as text.
 
         Raises:
             ValueError: A row of another width, or a cell that is neither a number nor missing.
         """
-        values, rows, texts = array("d"), array("q"), list[str]()
+        values, rows = array("d"), array("q")
+        read: list[list[str]] = [[] for _ in texts]
         lines = self._lines()
         if self.names is not None:
             next(lines)
@@ -157,11 +158,11 @@ class Table:
                     raise ValueError(f"{self.path}, row {number}: expected a number, got {cells[column]!r}")
                 values.append(value)
             rows.append(number)
-            if text is not None:
-                texts.append(cells[text].strip())
+            for column, cells_of_it in zip(texts, read, strict=True):
+                cells_of_it.append(cells[column].strip())
         shape = (len(rows), len(numbers))
         return Columns(
-            np.frombuffer(values, dtype=np.float64).reshape(shape), np.frombuffer(rows, dtype=np.int64), texts
+            np.frombuffer(values, dtype=np.float64).reshape(shape), np.frombuffer(rows, dtype=np.int64), read
         )
 
 
@@ -171,10 +172,10 @@ class Columns:
     Attributes:
         values: (T, k) numbers, NaN where a cell is empty or says that it is missing.
         rows: (T,) line numbers in the file, counted from 1.
-        texts: The column read as text, empty if there is none.
+        texts: The columns read as text.
     """
 
-    def __init__(self, values: NDArray[np.float64], rows: NDArray[np.int64], texts: list[str]) -> None:
+    def __init__(self, values: NDArray[np.float64], rows: NDArray[np.int64], texts: list[list[str]]) -> None:
         self.values, self.rows, self.texts = values, rows, texts
 
 
