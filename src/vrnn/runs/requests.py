@@ -22,13 +22,15 @@ MINIMA = {
     "score": {"particles": 1, "seed": 0},
     "runs": {},
     "compare": {"traces": 1},
+    "report": {"traces": 1},
     "search": {"trials": 1, "seed": 0},
 }
 FORMATS = ("png", "npz", "csv", "svg")
+FIGURE_FORMATS = ("png", "svg", "pdf")
 
 
 def check_request(command: str, config: DictConfig) -> None:
-    """Check what one of evaluate, generate, impute, score, runs, compare and search is asked for.
+    """Check what one of evaluate, generate, impute, score, runs, compare, report and search is asked for.
 
     Raises:
         ConfigError: Something is missing or out of its range, or a directory holds no run.
@@ -49,11 +51,15 @@ def check_request(command: str, config: DictConfig) -> None:
         )
     if "checkpoint" in config and config.checkpoint is not None:
         check_choice("checkpoint", config.checkpoint, ("last", "best"))
-    if "format" in config:
+    if command == "report":
+        _check_page(config)
+    if command == "evaluate":
+        check_choice("format", config.format, FIGURE_FORMATS)
+    elif "format" in config:
         _check_output(config.format, config.out)
-    if "run" in config and not (Path(config.run) / CONFIG).is_file():
+    if config.get("run") is not None and not (Path(config.run) / CONFIG).is_file():
         raise ConfigError(f"run must be a run's directory, outputs/<task>/<run>, but {config.run} has no config.yaml.")
-    if "runs" in config and not Path(config.runs).is_dir():
+    if config.get("runs") is not None and not Path(config.runs).is_dir():
         raise ConfigError(f"runs must be a directory of runs, but {config.runs} is not a directory.")
     if command in ("evaluate", "generate", "impute", "score"):
         _check_of_run(command, config, stored_settings(Path(config.run), list(config.allow)))
@@ -61,7 +67,7 @@ def check_request(command: str, config: DictConfig) -> None:
         raise ConfigError(f"directory must be a directory of runs, but {config.directory} is not a directory.")
     if command in ("compare", "score") and config.out is not None:
         check_writable("out", Path(config.out).absolute(), "give out=… another one")
-    if command == "compare":
+    if command in ("compare", "report"):
         check_choice("sort", config.sort, tuple(SCORE))
     if command == "search":
         check_sweep(config.sweep)
@@ -104,6 +110,17 @@ def _check_output(format: str | None, out: Any) -> None:
         raise ConfigError(f"out must end in .{', .'.join(FORMATS)}, but is {out}.")
     if out is not None:
         check_writable("out", Path(out).absolute().parent, "give out=… another one")
+
+
+def _check_page(config: DictConfig) -> None:
+    if (config.run is None) == (config.runs is None):
+        raise ConfigError(
+            "run or runs must be given, one of them, as in run=outputs/<task>/<run> or runs=outputs/<sweep>."
+        )
+    if config.out is not None:
+        if Path(config.out).suffix != ".html":
+            raise ConfigError(f"out must end in .html, but is {config.out}.")
+        check_writable("out", Path(config.out).absolute().parent, "give out=… another one")
 
 
 def check_writable(option: str, directory: Path, cure: str) -> None:
