@@ -110,7 +110,8 @@ def test_a_strangers_run_stays_text(tmp_path):
     page = check_harmless(html_report.run_page(stranger(tmp_path)))
     assert page.text.count("<script>alert(1)</script>") >= 7
     assert "{{ 7 * 7 }}" in page.text
-    assert "no.png is damaged, and the page is without it" in page.text
+    assert "figures/no.png is damaged, and the page is without it: it is no PNG" in page.text
+    assert str(tmp_path) not in page.text
     stored = next(image for image in page.images() if image.startswith(b"\x89PNG"))
     assert b"secret" not in stored
     assert Image.open(io.BytesIO(stored)).getpixel((0, 0)) == (9, 99, 199)

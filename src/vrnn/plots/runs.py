@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vrnn.plots.style import HUES, INK, QUIET, Array, literal, plain_axes, roomy
 
-LONGEST_TICK, LONGEST_TITLE = 28, 60  # characters: longer ones would leave no room for the axes
+LONGEST_TICK, LONGEST_TITLE = 28, 60  # characters: longer ones would squeeze the axes
 
 
 def plot_sweep(scores: Array, parameters: Mapping[str, Sequence[object]], name: str) -> Figure:

@@ -1,4 +1,4 @@
-"""One HTML page that needs nothing but itself: figures as data, our own style and script, and a policy that lets in no other."""
+"""One HTML page that needs no other file: figures as data, our own style and script, and a policy that lets in no other."""
 
 from __future__ import annotations
 
@@ -84,6 +84,8 @@ def embed_png(path: Path, caption: str) -> Picture:
             if image.width * image.height > MOST_PIXELS:
                 raise ValueError(f"it has {image.width} × {image.height} pixels, more than {MOST_PIXELS}")
             colours = image.convert("RGB")
+    except Image.UnidentifiedImageError as error:
+        raise DamagedError(f"{path} is damaged, and the page is without it: it is no PNG. Remove it.") from error
     except (OSError, ValueError, SyntaxError, Warning, zlib.error, Image.DecompressionBombError) as error:
         raise DamagedError(f"{path} is damaged, and the page is without it: {error}. Remove it.") from error
     encoded = io.BytesIO()

@@ -82,7 +82,10 @@ def run_page(directory: Path) -> str:
         state=run.state,
         facts={key: run.settings[key] for key in FACTS if key in run.settings},
         error=run.error,
-        warnings=[*(said if isinstance(said, list) else [said]), *missing],
+        warnings=[
+            *(said if isinstance(said, list) else [said]),
+            *(text.replace(f"{directory}/", "") for text in missing),
+        ],
         scores=rows,
         all_scores={key: _text(value) for key, value in flat(scores).items()},
         figures=figures,
