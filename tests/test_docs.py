@@ -31,7 +31,7 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 
 LINES = sorted({shlex.join(words) for page in PAGES if page != EXTENDING for words in commands(page)})
 SINGLE = [line for line in LINES if line.startswith("vrnn train") and " -m " not in line]
-OF_A_RUN = [line for line in LINES if re.match(r"vrnn (evaluate|generate|score|impute|report) ", line)]
+OF_A_RUN = [line for line in LINES if re.match(r"vrnn (evaluate|generate|score|impute|report) run=", line)]
 MANY = [words for words in commands(ROOT / "docs" / "sweeps.md") if words[0] != "make"]
 TOOLS = [line for line in LINES if line.startswith("vrnn benchmark")]
 

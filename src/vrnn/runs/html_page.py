@@ -82,7 +82,7 @@ def embed_png(path: Path, caption: str) -> Picture:
         content = io.BytesIO(read_limited(path, LARGEST_PNG))
         with warnings.catch_warnings(action="error"), Image.open(content, formats=["PNG"]) as image:
             if image.width * image.height > MOST_PIXELS:
-                raise ValueError(f"it has {image.width} × {image.height} pixels, more than {MOST_PIXELS}")
+                raise ValueError(f"it has {image.width} x {image.height} pixels, more than {MOST_PIXELS}")
             colours = image.convert("RGB")
     except Image.UnidentifiedImageError as error:
         raise DamagedError(f"{path} is damaged, and the page is without it: it is no PNG. Remove it.") from error
