@@ -32,7 +32,7 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 
 LINES = sorted({shlex.join(words) for page in PAGES if page != EXTENDING for words in commands(page)})
 SINGLE = [line for line in LINES if line.startswith("vrnn train") and " -m " not in line]
-OF_A_RUN = [line for line in LINES if re.match(r"vrnn (evaluate|generate|score|impute) ", line)]
+OF_A_RUN = [line for line in LINES if re.match(r"vrnn (evaluate|generate|score|impute|report) run=", line)]
 MANY = [words for words in commands(ROOT / "docs" / "sweeps.md") if words[0] != "make"]
 TOOLS = [line for line in LINES if line.startswith("vrnn benchmark")]
 
@@ -152,10 +152,13 @@ def test_what_is_done_with_a_run(line, shop, monkeypatch):
         "generate": ["n=2", "steps=64"],
         "impute": ["n=2", "particles=4"],
         "score": ["particles=4"],
+        "report": ["traces=4"],
     }
     cli.CONFIGURED[name](settings(name, [*overrides, *few[name]]))
     after = {file: file.stat().st_mtime_ns for file in (shop / EYE).iterdir()}
     assert before != after
+    if "format=pdf" in overrides:
+        assert {path.suffix for path in shop.glob(f"{EYE}/figures-*-thorough/*")} == {".pdf"}
 
 
 @pytest.mark.sweeps
@@ -171,6 +174,7 @@ def test_sweeps_page_runs_line_by_line(tmp_path):
     assert len(list(tmp_path.glob("outputs/mine/*/done"))) == 6
     assert len(list(tmp_path.glob("outputs/quick/*/done"))) == 1
     assert (tmp_path / "outputs/mine/compare.md").exists()
+    assert (tmp_path / "outputs/mine/report.html").exists()
 
 
 @pytest.mark.sweeps

@@ -66,10 +66,11 @@ def environment(wheel, tmp_path_factory) -> Path:
     return root / "bin"
 
 
-def test_the_wheel_holds_every_yaml_and_the_engine_s_map(wheel):
+def test_the_wheel_holds_every_yaml_page_and_map(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.removeprefix("vrnn/conf/") for name in names if name.startswith("vrnn/conf/")} == YAMLS
-    assert {"vrnn/py.typed", "vrnn/engine/README.md"} <= {*names}
+    pages = {str(path.relative_to(ROOT / "src")) for path in (ROOT / "src/vrnn/runs/pages").iterdir()}
+    assert {"vrnn/py.typed", "vrnn/engine/README.md"} | pages <= {*names}
     modules = {str(path.relative_to(ROOT / "src")) for path in (ROOT / "src").rglob("*.py")}
     assert {name for name in names if name.endswith(".py")} == modules
 

@@ -114,6 +114,14 @@ def compare(config: DictConfig) -> None:
     report(config)
 
 
+@exit_with_message(ValueError)
+def report(config: DictConfig) -> None:
+    """Write a run, or the comparison of many, as one HTML page."""
+    from vrnn.runs.html_report import report as write_report
+
+    print(write_report(config))
+
+
 @exit_with_message()
 def search(config: DictConfig) -> None:
     """Search for good settings. Any number of processes may work on the same study."""
@@ -136,6 +144,7 @@ CONFIGURED: dict[str, Callable[[DictConfig], None]] = {
     "score": score,
     "runs": runs,
     "compare": compare,
+    "report": report,
     "search": search,
 }
 
@@ -144,7 +153,7 @@ def run_command(name: str) -> None:
     """Run a command with the arguments in sys.argv.
 
     Args:
-        name: One of train, evaluate, generate, impute, compare, search, benchmark.
+        name: One of train, evaluate, generate, impute, score, runs, compare, report, search, benchmark.
     """
     use_any_encoding()
     if name == "train":

@@ -63,6 +63,7 @@ PAGES = {
             "checkpoint": "last or best",
             "seed": "of the evaluation's noise",
             "particles": "K of the bounds IWAE and FIVO",
+            "format": "of the figures: png, svg or pdf",
         },
         {
             "vrnn evaluate run=RUN": "as the run was evaluated",
@@ -70,6 +71,7 @@ PAGES = {
             "vrnn evaluate run=RUN traces=256 steps=4096": "smaller standard errors",
             "vrnn evaluate run=RUN particles=64": "tighter bounds, too",
             "vrnn evaluate run=RUN sample=false": "generate by the decoder's means",
+            "vrnn evaluate run=RUN format=pdf": "figures to publish",
         },
     ),
     "generate": Page(
@@ -175,6 +177,25 @@ PAGES = {
             "vrnn compare runs=outputs/mine sort=transition_tv": "by the odds it learned",
             "vrnn compare runs=outputs/mine out=comparison": "written elsewhere",
             "vrnn compare runs=outputs/mine traces=6": "the six best",
+        },
+    ),
+    "report": Page(
+        "write one HTML page about a run, or about many, to send to others",
+        "The page needs no other file and no network: scores beside the truth, figures, curves, settings, provenance and "
+        "warnings; of many runs the table of compare, which a click on a heading sorts. It names the machine and the command.",
+        {
+            "run": "a run's directory",
+            "runs": "instead: a directory of runs, such as a sweep's",
+            "out": "the file; null: report.html in that directory",
+            "sort": "the score to sort many runs by",
+            "traces": "of many runs, those on the figure of generated traces",
+        },
+        {
+            "vrnn report run=RUN": "one run",
+            "vrnn report run=RUN out=eye.html": "written elsewhere",
+            "vrnn report runs=outputs/mine": "a sweep",
+            "vrnn report runs=outputs/mine sort=transition_tv": "by the odds it learned",
+            "vrnn report runs=outputs out=all.html traces=6": "everything",
         },
     ),
     "search": Page(

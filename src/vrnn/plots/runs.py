@@ -10,7 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from vrnn.plots.style import HUES, INK, QUIET, Array, plain_axes, roomy
+from vrnn.plots.style import HUES, INK, QUIET, Array, literal, plain_axes, roomy
+
+LONGEST_TICK, LONGEST_TITLE = 28, 60  # characters: longer ones would squeeze the axes
 
 
 def plot_sweep(scores: Array, parameters: Mapping[str, Sequence[object]], name: str) -> Figure:
@@ -39,7 +41,7 @@ def plot_sweep(scores: Array, parameters: Mapping[str, Sequence[object]], name: 
         means = [np.nanmean(scores[places == x]) for x in at]
         line = "-" if _numbers(values) else "none"  # no line between names
         ax.plot(at, means, "_", linestyle=line, markersize=14, linewidth=0.8, color=INK)
-        ax.set_title(key, fontsize=10, color=INK)
+        ax.set_title(literal(key, LONGEST_TITLE), fontsize=10, color=INK)
         plain_axes(ax)
     for ax in axes[len(parameters) :]:
         ax.set_visible(False)
@@ -60,7 +62,8 @@ def _places(ax: Axes, values: Sequence[object]) -> Array:
             ax.set_xscale("log")
         return np.array(numbers, dtype=np.float64)
     names = sorted({str(value) for value in values})
-    ax.set_xticks(range(len(names)), labels=names, rotation=20 if max(map(len, names)) > 8 else 0)
+    labels = [literal(name, LONGEST_TICK) for name in names]
+    ax.set_xticks(range(len(names)), labels=labels, rotation=20 if max(map(len, names)) > 8 else 0)
     ax.set_xlim(-0.5, len(names) - 0.5)
     return np.array([names.index(str(value)) for value in values], dtype=np.float64)
 
@@ -114,7 +117,9 @@ def plot_curves(curves: Mapping[str, tuple[NDArray[np.int64], Array]], name: str
         if i >= len(HUES):
             ax.plot(steps, mean, color=QUIET, linewidth=0.7, zorder=1)
             continue
-        ax.plot(steps, mean, color=HUES[i], linewidth=1.4, label=label, marker="o" if len(steps) == 1 else None)
+        ax.plot(
+            steps, mean, color=HUES[i], linewidth=1.4, label=literal(label), marker="o" if len(steps) == 1 else None
+        )
         has_values = counts > 0
         low, high = np.nanmin(values[:, has_values], axis=0), np.nanmax(values[:, has_values], axis=0)
         ax.fill_between(steps[has_values], low, high, color=HUES[i], alpha=0.18, linewidth=0)

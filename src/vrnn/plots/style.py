@@ -14,6 +14,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
 from vrnn.files import write_atomically
+from vrnn.text import printable
 
 Array = NDArray[np.float64]
 Sequences = Array | Sequence[Array]  # n sequences, each (T, x_dim); T may differ between them
@@ -36,6 +37,18 @@ def save(figure: Figure, path: Path) -> None:
             link at this path is replaced, not followed.
     """
     write_atomically(path, lambda file: figure.savefig(file, format=path.suffix[1:] or "png"))
+
+
+def literal(name: object, longest: int = 200) -> str:
+    """Return a name from a file as a figure shows it: no formula between dollars, no control characters.
+
+    Args:
+        name: The name.
+        longest: Characters that are shown of it.
+    """
+    text = printable(name).replace("\n", " ")
+    text = text if len(text) <= longest else text[: longest - 1] + "…"
+    return text.replace("$", r"\$")
 
 
 def roomy() -> ConstrainedLayoutEngine:

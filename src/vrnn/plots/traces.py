@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from vrnn.plots.style import HUES, INK, INVALID, QUIET, TIME, WRONG, Array, Sequences
+from vrnn.plots.style import HUES, INK, INVALID, QUIET, TIME, WRONG, Array, Sequences, literal
 
 LAPS_DRAWN = 300  # per panel: more lines would cover the whole panel
 
@@ -94,7 +94,7 @@ def plot_trace_grid(
     width, height = _panel_size(limits, max(1.4, 3.2 - 0.4 * columns))
     size = 8 if any(len(title) > 11 * width for title in titles or ()) else 10
     if titles is not None:
-        titles = [textwrap.fill(title, max(8, int(13 * width)), break_long_words=False) for title in titles]
+        titles = [textwrap.fill(literal(title), max(8, int(13 * width)), break_long_words=False) for title in titles]
     gap = 0.0 if titles is None else 0.08 + 0.17 * max(title.count("\n") + 1 for title in titles)
     figure = Figure(figsize=(width * columns + 0.4, (height + gap) * rows + 0.4), dpi=110, layout="compressed")
     axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()

@@ -152,6 +152,7 @@ class EvaluateConfig:
     seed: int | None = None
     particles: int | None = None
     thorough: bool | None = None
+    format: str = "png"
     allow: list[str] = field(default_factory=lambda: ["vrnn"])
 
 
@@ -228,6 +229,17 @@ class CompareConfig:
 
 
 @dataclass
+class ReportConfig:
+    """`vrnn report`: a run or a directory of runs, where to write; of many, the score to sort by and how many traces."""
+
+    run: str | None = None
+    runs: str | None = None
+    out: str | None = None
+    sort: str = "elbo_nats_per_step"
+    traces: int = 24
+
+
+@dataclass
 class SearchConfig:
     """`vrnn search`: a study, its space, and how many trials; see vrnn.runs.search."""
 
@@ -251,6 +263,7 @@ SCHEMAS: dict[str, type] = {
     "score": ScoreConfig,
     "runs": RunsConfig,
     "compare": CompareConfig,
+    "report": ReportConfig,
     "search": SearchConfig,
 }
 MINIMA = {

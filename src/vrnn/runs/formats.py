@@ -1,4 +1,4 @@
-"""The kinds of files that `vrnn generate` and `vrnn impute` write. Nothing here needs torch."""
+"""The kinds of files that `vrnn evaluate`, `vrnn generate` and `vrnn impute` write. Nothing here needs torch."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from vrnn.patterns.trace import SequenceKind
 
 FORMATS = ("png", "npz", "csv", "svg", "mid")
+FIGURES = ("png", "svg", "pdf")  # of `vrnn evaluate`
 MOVING = ("gif", "mp4", "animated_svg")  # of `vrnn generate` alone
 
 
@@ -32,7 +33,7 @@ def check_format(command: str, format: str | None, out: str | None) -> None:
     Raises:
         ConfigError: There is no such format, or the name ends in another one.
     """
-    choices = (*FORMATS, *MOVING) if command == "generate" else FORMATS
+    choices = {"evaluate": FIGURES, "generate": (*FORMATS, *MOVING)}.get(command, FORMATS)
     if format is not None:
         check_choice("format", format, choices)
     suffix = Path(out).suffix.removeprefix(".") if out is not None else ""

@@ -58,6 +58,16 @@ def read_json(path: Path) -> Any:
         ValueError: It is no JSON in UTF-8, or is nested too deeply.
     """
     try:
-        return json.loads(read_limited(path, LARGEST_FILE))
+        tree = json.loads(read_limited(path, LARGEST_FILE))
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+    level = [tree]
+    for _ in range(DEEPEST):
+        level = [child for node in level for child in _children(node)]
+    if level:
+        raise ValueError(f"it is nested more than {DEEPEST} levels deep")
+    return tree
+
+
+def _children(node: Any) -> list[Any]:
+    return list(node.values()) if isinstance(node, dict) else node if isinstance(node, list) else []

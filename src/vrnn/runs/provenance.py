@@ -7,7 +7,7 @@ import json
 import platform
 import shlex
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
@@ -34,27 +34,28 @@ def begin_provenance(directory: Path, overrides: Sequence[str]) -> None:
         overrides: Those of the command line.
     """
     session = {"command": shlex.join(["vrnn", "train", *overrides]), "started": _now(), "ended": None} | _surroundings()
-    sessions = [*_sessions(directory), session]
+    sessions = [*read_sessions(directory), session]
     _write(directory, sessions[:1] + sessions[1:][1 - MOST_SESSIONS :])
 
 
 def end_provenance(directory: Path) -> None:
     """Write down when the last session ended, with a finished run."""
-    *earlier, last = _sessions(directory) or [{}]
+    *earlier, last = read_sessions(directory) or [{}]
     _write(directory, [*earlier, {**last, "ended": _now()}])
 
 
 def read_provenance(directory: Path) -> dict[str, Any]:
     """Return what the last session of a run was made by, {"a.b": value}; {} where it is not known."""
-    sessions = _sessions(directory)
-    return flat(sessions[-1]) if sessions and isinstance(sessions[-1], Mapping) else {}
+    sessions = read_sessions(directory)
+    return flat(sessions[-1]) if sessions else {}
 
 
-def _sessions(directory: Path) -> list[Any]:
+def read_sessions(directory: Path) -> list[dict[str, Any]]:
+    """Return what is known of each process that trained a run, the first one first."""
     with suppress(OSError, ValueError):
         found = read_json(directory / PROVENANCE)
         if isinstance(found, dict) and isinstance(found.get("sessions"), list):
-            return list(found["sessions"])
+            return [session for session in found["sessions"] if isinstance(session, dict)]
     return []
 
 

@@ -37,11 +37,11 @@ def _at_path(tree: Any, path: tuple[str, ...]) -> Any:
     return tree
 
 
-def save_figures(figures: dict[str, Figure], directory: Path) -> None:
-    """Write each figure as <name>.png."""
+def save_figures(figures: dict[str, Figure], directory: Path, format: str = "png") -> None:
+    """Write each figure as <name>.<format>."""
     make_directory(directory)
     for name, figure in figures.items():
-        plots.save(figure, directory / f"{name}.png")
+        plots.save(figure, directory / f"{name}.{format}")
 
 
 def write_scores(scores: dict[str, Any], path: Path) -> None:

@@ -23,12 +23,13 @@ MINIMA = {
     "score": {"particles": 1, "seed": 0},
     "runs": {},
     "compare": {"traces": 1},
+    "report": {"traces": 1},
     "search": {"trials": 1, "seed": 0},
 }
 
 
 def check_request(command: str, config: DictConfig) -> None:
-    """Check what one of evaluate, generate, impute, score, runs, compare and search is asked for.
+    """Check what one of evaluate, generate, impute, score, runs, compare, report and search is asked for.
 
     Raises:
         ConfigError: Something is missing or out of its range, or a directory holds no run.
@@ -49,13 +50,15 @@ def check_request(command: str, config: DictConfig) -> None:
         )
     if "checkpoint" in config and config.checkpoint is not None:
         check_choice("checkpoint", config.checkpoint, ("last", "best"))
+    if command == "report":
+        _check_page(config)
     if "format" in config:
-        check_format(command, config.format, config.out)
-        if config.out is not None:
+        check_format(command, config.format, config.get("out"))
+        if config.get("out") is not None:
             check_writable("out", Path(config.out).absolute().parent, "give out=… another one")
-    if "run" in config and not (Path(config.run) / CONFIG).is_file():
+    if config.get("run") is not None and not (Path(config.run) / CONFIG).is_file():
         raise ConfigError(f"run must be a run's directory, outputs/<task>/<run>, but {config.run} has no config.yaml.")
-    if "runs" in config and not Path(config.runs).is_dir():
+    if config.get("runs") is not None and not Path(config.runs).is_dir():
         raise ConfigError(f"runs must be a directory of runs, but {config.runs} is not a directory.")
     if command in ("evaluate", "generate", "impute", "score"):
         _check_of_run(command, config, stored_settings(Path(config.run), list(config.allow)))
@@ -63,7 +66,7 @@ def check_request(command: str, config: DictConfig) -> None:
         raise ConfigError(f"directory must be a directory of runs, but {config.directory} is not a directory.")
     if command in ("compare", "score") and config.out is not None:
         check_writable("out", Path(config.out).absolute(), "give out=… another one")
-    if command == "compare":
+    if command in ("compare", "report"):
         check_choice("sort", config.sort, tuple(SCORE))
     if command == "search":
         check_sweep(config.sweep)
@@ -102,6 +105,17 @@ def _check_of_run(command: str, config: DictConfig, settings: dict[str, Any]) ->
             "prefix", config.prefix, settings, read_units(Path(config.run)), label=config.label
         )
         drawing.check_prefix(config.prefix, given.points)
+
+
+def _check_page(config: DictConfig) -> None:
+    if (config.run is None) == (config.runs is None):
+        raise ConfigError(
+            "run or runs must be given, one of them, as in run=outputs/<task>/<run> or runs=outputs/<sweep>."
+        )
+    if config.out is not None:
+        if Path(config.out).suffix != ".html":
+            raise ConfigError(f"out must end in .html, but is {config.out}.")
+        check_writable("out", Path(config.out).absolute().parent, "give out=… another one")
 
 
 def check_writable(option: str, directory: Path, cure: str) -> None:

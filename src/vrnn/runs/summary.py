@@ -35,7 +35,7 @@ def print_scores(scores: dict[str, Any], directory: Path, suffix: str = "") -> N
     table = Table(title=str(directory), title_justify="left")
     for column in ("", "model", "true traces", "truth"):
         table.add_column(column, justify="left" if not column else "right")
-    for row in _rows(scores):
+    for row in score_rows(scores):
         table.add_row(*row)
     console = Console()
     console.print(table)
@@ -55,7 +55,7 @@ def _relative(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def _rows(scores: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+def score_rows(scores: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     """Yield rows: a score's name, the model's value with its standard error, that of as many true traces, the truth."""
     labels = {"elbo": "ELBO", "iwae": "IWAE", "fivo": "FIVO", "log_likelihood": "log-likelihood", "kl": "KL"}
     for name, label in labels.items():

@@ -32,6 +32,7 @@ from vrnn.runs.limits import check_points
 from vrnn.runs.parts import build_vrnn
 from vrnn.runs.pattern import as_config_error, build_pattern, pattern_class
 from vrnn.runs.report import save_figures, write_scores
+from vrnn.runs.requests import FIGURE_FORMATS
 from vrnn.runs.stored import stored_settings
 from vrnn.runs.summary import print_scores
 from vrnn.runs.units import read_units
@@ -53,7 +54,7 @@ def evaluate_run(run: Path, **changes: Any) -> dict[str, Any]:
     Args:
         run: The run's directory.
         changes: Values for settings of the run's `evaluation`, and for `seed`; None: the run's own. Also `allow`, the packages
-            whose classes the run's settings may name.
+            whose classes the run's settings may name, and `format`, that of the figures: png, svg or pdf.
 
     Returns:
         The scores.
@@ -64,6 +65,8 @@ def evaluate_run(run: Path, **changes: Any) -> dict[str, Any]:
         DamagedError: The checkpoint cannot be read.
     """
     settings = _settings(run, changes.pop("allow", ("vrnn",)))
+    format = changes.pop("format", "png")
+    check_choice("format", format, FIGURE_FORMATS)
     own = {**settings["evaluation"], "seed": settings["seed"]}
     options = own | {key: value for key, value in changes.items() if value is not None}
     check_choice("checkpoint", options["checkpoint"], CHECKPOINTS)
@@ -77,7 +80,7 @@ def evaluate_run(run: Path, **changes: Any) -> dict[str, Any]:
     test = data.traces("test")
     evaluation = evaluate(module.vrnn, module.w_schedule, pattern, test, judge, options, options["seed"])
     suffix = "" if options == own else _suffix(options)
-    save_figures(evaluation.figures, run / f"figures{suffix}")
+    save_figures(evaluation.figures, run / f"figures{suffix}", format)
     write_scores(evaluation.scores, run / f"scores{suffix}.json")
     print_scores(evaluation.scores, run, suffix)
     return evaluation.scores
