@@ -14,7 +14,7 @@ import torch
 
 from tests.conftest import SMALL
 from tests.runs.sweeps import running
-from tests.runs.test_resume import assert_same_run, scalars
+from tests.runs.test_resume import assert_same_run, on_series, scalars
 from vrnn.distributed import shard_slice
 from vrnn.objective.reduction import mean_per_step
 
@@ -82,6 +82,14 @@ def test_two_processes_share_a_forecast_and_a_wake_phase(latent, tmp_path):
     finish(two(tmp_path / "two", settings=settings))
     tags = ("train/loss", "train/forecast_loss", "train/elbo", "w/wake_nll", "w/wake_kl", "val/elbo")
     assert_close_scalars(tmp_path / "two", tmp_path / "one", tags)
+
+
+@pytest.mark.sweeps
+def test_two_processes_share_exogenous_series(tmp_path):
+    settings = [*on_series(tmp_path), *SIZES, "training.steps=30"]
+    finish(one(tmp_path / "one", settings=settings))
+    finish(two(tmp_path / "two", settings=settings))
+    assert_close_scalars(tmp_path / "two", tmp_path / "one", ("train/loss", "train/elbo", "val/elbo"))
 
 
 @pytest.mark.sweeps

@@ -10,6 +10,7 @@ import yaml
 
 from vrnn.patterns import DrawnStrokes, write_traces
 from vrnn.patterns.files.read import load_drawings
+from vrnn.patterns.strokes import end_drawings, stroke_shares, to_offsets
 
 TEE = '<svg xmlns="http://www.w3.org/2000/svg"><path fill="none" stroke="black" d="M0 0{} M50 0{}"/></svg>'
 
@@ -44,6 +45,33 @@ def test_two_strokes_are_written_as_two(tee, tmp_path):
     assert len(re.findall("<polyline", (tmp_path / "out.svg").read_text())) == 2
     (drawing,) = load_drawings(tmp_path / "out.svg").values()
     assert [len(stroke) for stroke in drawing.strokes] == [11, 11]
+
+
+def test_a_drawing_ends_with_its_strokes(tee, tmp_path):
+    """Two drawings that go on: the T and a stroke more, and the same with a longer pause; each ends after its second lift."""
+    pattern = DrawnStrokes(tee, holdout=0)
+    assert pattern.units.strokes == (0.0, 0.0, 1.0)
+    whole, pause = moves(pattern), np.array([[0.0, 0.1, 0.1]] * 4)
+    traces = np.stack([np.concatenate([whole, pause, whole]), np.concatenate([pause, whole, whole])])
+    ended = end_drawings(traces, pattern.units.strokes, np.random.default_rng(0))
+    np.testing.assert_array_equal(np.isfinite(ended).all(axis=2).sum(axis=1), [21, 25])
+    np.testing.assert_array_equal(ended[0, :21], whole)
+    write_traces(tmp_path / "out.svg", ended, "svg", "strokes")
+    assert len(re.findall("<polyline", (tmp_path / "out.svg").read_text())) == 4
+    for kind in ("csv", "npz"):
+        write_traces(tmp_path / f"out.{kind}", ended, kind, "strokes")
+        found = list(load_drawings(tmp_path / f"out.{kind}").values())
+        assert [len(drawing) for drawing in found] == [22, 26]
+        np.testing.assert_array_equal(to_offsets(found[0].strokes)[:, 0], whole[:, 0])
+    assert end_drawings(traces, (), np.random.default_rng(0)) is traces
+
+
+def test_the_number_of_strokes_is_that_of_the_data():
+    assert stroke_shares([1, 3, 3, 1, 3]) == (0.0, 0.4, 0.0, 0.6)
+    lifts = np.tile([[1.0, 0.0, 0.0]], (4000, 5, 1))
+    steps = np.isfinite(end_drawings(lifts, (0.0, 0.4, 0.0, 0.6), np.random.default_rng(0))).all(axis=2).sum(axis=1)
+    assert set(steps.tolist()) == {1, 3}
+    assert (steps == 3).mean() == pytest.approx(0.6, abs=0.04)  # five standard errors
 
 
 @pytest.mark.parametrize("kind", ["npz", "csv"])

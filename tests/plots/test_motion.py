@@ -1,6 +1,7 @@
 """Moving pictures: what is drawn, when, and that it is right at the end."""
 
 import xml.etree.ElementTree as ET
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,8 @@ def test_a_gif_takes_the_time_of_its_points_and_ends_whole(tmp_path):
     inked = [np.array([ink[int(y), int(x)] for x, y in scene.lines[0]]) for ink, _ in frames]
     assert inked[-1].all()
     assert not inked[0][20:].any()
-    assert all(later.sum() >= earlier.sum() - 2 for earlier, later in zip(inked, inked[1:], strict=False))  # the pen's dot moves
+    # The dot of the pen moves on.
+    assert all(later.sum() >= earlier.sum() - 2 for earlier, later in pairwise(inked))
 
 
 def test_an_svg_has_each_point_at_its_time(tmp_path):

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -135,6 +136,26 @@ CARRIED = {
 
 @pytest.mark.parametrize("more", CARRIED.values(), ids=CARRIED)
 def test_what_a_checkpoint_carries_over_a_kill(more, tmp_path):
+    more = [*more, "training.steps=60", "training.checkpoint_every=10"]
+    finish(tmp_path / "whole", more)
+    assert interrupt(tmp_path / "killed", signal.SIGKILL, 0.02, more) == -signal.SIGKILL
+    finish(tmp_path / "killed", more)
+    assert_same_run(tmp_path / "killed", tmp_path / "whole")
+
+
+def on_series(directory: Path) -> list[str]:
+    """Write a series that follows another one to a file, and return the settings of a run on it."""
+    time = np.arange(1000)
+    heat = np.sin(time / 7) + np.sin(time / 31)
+    np.save(directory / "load.npy", np.stack([heat, np.convolve(heat, [0.5, 0.3, 0.2])[:1000]], axis=1))
+    dataset = ["dataset=series", f"dataset.files=[{directory / 'load.npy'}]", "dataset.condition_columns=[0]"]
+    return [*dataset, "condition=series"]
+
+
+@pytest.mark.sweeps
+@pytest.mark.parametrize("condition", ["label", "series"])
+def test_a_conditioned_run_goes_on_after_a_kill(condition, tmp_path):
+    more = on_series(tmp_path) if condition == "series" else ["dataset=classes", "condition=label"]
     more = [*more, "training.steps=60", "training.checkpoint_every=10"]
     finish(tmp_path / "whole", more)
     assert interrupt(tmp_path / "killed", signal.SIGKILL, 0.02, more) == -signal.SIGKILL

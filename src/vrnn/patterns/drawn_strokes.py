@@ -14,7 +14,7 @@ from vrnn.patterns.files.labels import label_index, label_names
 from vrnn.patterns.files.read import READERS
 from vrnn.patterns.files.recordings import Division, load_splits
 from vrnn.patterns.recorded import RecordedPattern
-from vrnn.patterns.strokes import to_offsets
+from vrnn.patterns.strokes import stroke_shares, to_offsets
 from vrnn.patterns.trace import Trace
 from vrnn.patterns.units import Units
 
@@ -61,7 +61,14 @@ class DrawnStrokes(RecordedPattern):
         )
         training = np.concatenate([to_offsets(drawing.strokes) for drawing in splits["train"].values()])
         scale = float(np.sqrt(np.nanvar(training[:, 1:], axis=0).sum()))
-        self.units = Units((0.0, 0.0, 0.0), (1.0, scale, scale), ("pen", "dx", "dy"), label_names(splits))
+        counts = [len(drawing.strokes) for drawing in splits["train"].values()]
+        self.units = Units(
+            (0.0, 0.0, 0.0),
+            (1.0, scale, scale),
+            ("pen", "dx", "dy"),
+            label_names(splits),
+            strokes=stroke_shares(counts),
+        )
         self.sources = {split: [self._trace(drawing) for drawing in found.values()] for split, found in splits.items()}
 
     def _trace(self, drawing: Drawing) -> Trace:

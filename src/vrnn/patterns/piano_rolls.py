@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from vrnn.patterns.files.roll_files import KEYS, LOWEST, load_rolls
 from vrnn.patterns.recorded import RecordedPattern
+from vrnn.patterns.trace import Trace
 from vrnn.patterns.units import Units
 
 PITCHES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
@@ -34,15 +35,18 @@ class PianoRolls(RecordedPattern):
     units = Units(names=NOTES)
 
     def __init__(self, file: str | Path) -> None:
-        self.sources = load_rolls(Path(str(file)))
+        self.sources = {
+            split: [Trace.of_unknown_origin(roll) for roll in rolls]
+            for split, rolls in load_rolls(Path(str(file))).items()
+        }
 
     def constant_nats_per_step(self) -> float:
         """Return the log-likelihood of the test by one constant probability for each key: its share of the training steps.
 
         A model that knows nothing of time and of chords has this. The shares are smoothed as in `smoothed_rates`.
         """
-        rates = smoothed_rates(np.concatenate(self.sources["train"]))
-        test = np.concatenate(self.sources["test"])
+        rates = smoothed_rates(np.concatenate([trace.points for trace in self.sources["train"]]))
+        test: NDArray[np.float64] = np.concatenate([trace.points for trace in self.sources["test"]])
         return float((test @ np.log(rates) + (1.0 - test) @ np.log1p(-rates)).mean())
 
 

@@ -5,6 +5,8 @@ Step t moves the pen by (dx, dy) to its next point. `pen` is 1 if the pen lifts 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,3 +46,31 @@ def to_plane(offsets: Array) -> tuple[Array, NDArray[np.bool_]]:
     lifted = np.concatenate([[False], ~(offsets[:, 0] <= 0.5)])
     lifted[:-1] |= ~finite
     return points, lifted
+
+
+def stroke_shares(counts: Sequence[int]) -> tuple[float, ...]:
+    """Return the share of drawings with 0, 1, 2, … strokes.
+
+    Args:
+        counts: The number of strokes of each drawing.
+    """
+    shares = np.bincount(counts) / len(counts)
+    return tuple(shares.tolist())
+
+
+def end_drawings(traces: Array, strokes: Sequence[float], rng: np.random.Generator) -> Array:
+    """Return drawings with NaN after their end: the last lift of as many strokes as the drawings of the data have.
+
+    How many is drawn for each from their distribution. A drawing with fewer lifts stays whole.
+
+    Args:
+        traces: (n, T, 3), the steps (pen, dx, dy).
+        strokes: The shares of `stroke_shares`; () for data that are no drawings, which have no end.
+        rng: Of the numbers of strokes.
+    """
+    if not len(strokes):
+        return traces
+    wanted = rng.choice(len(strokes), size=len(traces), p=np.asarray(strokes))
+    lifts = (traces[..., 0] > 0.5).cumsum(axis=1)
+    before = np.concatenate([np.zeros((len(traces), 1), dtype=lifts.dtype), lifts[:, :-1]], axis=1)
+    return np.where((before >= wanted[:, None])[..., None], np.nan, traces)

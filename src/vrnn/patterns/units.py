@@ -25,6 +25,7 @@ class Units:
         names: What the coordinates are called; () where they have no names.
         labels: What the classes of sequences are called; () where they have no classes.
         exogenous: The units of the exogenous series that sequences depend on; None where there are none.
+        strokes: The share of training drawings with 0, 1, 2, … strokes; () where the data are no drawings with lifts.
 
     Raises:
         ValueError: A number that is not finite, or a scale that is not positive.
@@ -35,12 +36,14 @@ class Units:
     names: Sequence[str] = ()
     labels: Sequence[str] = ()
     exogenous: Units | None = None
+    strokes: Sequence[float] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "mean", tuple(check_number("units.mean", value) for value in self.mean))
         object.__setattr__(self, "scale", tuple(check_positive("units.scale", value) for value in self.scale))
         object.__setattr__(self, "names", tuple(map(str, self.names)))
         object.__setattr__(self, "labels", tuple(map(str, self.labels)))
+        object.__setattr__(self, "strokes", tuple(map(float, self.strokes)))
         if isinstance(self.exogenous, Mapping):  # as a run stores them
             object.__setattr__(self, "exogenous", Units(**self.exogenous))
 

@@ -57,12 +57,12 @@ def write_moving(path: Path, format: str, traces: Array, form: SequenceKind, bef
     Args:
         path: The file.
         format: gif, mp4 (which needs the extra `video`) or animated_svg.
-        traces: (n, T, 2), or moves of a pen (n, T, 3).
+        traces: (n, T, 2), or moves of a pen (n, T, 3) with NaN after a drawing's end.
         form: "plane" or "strokes".
         before: (k, 2), what all traces continue; None: nothing.
     """
     if form == "strokes":
-        moved = [to_plane(offsets) for offsets in traces]
+        moved = [to_plane(offsets[np.isfinite(offsets).all(axis=1)]) for offsets in traces]
         scene = lay_out([points for points, _ in moved], [lifted for _, lifted in moved], before)
     else:
         scene = lay_out([*traces], None, before)

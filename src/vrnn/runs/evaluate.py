@@ -40,6 +40,7 @@ from vrnn.networks.condition import of_steps, of_traces, repeat_traces
 from vrnn.objective.latents import CategoricalLatent
 from vrnn.objective.w_schedules import WSchedule
 from vrnn.patterns import AutomatonPattern, ClassesPattern, Pattern, PianoRolls, Trace
+from vrnn.patterns.strokes import end_drawings
 from vrnn.plots.sequences import SEQUENCE_PLOTS
 from vrnn.runs.pattern import as_config_error
 
@@ -139,7 +140,8 @@ def evaluate(
     asked, steps = ask(vrnn, held_out, n, steps)
     generated = vrnn.generate(n, steps, sample=options["sample"], generator=generator, condition=asked)
     drawn = generated.transpose(0, 1).double().cpu().numpy()
-    figures = sample_figures(pattern, test, drawn)
+    ended = end_drawings(drawn, pattern.units.strokes, np.random.default_rng(seed))
+    figures = sample_figures(pattern, test, ended)
     inferred, observed = infer_held_out(vrnn, held_out, seed)
     kl = vrnn.latent.kl(inferred.q, inferred.p)
     if pattern.form == "series" and vrnn.coordinates.predicts == "this":
@@ -154,7 +156,7 @@ def evaluate(
         scores |= choice_parts(q, p, observed, test, automaton)
     drawn_marks: plots.Marks = []
     if asked is not None and vrnn.condition.labels:
-        figures["classes"] = classes_figure(pattern, drawn, asked.tolist())
+        figures["classes"] = classes_figure(pattern, ended, asked.tolist())
     if isinstance(pattern, ClassesPattern) and isinstance(judge, dict) and asked is not None:
         true = pattern.draw("test", n, steps, np.random.default_rng([seed, n, steps]))
         scores |= class_scores(list(drawn), asked.tolist(), judge)

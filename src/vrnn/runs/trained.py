@@ -20,6 +20,7 @@ from vrnn.errors import ConfigError
 from vrnn.model.vrnn import VRNN
 from vrnn.networks import SeriesCondition
 from vrnn.patterns import SequenceKind, Units, write_traces
+from vrnn.patterns.strokes import end_drawings
 from vrnn.plots.motion import write_moving
 from vrnn.plots.sequences import SEQUENCE_PLOTS
 from vrnn.runs.build import build_data, build_run
@@ -27,12 +28,11 @@ from vrnn.runs.config import check_choice
 from vrnn.runs.directory import settings_digest, state
 from vrnn.runs.drawing import channel_names, check_gap, check_prefix, read_exogenous, read_sequence
 from vrnn.runs.evaluate import ask, evaluate, prepare_evaluation
-from vrnn.runs.formats import FORMATS, MOVING, check_form, chosen_format, ending
+from vrnn.runs.formats import FIGURES, FORMATS, MOVING, check_form, chosen_format, ending
 from vrnn.runs.limits import check_points
 from vrnn.runs.parts import build_vrnn
 from vrnn.runs.pattern import as_config_error, build_pattern, pattern_class
 from vrnn.runs.report import save_figures, write_scores
-from vrnn.runs.requests import FIGURE_FORMATS
 from vrnn.runs.stored import stored_settings
 from vrnn.runs.summary import print_scores
 from vrnn.runs.units import read_units
@@ -66,7 +66,7 @@ def evaluate_run(run: Path, **changes: Any) -> dict[str, Any]:
     """
     settings = _settings(run, changes.pop("allow", ("vrnn",)))
     format = changes.pop("format", "png")
-    check_choice("format", format, FIGURE_FORMATS)
+    check_choice("format", format, FIGURES)
     own = {**settings["evaluation"], "seed": settings["seed"]}
     options = own | {key: value for key, value in changes.items() if value is not None}
     check_choice("checkpoint", options["checkpoint"], CHECKPOINTS)
@@ -152,6 +152,8 @@ def generate_from_run(
     path = _free(run / f"generated.{ending(format)}") if out is None else Path(out)
     traces = units.to_units(points.transpose(0, 1).double().numpy())
     form, names = pattern_class(settings).form, channel_names(settings, units)
+    if form == "strokes":
+        traces = _ended(traces, units, seed)
     with as_config_error():
         check_form(format, form)
     if format in MOVING:
@@ -163,6 +165,14 @@ def generate_from_run(
     else:
         plots.save(_plot_continued(prefix_points, traces, form, names), path)
     return path
+
+
+def _ended(traces: Points, units: Units, seed: int) -> Points:
+    """Return drawings up to their end, and log how many have none."""
+    ended = end_drawings(traces, units.strokes, np.random.default_rng(seed))
+    if units.strokes and (open_ := int(np.isfinite(ended[:, -1]).all(axis=1).sum())):
+        logger.warning("%d of %d drawings go on after %d steps: raise steps.", open_, len(ended), ended.shape[1])
+    return ended
 
 
 def impute_from_run(

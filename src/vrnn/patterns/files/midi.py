@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -31,8 +32,8 @@ def check_midi(form: SequenceKind) -> None:
         raise ValueError("a mid file is written by mido, which is not installed: pip install mido, or vrnn-lab[midi]")
 
 
-def write_midi(path: Path, rolls: NDArray[np.float64]) -> None:
-    """Write piano rolls, (n, T, 88), one after the other to a track of a piano.
+def write_midi(path: Path, rolls: Sequence[NDArray[np.float64]]) -> None:
+    """Write piano rolls, (T, 88) each, one after the other to a track of a piano.
 
     A key that is down at successive steps is held: a roll does not say whether it was struck again. A number between 0 and 1 is
     a probability: the key is down above 1/2.
@@ -50,11 +51,9 @@ def write_midi(path: Path, rolls: NDArray[np.float64]) -> None:
     mido.MidiFile(ticks_per_beat=TICKS, tracks=[track]).save(path)
 
 
-def _changes(rolls: NDArray[np.float64]) -> list[tuple[int, int, bool]]:
+def _changes(rolls: Sequence[NDArray[np.float64]]) -> list[tuple[int, int, bool]]:
     """Return (tick, key, is it pressed?) in the order of time, releases first."""
-    n, steps, keys = rolls.shape
-    down = np.zeros((n, steps + REST, keys), dtype=np.int8)
-    down[:, :steps] = rolls > 0.5
-    moves = np.diff(down.reshape(-1, keys), axis=0, prepend=0)
+    down = np.concatenate([np.pad(roll > 0.5, ((0, REST), (0, 0))) for roll in rolls]).astype(np.int8)
+    moves = np.diff(down, axis=0, prepend=0)
     found = [(int(step) * TICKS, int(key), bool(moves[step, key] > 0)) for step, key in np.argwhere(moves)]
     return sorted(found, key=lambda change: (change[0], change[2]))

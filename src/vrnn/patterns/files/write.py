@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +24,9 @@ MARGIN = 8.0
 def write_traces(
     path: str | Path, traces: Points, kind: str, form: SequenceKind = "plane", names: Sequence[str] = ()
 ) -> None:
-    """Write traces (n, T, x_dim) to `path` as one of four kinds of file.
+    """Write traces (n, T, x_dim) to `path` as one of four kinds of file. Steps of NaN at a trace's end are not part of it.
 
-    - npz: One array `traces` of shape (n, T, x_dim).
+    - npz: One array `traces` of shape (n, T, x_dim); trace_0, trace_1, … where the lengths differ.
     - csv: Columns trace,step,x,y (strokes: trace,step,pen,dx,dy; others: trace,step and `names`, or
       x0,x1,…), numbers in full precision.
     - svg: One polyline a stroke, in a grid of equal scale, y upwards; for eyes and Inkscape; not for images. `read_drawings`
@@ -48,23 +49,33 @@ def write_traces(
         )
     if kind == "mid":
         check_midi(form)
-    bad = np.flatnonzero(~np.isfinite(traces).all(axis=(1, 2)))
-    if kind != "npz" and bad.size:
+    ended = [trace[: _length(trace)] for trace in traces]
+    bad = [i for i, trace in enumerate(ended) if not len(trace) or not np.isfinite(trace).all()]
+    if kind != "npz" and bad:
         raise ValueError(
-            f"trace {bad[0]} has numbers that are not finite ({bad.size} of {len(traces)} have): "
+            f"trace {bad[0]} has numbers that are not finite ({len(bad)} of {len(traces)} have): "
             f"a {kind} file cannot hold them; write npz, or only the finite traces"
         )
-    _WRITERS[kind](Path(path), traces, form, names)
+    _WRITERS[kind](Path(path), ended, form, names)
 
 
-def _write_npz(path: Path, traces: Points, form: SequenceKind, names: Sequence[str]) -> None:
+def _length(trace: Points) -> int:
+    """Return the number of steps up to the last one that holds a number."""
+    return int(np.flatnonzero(~np.isnan(trace).all(axis=1)).max(initial=-1)) + 1
+
+
+def _write_npz(path: Path, traces: Sequence[Points], form: SequenceKind, names: Sequence[str]) -> None:
     with path.open("wb") as file:  # given a name, numpy would append .npz to any other suffix
-        np.savez_compressed(file, traces=traces)
+        if len({*map(len, traces)}) == 1:
+            np.savez_compressed(file, traces=np.stack(traces))
+        else:
+            named: dict[str, Any] = {f"trace_{i}": trace for i, trace in enumerate(traces)}
+            np.savez_compressed(file, **named)
 
 
-def _write_csv(path: Path, traces: Points, form: SequenceKind, names: Sequence[str]) -> None:
+def _write_csv(path: Path, traces: Sequence[Points], form: SequenceKind, names: Sequence[str]) -> None:
     columns = {"plane": ["x", "y"], "strokes": ["pen", "dx", "dy"]}.get(form)
-    columns = columns or list(names) or [f"x{i}" for i in range(traces.shape[-1])]
+    columns = columns or list(names) or [f"x{i}" for i in range(traces[0].shape[-1])]
     # repr gives the shortest decimal that reads back as the same float
     lines = [
         ",".join([str(i), str(step), *map(repr, point)])
@@ -76,19 +87,19 @@ def _write_csv(path: Path, traces: Points, form: SequenceKind, names: Sequence[s
     path.write_text("\n".join([head.getvalue(), *lines]) + "\n", encoding="utf-8")
 
 
-def _write_svg(path: Path, traces: Points, form: SequenceKind, names: Sequence[str]) -> None:
-    lifted = np.zeros(traces.shape[:2], dtype=bool)
+def _write_svg(path: Path, traces: Sequence[Points], form: SequenceKind, names: Sequence[str]) -> None:
+    lifted = [np.zeros(len(trace), dtype=bool) for trace in traces]
     if form == "strokes":
-        moved = [to_plane(offsets) for offsets in traces]
-        traces, lifted = (np.stack(part) for part in zip(*moved, strict=True))
+        traces, lifted = map(list, zip(*(to_plane(offsets) for offsets in traces), strict=True))
     columns = int(np.ceil(np.sqrt(len(traces))))
     rows = int(np.ceil(len(traces) / columns))
-    low, high = traces.min(axis=1), traces.max(axis=1)
+    low, high = (np.stack([end(trace, axis=0) for trace in traces]) for end in (np.min, np.max))
     extent = float((high - low).max())
     scale = (CELL - 2 * MARGIN) / extent if extent > 0 else 1.0
     place = np.stack([np.arange(len(traces)) % columns, np.arange(len(traces)) // columns], axis=1)
-    centred = (traces - ((low + high) / 2)[:, None]) * [scale, -scale]  # SVG's y axis points down
-    placed = centred + (CELL * (place + 0.5))[:, None]
+    middle, centre = (low + high) / 2, CELL * (place + 0.5)
+    # SVG's y axis points down.
+    placed = [(trace - middle[i]) * [scale, -scale] + centre[i] for i, trace in enumerate(traces)]
     lines = []
     for i, (trace, up) in enumerate(zip(placed, lifted, strict=True)):
         strokes = np.split(trace, np.flatnonzero(up[:-1]) + 1)
@@ -101,11 +112,11 @@ def _write_svg(path: Path, traces: Points, form: SequenceKind, names: Sequence[s
     path.write_text("\n".join([head, f" <g {style}>", *lines, " </g>", "</svg>"]) + "\n", encoding="utf-8")
 
 
-def _write_mid(path: Path, traces: Points, form: SequenceKind, names: Sequence[str]) -> None:
+def _write_mid(path: Path, traces: Sequence[Points], form: SequenceKind, names: Sequence[str]) -> None:
     write_midi(path, traces)
 
 
-_WRITERS: dict[str, Callable[[Path, Points, SequenceKind, Sequence[str]], None]] = {
+_WRITERS: dict[str, Callable[[Path, Sequence[Points], SequenceKind, Sequence[str]], None]] = {
     "npz": _write_npz,
     "csv": _write_csv,
     "svg": _write_svg,
