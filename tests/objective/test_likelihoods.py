@@ -83,6 +83,17 @@ def test_bivariate_without_correlation_is_the_gaussian(generator):
     torch.testing.assert_close(ours, single.log_prob(single.from_raw(raw, origin, 0.3), x))
 
 
+def test_half_the_work_of_binary_points_has_the_same_bits(generator):
+    logits = 8 * torch.randn(50, 7, generator=generator)
+    logits[0, :4] = torch.tensor([0.0, -0.0, 500.0, -500.0])
+    binary, found = (torch.rand(50, 7, generator=generator) < 0.5).float(), []
+    for x in (binary, binary.clone().requires_grad_()):  # a point that needs a gradient takes both terms
+        given = logits.clone().requires_grad_()
+        value = BernoulliLikelihood().log_prob((given,), x)
+        found.append([value, *torch.autograd.grad(value.sum(), given)])
+    assert all(map(torch.equal, *found))
+
+
 def test_bernoulli(generator):
     likelihood = BernoulliLikelihood()
     logits = 3 * randn(9, 5, generator=generator)

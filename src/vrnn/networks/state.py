@@ -50,7 +50,7 @@ class State(NamedTuple):
 
     def after(self, x: Tensor, memory: Tensor) -> State:
         """Return the state after the points x (T, B, x_dim), where the recurrence's state is `memory`."""
-        return State(memory, x[-1], torch.cat([self._before_first(x), x])[-2], torch.zeros_like(self.is_start))
+        return State(memory, x[-1], torch.cat([self._before_first(x), x[-2:]])[-2], torch.zeros_like(self.is_start))
 
     def _before_first(self, x: Tensor) -> Tensor:
         """Return the point before x_0 that a velocity is computed from, (1, B, x_dim): x_0 itself at a trace's start."""
