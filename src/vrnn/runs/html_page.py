@@ -84,10 +84,9 @@ def embed_png(path: Path, caption: str) -> Picture:
             if image.width * image.height > MOST_PIXELS:
                 raise ValueError(f"it has {image.width} x {image.height} pixels, more than {MOST_PIXELS}")
             colours = image.convert("RGB")
-    except UnidentifiedImageError as error:
-        raise DamagedError(f"{path} is damaged, and the page is without it: it is no PNG. Remove it.") from error
     except (OSError, ValueError, SyntaxError, Warning, zlib.error, Image.DecompressionBombError) as error:
-        raise DamagedError(f"{path} is damaged, and the page is without it: {error}. Remove it.") from error
+        said = "it is no PNG" if isinstance(error, UnidentifiedImageError) else error
+        raise DamagedError(f"{path} is damaged, and the page is without it: {said}. Remove it.") from error
     encoded = io.BytesIO()
     Image.frombytes("RGB", colours.size, colours.tobytes()).save(encoded, "PNG", optimize=True)
     return Picture(caption, _data_uri("png", encoded.getvalue()), colours.width)
