@@ -1,10 +1,13 @@
 """Curves of a run: from scalars.csv, and from event files what it does not have."""
 
+import os
 import time
 from pathlib import Path
 
+import pytest
 from torch.utils.tensorboard import SummaryWriter
 
+from vrnn.errors import DamagedError
 from vrnn.runs.curves import curve
 
 
@@ -50,3 +53,9 @@ def test_a_scalar_that_is_only_in_the_events(tmp_path):
     (tmp_path / "scalars.csv").write_text("step,name,value\n10,val/elbo,1.0\n")
     assert read(tmp_path, "val/other") == {10: 1.0, 400: 2.0}
     assert read(tmp_path, "val/none") == {}
+
+
+def test_a_pipe_instead_of_the_file_of_scalars_does_not_wait(tmp_path):
+    os.mkfifo(tmp_path / "scalars.csv")
+    with pytest.raises(DamagedError, match="scalars.csv is damaged, and the run's curves are left out.*a pipe"):
+        curve(tmp_path, "val/elbo")

@@ -16,8 +16,10 @@ from tensorboard.compat.proto.event_pb2 import Event  # type: ignore[import-unty
 from tensorboard.util.tensor_util import make_ndarray  # type: ignore[import-untyped]
 
 from vrnn.errors import DamagedError
-from vrnn.files import open_regular
+from vrnn.files import read_limited
 from vrnn.training.scalars_file import SCALARS, is_row
+
+LARGEST = 100_000_000  # bytes of a scalars.csv: a hundred times a long run's
 
 
 def curve(directory: Path, tag: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -34,7 +36,7 @@ def curve(directory: Path, tag: str) -> tuple[NDArray[np.int64], NDArray[np.floa
         The steps, ascending, and the values, both (n,).
 
     Raises:
-        DamagedError: An event file cannot be read.
+        DamagedError: A file cannot be read.
     """
     first, found = _kept_in_csv(directory / SCALARS, tag)
     values: dict[int, float] = {}
@@ -52,8 +54,10 @@ def _kept_in_csv(path: Path, tag: str) -> tuple[float, dict[int, float]]:
     """Return the step at which a scalars.csv begins and {step: value} of a scalar; infinity and {} if that is not in it."""
     if not path.exists():
         return math.inf, {}
-    with open_regular(path) as file:
-        text = file.read()
+    try:
+        text = read_limited(path, LARGEST)
+    except OSError as error:
+        raise DamagedError(f"{path} is damaged, and the run's curves are left out: {error}. Remove it.") from error
     # One expression for the whole file: a thousand files have a million lines.
     rows = re.findall(rb"^(\d+),%b,([-+.\w]+)\n" % re.escape(tag.encode()), text, re.MULTILINE)
     begin = re.search(rb"^\d+", text, re.MULTILINE)
