@@ -57,5 +57,5 @@ def test_a_scalar_that_is_only_in_the_events(tmp_path):
 
 def test_a_pipe_instead_of_the_file_of_scalars_does_not_wait(tmp_path):
     os.mkfifo(tmp_path / "scalars.csv")
-    with pytest.raises(DamagedError, match="scalars.csv is damaged, and the run's curves are left out.*a pipe"):
+    with pytest.raises(DamagedError, match=r"scalars.csv is damaged, and the run's curves are left out.*a pipe"):
         curve(tmp_path, "val/elbo")
