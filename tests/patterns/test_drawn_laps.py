@@ -107,6 +107,7 @@ def test_laps_of_several_drawings_are_counted_together(tmp_path: Path) -> None:
         ({"radius": -1.0}, "dataset.radius must be a number > 0"),
         ({"shapes": 0}, "dataset.shapes must be"),
         ({"speed": 0.0}, "dataset.speed must be a number > 0"),
+        ({"speed": 100.0}, "dataset.speed must be at most .* 4 steps for the shortest lap"),
         ({"junction": "top"}, "dataset.junction must be .*start"),
     ],
 )

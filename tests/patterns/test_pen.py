@@ -131,6 +131,16 @@ def test_no_side_stretch_with_a_crossing():
         AutomatonPattern(load("switch_circles").automaton, Pen(side_stretch=[0.5, 1.0]))
 
 
+def test_a_pen_too_fast_for_the_shortest_lap_is_refused():
+    circle = load("eye").automaton.curves[1]
+    highest = circle.length / 4
+    AutomatonPattern(load("eye").automaton, Pen(speed=0.999 * highest))
+    with pytest.raises(
+        ValueError, match=r"pen.speed must be at most 1.4\d: 4 steps for the shortest lap.*, but is 100"
+    ):
+        AutomatonPattern(load("eye").automaton, Pen(speed=100))
+
+
 def test_a_trace_needs_a_step():
     with pytest.raises(ValueError, match="steps must be at least 1, but is 0"):
         Pen().draw(RING, 0, np.random.default_rng(0))

@@ -4,7 +4,6 @@ import csv
 import json
 import math
 import shutil
-import time
 from pathlib import Path
 
 import numpy as np
@@ -118,18 +117,6 @@ def test_a_damaged_run_is_told_and_the_others_compared(tmp_path, name, text):
     (message,) = compare.failures(runs).values()
     assert f"{name} is damaged: " in message
     assert "start the run over with fresh=true" in message
-
-
-def test_a_resumed_run_is_one_curve(tmp_path):
-    directory = make_run(tmp_path, {"seed": 0}, curve=(1.0, 2.0, 3.0))
-    time.sleep(1.1)  # event files are named by the second
-    writer = SummaryWriter(directory, purge_step=20)
-    for step, value in ((20, 2.5), (30, 3.5), (40, 4.5)):
-        writer.add_scalar("val/elbo", value, step)
-    writer.close()
-    steps, values = compare.curve(directory, "val/elbo")
-    assert steps.tolist() == [10, 20, 30, 40]
-    assert values.tolist() == [1.0, 2.5, 3.5, 4.5]
 
 
 def test_figures_of_odd_comparisons():

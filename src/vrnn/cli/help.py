@@ -185,11 +185,13 @@ PAGES = {
             "storage": "a storage URL of Optuna's; null: a file beside the runs",
             "seed": "of the search itself",
             "base": "overrides that every trial starts from",
+            "on_dataset": "a dataset instead of the base's",
             "space": "{setting: [choices] or {low, high, log}}",
         },
         {
             "vrnn search sweep=found trials=20": "the quick space",
             "vrnn search search=recipe sweep=recipe trials=50": "the recipe's space",
+            "vrnn search on_dataset=one_side sweep=one_side": "on another dataset",
             "vrnn search sweep=odds score=transition_tv prune=false": "another score",
             "vrnn search sweep=found trials=40": "twenty more trials",
             "vrnn search --config-dir my search=mine sweep=mine": "a space of your own",

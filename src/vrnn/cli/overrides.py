@@ -137,7 +137,7 @@ class _Composer:
                 hint = did_you_mean(value, choices) or f"vrnn {self.command} --help lists them."
                 raise ConfigError(f"{group} must be {listed}, but is {value!r}: {hint}")
         if override.is_add() and group in groups.defaults(self.config_name):
-            raise ConfigError(f"{override.input_line}: leave the + out, as in {str(override.input_line)[1:]}.")
+            raise _plus_left_over(override)
 
     def check_contradictions(self, overrides: Sequence[Override]) -> None:
         """Raise ConfigError if one choice on the command line undoes another. Experiments are made to be changed."""
@@ -164,6 +164,8 @@ class _Composer:
         base = self.base([text for text, override in zip(job, overrides, strict=True) if self.is_group(override)])
         added, given = set(), {}
         for override in overrides:
+            if override.is_add() and _exists(base, override.key_or_group):
+                raise _plus_left_over(override)
             if self.is_group(override) or override.is_add() or override.is_force_add() or override.is_delete():
                 continue
             for key, value in _leaves(override.key_or_group, override.value()):
@@ -316,6 +318,11 @@ def _is_argument(config: DictConfig, key: str) -> bool:
 
 def _has(what: str, names: Sequence[str]) -> str:
     return f"{what} has {', '.join(sorted(name.rpartition('.')[2] for name in names)) or 'no settings'}."
+
+
+def _plus_left_over(override: Override) -> ConfigError:
+    line = str(override.input_line)
+    return ConfigError(f"{line}: there is such a setting already: leave the + out, as in {line[1:]}.")
 
 
 def _quoted(value: str) -> str:

@@ -16,7 +16,7 @@ from vrnn.patterns.estimate import DrawnLap, cut_laps, estimate_automaton, group
 from vrnn.patterns.files.expand import Files
 from vrnn.patterns.files.read import READERS
 from vrnn.patterns.files.recordings import load_all
-from vrnn.patterns.pen import AutomatonPattern
+from vrnn.patterns.pen import AutomatonPattern, check_speed
 from vrnn.patterns.trace import Split, Trace
 
 Points = NDArray[np.float64]
@@ -86,6 +86,7 @@ class DrawnLaps(AutomatonPattern):
         ]
         shortest = min(piece.length for piece in self.automaton.pieces)
         self.speed = shortest / STEPS_PER_LAP if speed is None else check_positive("dataset.speed", speed)
+        check_speed("dataset.speed", self.speed, shortest)
 
     @override
     def draw(self, split: Split, n: int, steps: int, rng: np.random.Generator) -> list[Trace]:

@@ -15,6 +15,8 @@ from vrnn.checks import Points, check_at_least, check_positive, check_positive_p
 from vrnn.patterns.automaton import PIECE_SEGMENTS, Automaton
 from vrnn.patterns.trace import Pattern, Split, Trace
 
+FEWEST_STEPS_PER_LAP = 4  # fewer points do not show which curve they are of
+
 
 class Pen:
     """Draws the laps of an automaton with a nearly constant distance per step.
@@ -146,10 +148,13 @@ class AutomatonPattern(Pattern):
         pen: How it is drawn.
 
     Raises:
-        ValueError: The pen stretches one side of an automaton with `crossing: line`, where lines would miss their end.
+        ValueError: The pen stretches one side of an automaton with `crossing: line`, where lines would miss their end; or
+            it draws the shortest curve in fewer than `FEWEST_STEPS_PER_LAP` steps, too few to tell what was drawn.
     """
 
     def __init__(self, automaton: Automaton, pen: Pen) -> None:
+        shortest = min(curve.length for curve in automaton.curves)
+        check_speed("dataset.pen.speed", pen.speed, shortest)
         if automaton.crossing:
             is_plain = np.array_equal(pen.side_stretch, [1.0, 1.0])
             require(is_plain, "dataset.pen.side_stretch", "[1, 1] with crossing: line", pen.side_stretch.tolist())
@@ -160,6 +165,13 @@ class AutomatonPattern(Pattern):
     @override
     def draw(self, split: Split, n: int, steps: int, rng: np.random.Generator) -> list[Trace]:
         return [self.pen.draw(self.automaton, steps, rng) for _ in range(n)]
+
+
+def check_speed(key: str, speed: float, shortest: float) -> None:
+    """Refuse a speed, a distance per step, at which the shortest lap has fewer than `FEWEST_STEPS_PER_LAP` points."""
+    highest = shortest / FEWEST_STEPS_PER_LAP
+    expected = f"at most {highest:.3g}: {FEWEST_STEPS_PER_LAP} steps for the shortest lap, which is {shortest:.3g} long"
+    require(speed <= highest, key, expected, speed)
 
 
 def _interpolate(knots: Points) -> Points:

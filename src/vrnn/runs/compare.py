@@ -14,14 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from numpy.typing import NDArray
-from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader  # type: ignore[import-untyped]
-from tensorboard.compat.proto.event_pb2 import Event  # type: ignore[import-untyped]
-from tensorboard.util.tensor_util import make_ndarray  # type: ignore[import-untyped]
 
 from vrnn.errors import DamagedError
 from vrnn.files import read_limited
+from vrnn.runs.curves import curve
 from vrnn.runs.directory import (
     CONFIG,
     FAILED,
@@ -245,31 +242,6 @@ def estimate(group: Group) -> None:
         group.n[name] = len(values)
         group.mean[name] = float(values.mean()) if len(values) else math.nan
         group.low[name], group.high[name] = mean_interval(values)
-
-
-def curve(directory: Path, tag: str) -> tuple[NDArray[np.int64], Array]:
-    """Read a scalar's steps and values from a run's event files; after a resume the later value of a step counts.
-
-    Records of other tags, figures above all, are skipped unread: hundreds of runs are a matter of seconds.
-    """
-    values: dict[int, float] = {}
-    for path in sorted(directory.glob("events.out.tfevents.*")):
-        try:
-            for record in RawEventFileLoader(str(path)).Load():
-                if tag.encode() in record:
-                    event = Event.FromString(record)
-                    for value in event.summary.value:
-                        if value.tag == tag:
-                            values[event.step] = _scalar(value)
-        except (DecodeError, OSError, ValueError, TypeError) as error:
-            raise DamagedError(f"{path} is damaged, and the run's curves are left out: remove it.") from error
-    steps = sorted(values)
-    return np.array(steps, dtype=np.int64), np.array([values[step] for step in steps])
-
-
-def _scalar(value: Any) -> float:
-    """Both forms in which TensorBoard writes a scalar."""
-    return float(make_ndarray(value.tensor)) if value.HasField("tensor") else float(value.simple_value)
 
 
 def training_seconds(run: Run) -> float:
