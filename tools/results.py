@@ -100,19 +100,6 @@ STUDIES = {
         fixed=("evaluation.thorough=true",),
         seeds=range(40, 50),  # no recipe was found or tuned with these
     ),
-    "ablation": Study(
-        "What does each ingredient of the recipes do?",
-        axis="experiment",
-        values=(
-            "eye",
-            *(f"eye_without_{part}" for part in ("balance", "wake")),
-            "circle_triangle_eight",
-            *(f"circle_triangle_eight_without_{part}" for part in ("forecast", "wake")),
-        ),
-        scores=(*LEARNED, "kl_per_choice_nats"),
-        sort="invalid_fraction",
-        seeds=range(60, 70),  # no recipe was found or tuned with these
-    ),
     "models": Study(
         "Which of the paper's models learns a pattern, with equally many weights and the same training?",
         axis="experiment",
@@ -228,20 +215,6 @@ CLAIMS = (
         "Ours: where nothing is chosen, z says nothing (KL below 0.005 nats per step).",
         "harder",
         [Condition("no_choice", "kl_nats_per_step", "<", 0.005)],
-    ),
-    *(
-        Claim(
-            f"Without the {part}, {row} is worse.",
-            "ablation",
-            [Condition(row, score, "<", f"{row}_without_{part}")],
-            also_shown=[(f"{row}_without_{part}", "transition_tv")],
-        )
-        for row, part, score in (
-            ("eye", "wake", "invalid_fraction"),
-            ("eye", "balance", "transition_tv"),
-            ("circle_triangle_eight", "wake", "invalid_fraction"),
-            ("circle_triangle_eight", "forecast", "invalid_fraction"),
-        )
     ),
     *(
         Claim(

@@ -73,7 +73,7 @@ def test_standardised_over_the_training_data_alone(tmp_path):
         np.testing.assert_allclose(pattern.units.to_units(drawn(pattern, split)[0]), VALUES[2] + 7.0)
 
 
-def test_exogenous_series_are_standardised_and_cut_with_their_steps(tmp_path):
+def test_exogenous_series_are_standardised_and_cut(tmp_path):
     rows = [f"{b!r},{a!r},{t}" for t, (a, b) in enumerate(VALUES[0].tolist())]
     (tmp_path / "a.csv").write_text("wind,heat,t\n" + "\n".join(rows))
     pattern = SeriesPattern(tmp_path / "a.csv", condition_columns=["t", "wind"])

@@ -517,7 +517,7 @@ def test_evaluating_again_gives_the_same_scores(finished):
         (lambda run: evaluate_run(run, traces=0), "traces must be at least 1"),
         (lambda run: evaluate_run(run, particles=0), "particles must be at least 1"),
         (lambda run: generate_from_run(run, **GENERATE | {"n": 0}), "n must be at least 1"),
-        (lambda run: generate_from_run(run, **GENERATE | {"format": "gif"}), "format must be one of"),
+        (lambda run: generate_from_run(run, **GENERATE | {"format": "jpg"}), "format must be one of"),
         (lambda run: generate_from_run(run, **GENERATE | {"prefix": "none.npy"}), "none.npy"),
     ],
 )

@@ -55,7 +55,11 @@ OWN = "allow=[vrnn,tests]"
             "Tall",
             "x_dim of a pattern of the form plane must be 2, but is 3: give its class the form 'series'",
         ),
-        ("dataset", "Unplottable", "form of the pattern must be one of plane, strokes, image, series, but is 'volume'"),
+        (
+            "dataset",
+            "Unplottable",
+            "form of the pattern must be one of plane, strokes, image, series, piano_roll, but is 'volume'",
+        ),
     ],
 )
 def test_what_cannot_be_evaluated_is_not_trained(composed, tmp_path, group, name, said):

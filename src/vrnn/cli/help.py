@@ -33,8 +33,8 @@ class Page(NamedTuple):
 PAGES = {
     "train": Page(
         "train one run, or a sweep of them, from configuration to scores",
-        "A run is written to outputs/<task>/<run>. The same command again continues an interrupted run, or says that it has "
-        "finished. dry=true only lists the runs and how each stands.",
+        "A run is written to outputs/<task>/<run>. The same command again continues it, or says that it has finished. "
+        "dry=true only lists the runs and how each stands.",
         {
             "seed": "of weights, traces, their order and all noise",
             "fresh": "true: discard what the run's directory holds",

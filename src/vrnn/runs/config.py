@@ -26,6 +26,9 @@ from vrnn.runs.name import digest, flat, run_name
 from vrnn.runs.types import in_words
 from vrnn.training.time_limit import seconds_of
 
+# What a model is conditioned on. By name: to import the classes takes seconds, and files are checked before that.
+CONDITIONS = {"vrnn.networks.LabelCondition": "label", "vrnn.networks.SeriesCondition": "series"}
+
 
 @dataclass
 class ModelConfig:

@@ -15,6 +15,7 @@ from vrnn.patterns.files.read import load_drawings
 from vrnn.patterns.files.series_files import SERIES_READERS, load_series
 from vrnn.patterns.files.table import Table
 from vrnn.patterns.resampling import at_constant_speed, normalise
+from vrnn.runs.config import CONDITIONS
 from vrnn.runs.pattern import Settings, as_config_error, build_pattern, pattern_class
 
 Points = NDArray[np.float64]
@@ -23,8 +24,6 @@ Points = NDArray[np.float64]
 # pixels and millimetres, and drawings of another size, reach further.
 FAR = 3.0
 TABLES = (".csv", ".tsv", ".txt")
-# By name: to import the classes takes seconds, and files are checked before that.
-CONDITIONS = {"vrnn.networks.LabelCondition": "label", "vrnn.networks.SeriesCondition": "series"}
 LOOKED_AT = 16, 1024  # traces, and steps in each, that tell the extent of the training data
 
 
