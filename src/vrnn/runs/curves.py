@@ -17,7 +17,7 @@ from tensorboard.util.tensor_util import make_ndarray  # type: ignore[import-unt
 
 from vrnn.errors import DamagedError
 from vrnn.files import read_limited
-from vrnn.training.scalars_file import SCALARS, is_row
+from vrnn.training.scalar_rows import SCALARS, is_row
 
 LARGEST = 100_000_000  # bytes of a scalars.csv: a hundred times a long run's
 

@@ -21,7 +21,7 @@ from vrnn.runs.html_page import Picture, embed_figure, embed_png, render
 from vrnn.runs.name import flat
 from vrnn.runs.provenance import read_provenance, read_sessions
 from vrnn.runs.summary import score_rows
-from vrnn.training.scalars_file import SCALARS
+from vrnn.training.scalar_rows import SCALARS
 
 # {figure: its caption}, in the order of the page; other figures follow under their names.
 CAPTIONS = {

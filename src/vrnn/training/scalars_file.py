@@ -12,10 +12,8 @@ from lightning_fabric.utilities.rank_zero import rank_zero_only
 from pytorch_lightning.loggers.logger import Logger
 from typing_extensions import override
 
-from vrnn.files import open_regular, write_text_atomically
-
-SCALARS = "scalars.csv"
-HEADER = ("step", "name", "value")
+from vrnn.files import write_text_atomically
+from vrnn.training.scalar_rows import HEADER, SCALARS, kept_rows
 
 
 class ScalarsFile(Logger):
@@ -67,28 +65,3 @@ class ScalarsFile(Logger):
     def finalize(self, status: str) -> None:
         if self.file is not None:
             self.file.close()
-
-
-def kept_rows(path: Path, last_step: int) -> list[tuple[str, str, str]]:
-    """Return the rows of a scalars.csv up to a step, without lines that a killed process left unfinished.
-
-    Args:
-        path: The file. A missing one has no rows.
-        last_step: The last step of which rows are returned.
-    """
-    try:
-        with open_regular(path) as file:
-            lines = file.read().decode(errors="replace").splitlines(keepends=True)
-    except FileNotFoundError:
-        return []
-    rows = [line.rstrip("\n").split(",") for line in lines if line.endswith("\n") and line.count(",") == 2]
-    return [(step, name, value) for step, name, value in rows if is_row(step, name, value) and int(step) <= last_step]
-
-
-def is_row(step: str, name: str, value: str) -> bool:
-    """Whether the texts are a step, a name and a number."""
-    try:
-        float(value)
-    except ValueError:
-        return False
-    return step.isdecimal() and bool(name)
