@@ -25,7 +25,7 @@ LARGEST = 100_000_000  # bytes of a scalars.csv: a hundred times a long run's
 def curve(directory: Path, tag: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Read a scalar's steps and values; after a resume the later value of a step counts.
 
-    They are in scalars.csv. What it does not have is read from the event files, twenty times slower: the steps before its
+    They are in scalars.csv. What it does not have is read from the event files, which is slower: the steps before its
     first, of a run that an earlier version began, and all steps of a scalar that is not in it.
 
     Args:
