@@ -8,8 +8,6 @@ from itertools import groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import pdist
 
 from vrnn.checks import require
 from vrnn.patterns.automaton import Automaton
@@ -58,6 +56,10 @@ def group_by_shape(paths: Sequence[Points], shapes: int | None) -> NDArray[np.in
     Laps are joined by the mean distance between their points (average linkage), until `shapes` groups are left; None: until
     the next two groups are CLEAR times as far apart as the last two, or all are one.
     """
+    # Half a second, which answers without a drawing do not need.
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import pdist
+
     if len(paths) < 2:
         return np.zeros(len(paths), dtype=np.int64)
     outlines = np.stack([resample(path, 0.0, len(path) - 1.0) for path in paths])

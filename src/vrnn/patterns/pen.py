@@ -8,7 +8,6 @@ from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 from typing_extensions import override
 
 from vrnn.checks import Points, check_at_least, check_positive, check_positive_pair, check_range, require
@@ -126,6 +125,8 @@ class Pen:
 
     def _smooth(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
         """Return Gaussian noise of the given shape and variance 1, smooth along the first axis."""
+        from scipy.ndimage import gaussian_filter1d  # a quarter of a second, which answers without a trace do not need
+
         pad = math.ceil(4.0 * self.smooth_steps)
         white = rng.standard_normal((shape[0] + 2 * pad, *shape[1:]))
         impulse = np.zeros(2 * pad + 1)

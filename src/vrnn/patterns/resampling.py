@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
 
 Points = NDArray[np.float64]
 
@@ -29,6 +28,8 @@ class SmoothStroke:
     """
 
     def __init__(self, points: Points) -> None:
+        from scipy.interpolate import CubicSpline  # a fifth of a second, which answers without a drawing do not need
+
         moved = np.concatenate([[True], np.any(np.diff(points, axis=0) != 0.0, axis=1)])
         points = points[moved]
         chord = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
