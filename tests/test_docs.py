@@ -174,6 +174,7 @@ def test_sweeps_page_runs_line_by_line(tmp_path):
     assert len(list(tmp_path.glob("outputs/mine/*/done"))) == 6
     assert len(list(tmp_path.glob("outputs/quick/*/done"))) == 1
     assert (tmp_path / "outputs/mine/compare.md").exists()
+    assert "sortable" in (tmp_path / "outputs/mine/compare.html").read_text()
     assert (tmp_path / "outputs/mine/report.html").exists()
 
 

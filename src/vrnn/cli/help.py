@@ -168,7 +168,7 @@ PAGES = {
         {
             "runs": "a directory of runs, such as a sweep's",
             "sort": "the score to sort by",
-            "out": "where compare.md, compare.csv and compare/ go; null: beside the runs",
+            "out": "where compare.html, .md, .csv and compare/ go; null: beside the runs",
             "traces": "runs on the figure of generated traces, the best first",
         },
         {

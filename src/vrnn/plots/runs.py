@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vrnn.plots.style import HUES, INK, QUIET, Array, literal, plain_axes, roomy
 
-LONGEST_TICK, LONGEST_TITLE = 28, 60  # characters: longer ones would squeeze the axes
+LONGEST_TICK, LONGEST_TITLE, LONGEST_LABEL = 28, 60, 100  # characters: longer ones would not fit
 
 
 def plot_sweep(scores: Array, parameters: Mapping[str, Sequence[object]], name: str) -> Figure:
@@ -118,7 +118,12 @@ def plot_curves(curves: Mapping[str, tuple[NDArray[np.int64], Array]], name: str
             ax.plot(steps, mean, color=QUIET, linewidth=0.7, zorder=1)
             continue
         ax.plot(
-            steps, mean, color=HUES[i], linewidth=1.4, label=literal(label), marker="o" if len(steps) == 1 else None
+            steps,
+            mean,
+            color=HUES[i],
+            linewidth=1.4,
+            label=literal(label, LONGEST_LABEL),
+            marker="o" if len(steps) == 1 else None,
         )
         has_values = counts > 0
         low, high = np.nanmin(values[:, has_values], axis=0), np.nanmax(values[:, has_values], axis=0)
@@ -130,6 +135,7 @@ def plot_curves(curves: Mapping[str, tuple[NDArray[np.int64], Array]], name: str
         ax.set_ylim(low - margin, high + margin)
     ax.set_xlabel("step", fontsize=9, color=INK)
     ax.set_ylabel(name, fontsize=9, color=INK)
-    ax.legend(fontsize=7, frameon=False, labelcolor=INK)
+    legend = ax.legend(fontsize=7, frameon=False, labelcolor=INK)
+    legend.set_in_layout(False)  # long labels must not push the axes out of the figure
     plain_axes(ax)
     return figure

@@ -42,6 +42,7 @@ STATES = ("finished", "running", "failed", "interrupted", "pruned")
 SHORT = 8  # digits of a commit and of a digest
 LARGEST = 2**63  # of whole numbers among the scores
 LARGEST_SAMPLE = 100_000_000  # bytes
+LONGEST_LABEL = 90  # characters of a figure's legend
 
 
 @dataclass
@@ -253,11 +254,13 @@ def training_seconds(run: Run) -> float:
 def curves(groups: Sequence[Group], tag: str) -> dict[str, tuple[NDArray[np.int64], Array]]:
     """Return {label: (steps (T,), values (n, T))} for each group that has logged `tag`; NaN where a run has not got so far."""
     found = {}
-    for group in groups:
+    for number, group in enumerate(groups, 1):
         each = [_curve_of(run, tag) for run in group.runs]
         steps = sorted(set().union(*each))
         if steps:
-            found[group.label] = (
+            # A figure cuts a long label: the number of the table's row then tells it from others.
+            label = group.label if len(group.label) <= LONGEST_LABEL else f"row {number}: {group.label}"
+            found[label] = (
                 np.array(steps),
                 np.array([[run.get(s, math.nan) for s in steps] for run in each if run]),
             )

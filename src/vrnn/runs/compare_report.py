@@ -1,4 +1,4 @@
-"""The comparison of a sweep's runs on the console, as files and as figures."""
+"""`vrnn compare`: many runs on the console, as files and as an HTML page."""
 
 from __future__ import annotations
 
@@ -6,39 +6,23 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from matplotlib.figure import Figure
 from omegaconf import DictConfig
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from vrnn import plots
+from vrnn.errors import DamagedError
+from vrnn.files import write_text_atomically
 from vrnn.runs import compare
-from vrnn.runs.compare import Group, Run
+from vrnn.runs.compare_figures import draw
+from vrnn.runs.html_report import comparison_page
 
 MOST_NAMED = 10  # rows whose best run the console names
-MOST_PARAMETERS = 12  # panels of one figure
-
-
-def draw(runs: list[Run], groups: list[Group], sort: str, traces: int) -> dict[str, Figure]:
-    """The figures there is something to show for."""
-    figures = {}
-    scored = [run for run in runs if np.isfinite(run.scores[sort])]
-    parameters = (list(groups[0].parameters) if groups else [])[:MOST_PARAMETERS]
-    if scored and parameters:
-        values = {key: [run.settings.get(key) for run in scored] for key in parameters}
-        figures["parameters"] = plots.plot_sweep(np.array([run.scores[sort] for run in scored]), values, sort)
-    if curves := compare.curves(groups, "val/elbo"):
-        figures["curves"] = plots.plot_curves(curves, "validation ELBO, nats per step")
-    if samples := compare.samples(groups, traces):
-        steps = min(map(len, samples.values()))
-        figures["traces"] = plots.plot_trace_grid(np.stack([x[:steps] for x in samples.values()]), list(samples))
-    return figures
 
 
 def report(config: DictConfig) -> None:
-    """Print the comparison of the runs below a directory, and write it as compare.csv, compare.md and figures beside them."""
+    """Print the comparison of the runs below a directory, and write it as csv, Markdown, HTML and figures beside them."""
     root = Path(config.runs)
     out = Path(config.out) if config.out is not None else root
     runs = compare.collect(root)
@@ -54,6 +38,10 @@ def report(config: DictConfig) -> None:
     duplicates = {name: own for group in groups for name, own in group.duplicates.items()}
     page = compare.to_markdown(str(root), table, failed, duplicates, [f"compare/{name}.png" for name in figures], best)
     (out / "compare.md").write_text(page)
+    try:
+        write_text_atomically(out / "compare.html", comparison_page(root, runs, groups, figures, config.sort))
+    except DamagedError as damage:
+        failed["compare.html"] = str(damage)
     show(table, failed, duplicates, out, best)
 
 
@@ -91,4 +79,8 @@ def show(
         console.print(f"left out: {name} has the settings and the seed of {own}", highlight=False, soft_wrap=True)
     for name, error in failed.items():
         console.print(f"failed: {name}\n  {error}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"{out / 'compare.md'}, {out / 'compare.csv'}, {out / 'compare'}/", soft_wrap=True, highlight=False)
+    console.print(
+        f"{out / 'compare.html'}, {out / 'compare.md'}, {out / 'compare.csv'}, {out / 'compare'}/",
+        soft_wrap=True,
+        highlight=False,
+    )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
 import vrnn
@@ -14,7 +15,8 @@ from vrnn import plots
 from vrnn.errors import DamagedError
 from vrnn.files import write_text_atomically
 from vrnn.runs import compare
-from vrnn.runs.compare_report import draw
+from vrnn.runs.compare import Group, Run
+from vrnn.runs.compare_figures import draw
 from vrnn.runs.curves import curve
 from vrnn.runs.directory import CONFIG, FAILED, PROVENANCE, SAMPLE, SCORES, read_scores, read_settings
 from vrnn.runs.html_page import Picture, embed_figure, embed_png, render
@@ -111,11 +113,28 @@ def runs_page(root: Path, sort: str, traces: int) -> str:
         ValueError: There is no run.
     """
     runs = compare.collect(root)
-    for run in runs:
-        check_own_files(run.directory)
     groups = compare.group_runs(runs, sort)
     compare.add_makers(groups)
-    drawn = draw(runs, groups, sort, traces)
+    return comparison_page(root, runs, groups, draw(runs, groups, sort, traces), sort)
+
+
+def comparison_page(
+    root: Path, runs: Sequence[Run], groups: Sequence[Group], drawn: Mapping[str, Figure], sort: str
+) -> str:
+    """Return the page of runs that have been compared.
+
+    Args:
+        root: The directory they are below.
+        runs: All of them.
+        groups: They, grouped over their seeds.
+        drawn: Their figures by name, those of OF_COMPARE.
+        sort: The score they are sorted by.
+
+    Raises:
+        DamagedError: A run's files are links to files elsewhere.
+    """
+    for run in runs:
+        check_own_files(run.directory)
     headings, *rows = compare.rows(groups, sort)
     known = [run.settings for run in runs if run.settings]
     first, *others = known or [{}]
