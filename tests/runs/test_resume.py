@@ -127,7 +127,7 @@ CARRIED = {
     "noise": ["regularisation=dropout", "regularisation.input_noise=0.02"],
     # Ended after 45 of 60 steps.
     "callbacks": [
-        "callbacks=[early_stopping,ema,gradient_noise]",
+        "callbacks=[early_stopping,ema,film,gradient_noise]",
         "callbacks.early_stopping={patience: 8, min_delta: 100}",
         "training.val_every=5",
     ],

@@ -3,15 +3,19 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from pytorch_lightning import Callback
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.conftest import SMALL
 from vrnn.errors import ConfigError
 from vrnn.runs.config import check, run_settings
+from vrnn.runs.curves import curve
 from vrnn.runs.load import load_run
 from vrnn.runs.parts import check_parts, make_callbacks
 from vrnn.runs.run import run
 from vrnn.training.checkpoint_files import load_checkpoint
+from vrnn.training.film import LAST_SHOWN, SIZE
 from vrnn.training.optional_callbacks import GradientNoise
 
 PACE = "training={steps: 24, log_every: 3, val_every: 3, checkpoint_every: 5, figure_every: 24}"
@@ -68,6 +72,20 @@ def test_a_training_ends_when_validation_does_not_become_better(composed, tmp_pa
     assert run(composed(*SMALL, PACE, *early), tmp_path, progress_bar=False) == scores
     after = load_checkpoint(tmp_path / "checkpoints" / "last.ckpt")
     assert after["content_digest"] == before["content_digest"]
+
+
+def test_a_film_shows_every_validation_and_changes_nothing(composed, tmp_path):
+    scores = run(composed(*SMALL, PACE), tmp_path / "plain", progress_bar=False)
+    filmed = ["callbacks=film", "callbacks.film={n: 2, steps: 30}"]
+    assert run(composed(*SMALL, PACE, *filmed), tmp_path / "film", progress_bar=False) == scores
+    validated = len(curve(tmp_path / "film", "val/elbo")[0])
+    film = tmp_path / "film/figures/film.gif"
+    with Image.open(film) as picture:
+        assert (picture.n_frames, picture.size) == (validated, SIZE)
+        picture.seek(validated - 1)
+        assert picture.info["duration"] == LAST_SHOWN
+    events = EventAccumulator(str(tmp_path / "film"), size_guidance={"images": 0}).Reload()
+    assert [image.encoded_image_string for image in events.Images("film")] == [film.read_bytes()]
 
 
 def test_gradient_noise_has_the_variance_of_the_paper():

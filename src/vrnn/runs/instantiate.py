@@ -25,6 +25,7 @@ CONFIGURABLE = (
     "vrnn.objective",
     "vrnn.patterns",
     "vrnn.training.lr_schedules",
+    "vrnn.training.film",
     "vrnn.training.optional_callbacks",
 )
 DEEPEST = 40  # levels of nested settings
