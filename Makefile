@@ -38,7 +38,7 @@ music: $(STAMP)  ## learn piano rolls, write docs/music.md (ARGS="--data DIR"; w
 
 pictures: $(STAMP)  ## the README's pictures of the eye: what is drawn, where z works, a gap filled
 	for name in eye blog_eye; do $(BIN)/vrnn train experiment=$$name || exit 1; done
-	$(BIN)/python tools/picture.py $(EYE) outputs/blog_eye/defaults-e3b0c442 docs/eye.png
+	$(BIN)/python tools/picture.py $(EYE) outputs/blog_eye/defaults-e3b0c442 docs/eye.gif
 	cp $(EYE)/figures/latent.png docs/where.png
 	$(BIN)/vrnn generate run=$(EYE) n=1 steps=160 seed=1 format=npz out=outputs/drawing.npz
 	$(BIN)/vrnn impute run=$(EYE) drawing=outputs/drawing.npz gap=[60,110] out=docs/imputed.png

@@ -1,6 +1,6 @@
-"""Plot the README's figure: 400 points each of the truth, our VRNN and the blog's recipe.
+"""Draw the README's moving picture: 220 points each of the truth, our VRNN and the blog's recipe.
 
-python tools/picture.py outputs/eye/defaults-e3b0c442 outputs/blog_eye/defaults-e3b0c442 docs/eye.png
+python tools/picture.py outputs/eye/defaults-e3b0c442 outputs/blog_eye/defaults-e3b0c442 docs/eye.gif
 """
 
 import argparse
@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from vrnn import plots
+from vrnn.plots.motion import lay_out, write_gif
 from vrnn.runs.build import build_run
 from vrnn.runs.stored import stored_settings
 from vrnn.runs.trained import generate_from_run
 
-STEPS = 400
+STEPS = 220
 
 
 def generated_trace(run: Path) -> np.ndarray:
@@ -25,7 +25,7 @@ def generated_trace(run: Path) -> np.ndarray:
 
 
 def main() -> None:
-    """Write the figure for two runs on the same pattern."""
+    """Write the picture of two runs on the same pattern."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("ours", "blog", "figure"):
         parser.add_argument(name, type=Path)
@@ -36,7 +36,7 @@ def main() -> None:
         "our VRNN, from its prior": generated_trace(paths.ours),
         "the blog's recipe": generated_trace(paths.blog),
     }
-    plots.save(plots.plot_traces(panels), paths.figure)
+    write_gif(paths.figure, lay_out([*panels.values()], titles=[*panels]))
 
 
 if __name__ == "__main__":

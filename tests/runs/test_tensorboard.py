@@ -6,6 +6,8 @@ import subprocess
 import sys
 
 import pytest
+import torch
+import yaml
 from hydra import compose, initialize_config_dir
 from matplotlib.image import imread
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -43,6 +45,17 @@ def test_charts_that_belong_together_are_laid_out(runs):
     }
     assert charts["val"] == ["val/elbo", "val/log_likelihood", "val/kl"]
     assert {tag for tags in charts.values() for tag in tags} <= set(events.Tags()["scalars"])
+
+
+def test_the_tab_text_tells_what_was_asked_and_what_made_it(runs):
+    directory = runs[0] / "gru-1"
+    events = EventAccumulator(str(directory), size_guidance={"tensors": 0}).Reload()
+    found = {
+        name: yaml.safe_load(events.Tensors(f"{name}/text_summary")[0].tensor_proto.string_val[0].decode())
+        for name in ("settings", "provenance")
+    }
+    assert found["settings"] == yaml.safe_load((directory / "config.yaml").read_text())
+    assert found["provenance"]["versions.torch"] == torch.__version__
 
 
 def test_the_projector_has_codes_and_their_states(runs):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+from xml.sax.saxutils import escape
 
 import numpy as np
 from matplotlib.colors import to_hex
@@ -15,13 +16,14 @@ from PIL import Image, ImageDraw
 from vrnn.files import write_atomically, write_text_atomically
 from vrnn.patterns.strokes import to_plane
 from vrnn.patterns.trace import SequenceKind
-from vrnn.plots.style import HUES, QUIET, TIME, Array
+from vrnn.plots.style import HUES, INK, QUIET, TIME, Array
 
 STEPS_PER_SECOND = 40  # how fast the pen draws
 FRAMES_PER_SECOND = 20
 LONGEST = 400  # frames: a longer drawing is drawn faster
 REST = 1.5  # seconds for which the finished drawing stays
 CELL, MARGIN = 200, 14  # pixels: a trace's place, and what stays free around it
+TITLE = 12  # pixels: a title's height
 FINER = 3  # lines are drawn so many times larger, then made smaller, so that they have smooth edges
 COLOURS = 64  # of a GIF
 PIECE = 24  # steps of a line in one colour in an SVG
@@ -37,6 +39,7 @@ class Scene:
         lifted: For each (T,), True where no line leads to the next point.
         colours: For each those of its points, as #rrggbb.
         before: (k, 2), what all traces continue; empty if nothing.
+        titles: What stands above the traces; () for nothing.
     """
 
     size: tuple[int, int]
@@ -44,6 +47,7 @@ class Scene:
     lifted: Sequence[NDArray[np.bool_]]
     colours: Sequence[Sequence[str]]
     before: Array
+    titles: Sequence[str] = ()
 
     @property
     def steps(self) -> int:
@@ -70,7 +74,10 @@ def write_moving(path: Path, format: str, traces: Array, form: SequenceKind, bef
 
 
 def lay_out(
-    traces: Sequence[Array], lifted: Sequence[NDArray[np.bool_]] | None = None, before: Array | None = None
+    traces: Sequence[Array],
+    lifted: Sequence[NDArray[np.bool_]] | None = None,
+    before: Array | None = None,
+    titles: Sequence[str] = (),
 ) -> Scene:
     """Place traces in a picture, all on one scale.
 
@@ -78,6 +85,7 @@ def lay_out(
         traces: n traces (T, 2), each coloured by time in a place of its own.
         lifted: For each (T,), True where no line leads to the next point. None: nowhere.
         before: (k, 2), what all traces continue: they are drawn over each other, each in a colour of its own.
+        titles: One for each trace, without `before`: the traces are then in one row.
 
     Raises:
         ValueError: There are no traces, one has no points, or points that are not finite.
@@ -94,7 +102,7 @@ def lay_out(
         rows = 1
     else:
         boxes = list(traces)
-        columns = int(np.ceil(np.sqrt(len(traces))))
+        columns = len(traces) if titles else int(np.ceil(np.sqrt(len(traces))))
         rows = int(np.ceil(len(traces) / columns))
         places = np.stack([np.arange(len(traces)) % columns, np.arange(len(traces)) // columns], axis=1).astype(float)
         colours = [[*map(to_hex, TIME(np.linspace(0.0, 1.0, len(trace))))] for trace in traces]
@@ -112,6 +120,7 @@ def lay_out(
         lifted,
         colours,
         np.empty((0, 2)) if before is None else placed(before, 0),
+        titles,
     )
 
 
@@ -158,6 +167,11 @@ def write_animated_svg(path: Path, scene: Scene) -> None:
         parts += [_growing(line, first, last, colours[last], total) for first, last in _pieces(up)]
     parts += [
         "</g>",
+        *(
+            f'<text x="{CELL * (i + 0.5):g}" y="{TITLE}" font-size="{TITLE}" font-family="sans-serif" text-anchor="middle" '
+            f'fill="{INK}">{escape(title)}</text>'
+            for i, title in enumerate(scene.titles)
+        ),
         *(_pen(line, colours[-1], total) for line, colours in zip(scene.lines, scene.colours, strict=True)),
     ]
     write_text_atomically(path, "\n".join([*parts, "</svg>", ""]))
@@ -184,7 +198,11 @@ def _frames(scene: Scene) -> Iterator[Image.Image]:
             x, y = FINER * line[min(end, len(line) - 1)]
             radius = 4 * FINER
             pens.ellipse([x - radius, y - radius, x + radius, y + radius], fill=colours[min(end, len(line) - 1)])
-        yield frame.reduce(FINER)
+        frame = frame.reduce(FINER)
+        words = ImageDraw.Draw(frame)
+        for i, title in enumerate(scene.titles):
+            words.text((CELL * (i + 0.5), 2), title, fill=INK, font_size=TITLE, anchor="ma")
+        yield frame
 
 
 def _draw_segment(draw: ImageDraw.ImageDraw, a: Array, b: Array, colour: str) -> None:

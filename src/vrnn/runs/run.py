@@ -31,7 +31,7 @@ from vrnn.runs.parts import make_callbacks
 from vrnn.runs.provenance import begin_provenance, end_provenance
 from vrnn.runs.report import SCALARS, publish
 from vrnn.runs.start import start_bias, start_weights
-from vrnn.runs.tensorboard import HyperParameters, hparams_row, write_projector
+from vrnn.runs.tensorboard import HyperParameters, Texts, hparams_row, run_texts, write_projector
 from vrnn.runs.trial import try_evaluation
 from vrnn.runs.units import write_units
 from vrnn.training.callbacks import ProgressBar, tensorboard_logger
@@ -100,6 +100,7 @@ def run(
         with log_to_file(directory), disk_errors_named(directory), open_loggers(settings, directory) as loggers:
             callbacks: list[Callback] = [
                 HyperParameters(hparams_row(overrides, settings), list(SCALARS)),
+                Texts(run_texts(directory)),
                 *added_callbacks,
                 *extra_callbacks,
             ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,10 @@ from vrnn.files import make_directory, write_atomically, write_text_atomically
 from vrnn.model.vrnn import VRNN
 from vrnn.patterns import Pattern, Trace
 from vrnn.plots.dots import DOT, dot_sheet
+from vrnn.runs.directory import CONFIG
 from vrnn.runs.name import flat
+from vrnn.runs.provenance import read_provenance
+from vrnn.text import printable
 from vrnn.training.callbacks import tensorboard_logger
 
 # The tab CUSTOM SCALARS: {category: {chart: [kind, tags]}}
@@ -68,6 +72,33 @@ class HyperParameters(Callback):
         logger = tensorboard_logger(trainer)
         logger.log_hyperparams(self.parameters, dict.fromkeys(self.scores, float("nan")))
         logger.experiment.add_custom_scalars(LAYOUT)
+
+
+class Texts(Callback):
+    """Writes what the run was asked and what made it to the tab TEXT, at the start.
+
+    Args:
+        texts: {name: plain text}.
+    """
+
+    def __init__(self, texts: Mapping[str, str]):
+        self.texts = dict(texts)
+
+    @override
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.global_step > 0:
+            return
+        for name, text in self.texts.items():
+            # Markdown shows indented text as it is.
+            tensorboard_logger(trainer).experiment.add_text(name, textwrap.indent(printable(text), "    "))
+
+
+def run_texts(directory: Path) -> dict[str, str]:
+    """Return what TensorBoard tells of a run in words: its settings and what it is made by."""
+    return {
+        "settings": (directory / CONFIG).read_text(encoding="utf-8"),
+        "provenance": yaml.safe_dump(read_provenance(directory), sort_keys=False, allow_unicode=True),
+    }
 
 
 def hparams_row(overrides: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
