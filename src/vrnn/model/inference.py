@@ -13,6 +13,7 @@ from vrnn.checks import require
 from vrnn.engine import dispatch, reference
 from vrnn.engine.dispatch import ENGINES, EngineName
 from vrnn.engine.interface import Filtered, Noise, Unrolled, Weighing
+from vrnn.model.summary import summarise
 from vrnn.networks.condition import beside
 from vrnn.networks.six_networks import SixNetworks
 from vrnn.networks.state import State
@@ -84,6 +85,7 @@ class InferenceModel(SixNetworks):
         fill: bool | None = None,
         seen: Tensor | None = None,
         condition: Tensor | None = None,
+        summary: Tensor | None = None,
     ) -> Inference:
         """Run the networks along observed points, z drawn from the posterior.
 
@@ -98,6 +100,8 @@ class InferenceModel(SixNetworks):
             seen: The points as phi_x sees them, (T, B, x_dim), where no missing points are filled; None: x.
             condition: Each trace's label, (B,) int, or its exogenous series, (T, B, c); for a model that was made with a
                 condition.
+            summary: What `summarise` returns of a longer sequence, at these steps; None: a recurrent posterior sees no points
+                but x.
 
         Raises:
             ValueError: x is not (T, B, x_dim) with T >= 1, the mask is not (T, B), there are gaps and the coordinates are
@@ -115,18 +119,33 @@ class InferenceModel(SixNetworks):
             self.coordinates.check_gaps()
             require(seen is None, "seen", "None where missing points are filled", "given")
             noise = Noise.draw(len(x), x.shape[1], self.latent, self.x_dim, like=x, generator=generator)
-            run, x = reference.fill(self, x, mask, noise, state, context)
+            summary = self._summary(x, mask, context) if summary is None else summary
+            run, x = reference.fill(self, x, mask, noise, state, context, summary)
             previous, previous2 = state.history(x)
         else:
             previous, previous2 = state.history(x)
-            if seen is None:
-                features = self.coordinates.features(x, previous)
-            else:
-                seen = where_observed(seen, mask)
-                features = self.coordinates.features(seen, state.history(seen)[0])
+            seen = x if seen is None else where_observed(seen, mask)
+            features = self.coordinates.features(seen, previous if seen is x else state.history(seen)[0])
+            summary = self._summary(seen, mask, context) if summary is None else summary
             z_noise = self.latent.noise(*x.shape[:2], like=x, generator=generator)
-            run = dispatch.unroll(self, self.engine, features, z_noise, state.memory, context)
+            run = dispatch.unroll(self, self.engine, features, z_noise, state.memory, context, summary)
         return self._inference(run, x, state, self.coordinates.mean_offset(previous, previous2), mask, context)
+
+    def summarise(self, x: Tensor, mask: Tensor | None = None, condition: Tensor | None = None) -> Tensor | None:
+        """Return what a recurrent posterior knows at each step of all points, (T, B, posterior.dim); None with a filtering one.
+
+        Args:
+            x: (T, B, x_dim).
+            mask: As in `infer`.
+            condition: As in `infer`.
+        """
+        if not self.posterior.dim:
+            return None
+        x = where_observed(x.to(self._like.dtype), mask)
+        return self._summary(x, mask, self.condition(condition, *x.shape[:2]))
+
+    def _summary(self, x: Tensor, mask: Tensor | None, context: Tensor | None) -> Tensor | None:
+        return summarise(self, self.engine, x, mask, context)
 
     def filter(
         self,
@@ -168,7 +187,8 @@ class InferenceModel(SixNetworks):
         )
         context = self.condition(condition, steps, batch)
         features = self.coordinates.features(x, previous)
-        found = dispatch.filter_particles(self, self.engine, features, noise, state.memory, weighing, context)
+        summary = self._summary(x, mask, context)
+        found = dispatch.filter_particles(self, self.engine, features, noise, state.memory, weighing, context, summary)
         copies, offset = (part.repeat(1, K, 1) for part in (x, weighing.offset))
         masks = None if mask is None else mask.repeat(1, K)
         contexts = None if context is None else context.repeat(1, K, 1)
@@ -239,7 +259,7 @@ class InferenceModel(SixNetworks):
         z = self.latent.sample(q, noise).detach()
         h = run.h.expand(samples, *run.h.shape)
         context = None if run.context is None else run.context.expand(samples, *run.context.shape)
-        raw = self.decoder(beside(context, self.embed(z, context), h))
+        raw = self.raw_decoder(self.embed(z, context), h, context)
         decoder = self.likelihood.from_raw(raw, run.mean_offset.expand(*shape, -1), self.coordinates.scale)
         log_x = self.likelihood.log_prob(decoder, run.x.expand(*shape, -1))
         return sampled_wake_terms(log_x, self.latent.log_prob(p, z), self.latent.log_prob(q, z))
@@ -247,13 +267,15 @@ class InferenceModel(SixNetworks):
     def next_points(self, run: Inference, generator: torch.Generator | None = None) -> Tensor:
         """Return a draw of each next point, given the points before it: z from the prior, (T, B, x_dim).
 
+        With a posterior that looks ahead, h_{t-1} has been drawn given later points, too.
+
         Args:
             run: The inference.
             generator: For the noise; None: torch's global generator.
         """
         noise = Noise.draw(len(run.x), run.x.shape[1], self.latent, self.x_dim, like=run.x, generator=generator)
         phi_z = self.embed(self.latent.sample(run.p, noise.z), run.context)
-        raw = self.decoder(beside(run.context, phi_z, run.h))
+        raw = self.raw_decoder(phi_z, run.h, run.context)
         decoder = self.likelihood.from_raw(raw, run.mean_offset, self.coordinates.scale)
         return self.likelihood.sample(decoder, noise.x, noise.uniform)
 
@@ -264,15 +286,16 @@ class InferenceModel(SixNetworks):
         """
         hidden, last = self.decoder
         first, *others = cast(Any, hidden)
+        h = h if self.h_to_x else h[..., :0]
         z = torch.eye(self.z_dim, dtype=h.dtype, device=h.device)
         if context is None:
             phi_z = self.phi_z(z)
-            for_z, for_h = first.weight.split([phi_z.shape[-1], self.h_dim], dim=-1)
+            for_z, for_h = first.weight.split([phi_z.shape[-1], h.shape[-1]], dim=-1)
             layer = linear(phi_z, for_z, first.bias)[:, None, None] + linear(h, for_h)
         else:
             contexts = context.expand(len(z), *context.shape)
             phi_z = self.embed(z[:, None, None].expand(*contexts.shape[:-1], -1), contexts)
-            for_c_and_z, for_h = first.weight.split([first.in_features - self.h_dim, self.h_dim], dim=-1)
+            for_c_and_z, for_h = first.weight.split([first.in_features - h.shape[-1], h.shape[-1]], dim=-1)
             layer = linear(beside(contexts, phi_z), for_c_and_z, first.bias) + linear(h, for_h)
         for module in others:
             layer = module(layer)

@@ -139,11 +139,15 @@ def infer_particles(
             "Particles that fill in missing points run step by step, which is slow: each one's points are its own."
         )
     conditions = repeat_traces(condition, K)
+    summary = model.summarise(x, mask, condition)
+    summaries = None if summary is None else summary.repeat(1, K, 1)
 
     def step_fn(begin: int, end: int, state: State) -> tuple[Tensor, State, Any]:
         part = None if mask is None else mask[begin:end].repeat(1, K)
         given = of_steps(conditions, begin, end)
-        run = model.infer(x[begin:end].repeat(1, K, 1), state, part, generator, fill, condition=given)
+        seen = None if summaries is None else summaries[begin:end]
+        copies = x[begin:end].repeat(1, K, 1)
+        run = model.infer(copies, state, part, generator, fill, condition=given, summary=seen)
         log_x = model.likelihood.log_prob(run.decoder, run.x)
         log_p, log_q = (model.latent.log_prob(dist, run.z) for dist in (run.p, run.q))
         gained = bounds.increments(log_x, log_p, log_q, run.mask, w).unflatten(1, (K, batch))

@@ -44,6 +44,8 @@ class ModelConfig:
     activation: str = "relu"
     std: str = "softplus"
     std_floor: float = 1e-4
+    x_to_h: bool = True
+    h_to_x: bool = True
 
 
 @dataclass
@@ -130,6 +132,7 @@ class TrainConfig:
     bound: Any = MISSING
     condition: Any = MISSING
     forecast: Any = MISSING
+    posterior: Any = MISSING
     optimizer: Any = MISSING
     lr_schedule: Any = MISSING
     callbacks: dict[str, Any] = field(default_factory=dict)
@@ -302,6 +305,7 @@ GROUPS = (
     "bound",
     "condition",
     "forecast",
+    "posterior",
     "optimizer",
     "lr_schedule",
     "regularisation",
