@@ -152,12 +152,12 @@ def side_by_side_on_tape(
         ValueError: A shape is wrong.
     """
     check_input("noise", noise, (*shape, structure.latent.n_noise), weights)
-    context = noise.new_zeros(*shape, 0) if context is None else context
+    if context is None and summary is None and not structure.c_dim and not structure.a_dim:
+        return noise
+    context = noise[..., :0] if context is None else context
     check_input("context", context, (*shape, structure.c_dim), weights)
     summary = noise.new_zeros(*shape, structure.a_dim) if summary is None else summary
     check_input("summary", summary, (*shape, structure.a_dim), weights)
-    if not structure.c_dim and not structure.a_dim:
-        return noise
     begins, width = side_by_side(structure.given, structure.lane)
     parts = zip((noise, context, summary), begins, (*begins[1:], width), strict=True)
     return torch.cat([pad(part, (0, end - begin - part.shape[-1])) for part, begin, end in parts], dim=-1)
