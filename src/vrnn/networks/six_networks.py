@@ -195,9 +195,9 @@ def check_paths(networks: SixNetworks) -> None:
         ValueError: One of these.
     """
     posterior, z_dim = networks.posterior, networks.z_dim
-    fix = "choose posterior=filtering, and leave model.x_to_h and model.h_to_x"
     ordinary = not posterior.dim and networks.x_to_h and networks.h_to_x
-    require(z_dim > 0 or ordinary, "latent", "another than none here", "none", fix)
+    expected = "another with posterior=smoothing, model.x_to_h=false or model.h_to_x=false"
+    require(z_dim > 0 or ordinary, "latent", expected, "none")
     if posterior.residual and type(networks.latent) is not GaussianLatent:
         kind = type(networks.latent).__name__
         require(False, "latent", "gaussian with posterior.residual=true", kind, "set posterior.residual=false")
