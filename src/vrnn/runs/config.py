@@ -44,6 +44,7 @@ class ModelConfig:
     activation: str = "relu"
     std: str = "softplus"
     std_floor: float = 1e-4
+    first_points: int = 0
 
 
 @dataclass
@@ -272,6 +273,7 @@ SCHEMAS: dict[str, type] = {
 MINIMA = {
     "threads": 1,
     "model.z_dim": 1,
+    "model.first_points": 0,
     "data.traces": 1,
     "data.steps": 2,
     "data.min_steps": 1,

@@ -34,6 +34,9 @@ def upgrade_settings(settings: dict[str, Any]) -> dict[str, Any]:
     upgraded.setdefault(
         "regularisation", {"_target_": "vrnn.networks.Regularisation", "dropout": 0.0, "input_noise": 0.0}
     )
+    model = upgraded.get("model")
+    if isinstance(model, dict):
+        upgraded["model"] = {"first_points": 0, **model}
     evaluation = upgraded.get("evaluation")
     if isinstance(evaluation, dict):
         upgraded["evaluation"] = {"thorough": False, **evaluation}
