@@ -92,7 +92,8 @@ Written by `make results ARGS="--only {name}{" --full" if full else ""}"`: {over
 {", ".join(map(str, study.seeds_of(full)))}. {EXPLANATION}"""
     lines = [*table(rows, study.scores, "dataset" if study.datasets else study.key), ""]
     lines += worst(rows) if study.seeds else []
-    lines += ["Rows:", "", *(f"- {row}: `{' '.join(parts)}`" for row, parts in own.items()), ""] if own else []
+    shown = {group.parameters[study.key] for group in rows.values()} & own.keys()
+    lines += ["Rows:", "", *(f"- {row}: `{' '.join(own[row])}`" for row in own if row in shown), ""] if shown else []
     said = claims([claim for claim in CLAIMS if claim.study == name], {name: rows})
     page = PAGES / f"{name}.md"
     page.write_text("\n".join([head, *lines, *figures(name, study, rows), "## Claims", "", *said, ""]))
