@@ -148,7 +148,7 @@ def infer_particles(
         seen = None if summaries is None else summaries[begin:end]
         copies = x[begin:end].repeat(1, K, 1)
         run = model.infer(copies, state, part, generator, fill, condition=given, summary=seen)
-        log_x = model.likelihood.log_prob(run.decoder, run.x)
+        log_x = model.log_prob(run)
         log_p, log_q = (model.latent.log_prob(dist, run.z) for dist in (run.p, run.q))
         gained = bounds.increments(log_x, log_p, log_q, run.mask, w).unflatten(1, (K, batch))
         return gained, run.state, keep(run, log_x) if keep else None
@@ -170,14 +170,17 @@ def _filter(
 ) -> ParticleResult[State]:
     """Resample the particles after every step within one call of the engine."""
     run, found = model.filter(x, bound, state, mask, generator, float(w), condition)
-    log_x = model.likelihood.log_prob(run.decoder, run.x)
+    log_x = model.log_prob(run)
     log_p, log_q = (model.latent.log_prob(dist, run.z) for dist in (run.p, run.q))
     gained = bounds.increments(log_x, log_p, log_q, run.mask, w).unflatten(1, (bound.particles, -1))
+    running = bounds.running_bound(found.log_weights, found.due)
+    if run.first is not None:  # the engine left first points out, which weigh the same for all particles
+        running = running + run.first.is_start[: x.shape[1]] * gained[0, 0].detach()
     return ParticleResult(
         bound=bounds.filtered_bound(gained, found.due),
         state=run.state,
         ancestors=found.ancestors,
-        running=bounds.running_bound(found.log_weights, found.due),
+        running=running,
         outputs=[keep(run, log_x) if keep else None],
     )
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vrnn.checks import require
+from vrnn.networks.beginning import Beginning, check_beginning
 from vrnn.networks.condition import Condition, NoCondition, beside
 from vrnn.networks.coordinates import Coordinates
 from vrnn.networks.mlp import MLP, LatentNetwork, StandardPrior
@@ -50,6 +51,7 @@ class SixNetworks(nn.Module):
         posterior: What the encoder sees of the sequence, called as posterior(in_dim).
         x_to_h: Whether the recurrence sees phi_x(x_t).
         h_to_x: Whether the decoder sees h_{t-1}.
+        first_points: Components of the distribution of first points, see `Beginning`; 0: the decoder's, h_0 = 0.
 
     Raises:
         ValueError: A size that cannot be, or parts that contradict each other.
@@ -77,6 +79,7 @@ class SixNetworks(nn.Module):
         posterior: Callable[[int], Posterior] = FilteringPosterior,
         x_to_h: bool = True,
         h_to_x: bool = True,
+        first_points: int = 0,
     ):
         super().__init__()
         if x_dim < 1:
@@ -109,6 +112,10 @@ class SixNetworks(nn.Module):
         self.decoder = nn.Sequential(hidden, nn.Linear(hidden.out_dim, self.likelihood.n_outputs(x_dim)))
         self.recurrence = recurrence(c_dim + (phi_x[-1] if x_to_h else 0) + phi_z_dim, h_dim)
         self.condition = condition
+        self.beginning: Beginning | None = None
+        if first_points:
+            check_beginning(self.coordinates, self.likelihood, condition)
+            self.beginning = Beginning(first_points, x_dim, self.recurrence.state_dim)
 
     @property
     def z_dim(self) -> int:
@@ -137,7 +144,11 @@ class SixNetworks(nn.Module):
 
     def initial_state(self, batch: int) -> State:
         """Return the state of `batch` traces before their first point."""
-        return State.initial(batch, self.recurrence.state_dim, self.x_dim, like=self._like)
+        if self.beginning is None:
+            memory = self._like.new_zeros(batch, self.recurrence.state_dim)
+        else:
+            memory = self.beginning.memory.expand(batch, -1)
+        return State.initial(memory, self.x_dim)
 
     def embed(self, z: Tensor, context: Tensor | None) -> Tensor:
         """Return phi_z(z_t), (…, phi_z_dim), given z (…, z_dim) and the context (…, c_dim)."""

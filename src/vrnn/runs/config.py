@@ -46,6 +46,7 @@ class ModelConfig:
     std_floor: float = 1e-4
     x_to_h: bool = True
     h_to_x: bool = True
+    first_points: int = 0
 
 
 @dataclass
@@ -275,6 +276,7 @@ SCHEMAS: dict[str, type] = {
 MINIMA = {
     "threads": 1,
     "model.z_dim": 1,
+    "model.first_points": 0,
     "data.traces": 1,
     "data.steps": 2,
     "data.min_steps": 1,

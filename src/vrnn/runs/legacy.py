@@ -35,8 +35,9 @@ def upgrade_settings(settings: dict[str, Any]) -> dict[str, Any]:
     upgraded.setdefault(
         "regularisation", {"_target_": "vrnn.networks.Regularisation", "dropout": 0.0, "input_noise": 0.0}
     )
-    if isinstance(model := upgraded.get("model"), dict):
-        upgraded["model"] = {"x_to_h": True, "h_to_x": True, **model}
+    model = upgraded.get("model")
+    if isinstance(model, dict):
+        upgraded["model"] = {"x_to_h": True, "h_to_x": True, "first_points": 0, **model}
     evaluation = upgraded.get("evaluation")
     if isinstance(evaluation, dict):
         upgraded["evaluation"] = {"thorough": False, **evaluation}
