@@ -31,7 +31,7 @@ quick: $(STAMP)  ## the same path in 20 seconds: a look, not a result
 	$(BIN)/vrnn train experiment=quick $(ARGS)
 
 results: $(STAMP)  ## run every study of docs/results and write its page (ARGS=--full: five seeds and more, a night)
-	$(BIN)/python tools/results.py $(ARGS)
+	$(BIN)/python -m tools.results $(ARGS)
 
 music: $(STAMP)  ## learn piano rolls, write docs/music.md (ARGS="--data DIR"; with --full: four sets, five seeds)
 	$(BIN)/python tools/music.py $(ARGS)

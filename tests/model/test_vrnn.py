@@ -85,7 +85,7 @@ def test_two_windows_with_carried_state_are_one(coordinates, cut):
 
 def test_a_reset_trace_is_a_new_one():
     vrnn, x = small(), walk(4, 2)
-    state = vrnn.infer(x).state.reset(torch.tensor([True, False]))
+    state = vrnn.infer(x).state.reset(torch.tensor([True, False]), vrnn.initial_state(2))
     fresh = vrnn.initial_state(2)
     for part, zero in zip(state, fresh, strict=True):
         assert torch.equal(part[0], zero[0])

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tools.music import BOUNDS, Found, beside_published, verdict
+from tools.music import BOUNDS, ELBO, Found, beside_published, verdict
 
 from tests.rolls import LENGTHS, random_rolls, write_mat
 from vrnn.errors import ConfigError
@@ -111,7 +111,7 @@ def test_no_verdict_on_fewer_than_five_seeds():
 
 def test_the_table_of_music_shows_means_and_what_was_published():
     scores = [{f"{key}_nats_per_step": value for key in BOUNDS} for value in (-6.0, -7.0)]
-    lines = beside_published({"jsb": Found(scores, [1.0, 2.0], "", Path())}, {"jsb": -11.06})
+    lines = beside_published({(ELBO, "jsb"): Found(scores, [1.0, 2.0], "", Path())}, {"jsb": -11.06})
     assert lines[2].startswith("| **VRNN Lab, trained on the ELBO: ELBO** | -6.500 [-12.853, -0.147] (2) |  |")
     assert lines[5].startswith("| one constant probability per key | -11.06 |")
     assert "| VRNN, FIVO-16 (Maddison et al. 2017) | -6.72 | -2.58 | -5.89 | -7.43 | from memory |" in lines

@@ -122,7 +122,8 @@ def test_each_task_of_srun_makes_runs_of_its_own(undisturbed, tmp_path, more):
 
 
 CARRIED = {
-    "particles": ["bound=fivo", "bound.particles=3"],  # K copies of the state, and the chance that resamples them
+    # K copies of the state, the chance that resamples them, and a GRU that looks ahead.
+    "particles": ["bound=fivo", "bound.particles=3", "posterior=smoothing"],
     "plateau": ["optimizer=adamw", "lr_schedule=plateau", "lr_schedule.patience=0", "training.val_every=5"],
     "noise": ["regularisation=dropout", "regularisation.input_noise=0.02"],
     # Ended after 45 of 60 steps.

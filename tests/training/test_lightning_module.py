@@ -195,7 +195,7 @@ def test_training_on_a_bound_carries_k_copies(kind, engine):
     torch.manual_seed(2)
     loss = module.training_step(following, 1)
     torch.manual_seed(2)
-    state = expected.state.detach().reset(torch.tensor([False, True, False] * 4))
+    state = expected.state.detach().reset(torch.tensor([False, True, False] * 4), vrnn.initial_state(12))
     expected = infer_particles(vrnn, following.x, kind(4), state=state)
     assert float(loss.detach()) == pytest.approx(-float(expected.bound.detach().mean()) / 5, rel=1e-5)
     assert module.carried.memory.shape == (12, 64)

@@ -40,7 +40,6 @@ PAGES = {
             "fresh": "true: discard what the run's directory holds",
             "sweep": "the runs are written to outputs/<sweep>",
             "model.h_dim": "units of the recurrence",
-            "data.batch_size": "traces per training step",
             "optim.learning_rate": "at its peak",
             "training.steps": "of the optimizer",
         },

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from vrnn.engine import reference
 from vrnn.engine.interface import Filtered, Noise, Sampling, Unrolled, UnsupportedError, Weighing
+from vrnn.networks.recurrence import Recurrence
 from vrnn.networks.six_networks import SixNetworks
 from vrnn.networks.state import State
 
@@ -32,6 +33,7 @@ def unroll(
     noise: Tensor,
     memory: Tensor,
     context: Tensor | None = None,
+    summary: Tensor | None = None,
 ) -> Unrolled:
     """Run the six networks over time: see `reference.unroll`.
 
@@ -42,9 +44,12 @@ def unroll(
     def native() -> Unrolled:
         from vrnn.engine.native import autograd  # imported only when needed: numba takes a second
 
-        return autograd.unroll(networks, features, noise, memory, context)
+        return autograd.unroll(networks, features, noise, memory, context, summary)
 
-    return _run("Inference", engine, native, lambda: reference.unroll(networks, features, noise, memory, context))
+    def plain() -> Unrolled:
+        return reference.unroll(networks, features, noise, memory, context, summary)
+
+    return _run("Inference", engine, native, plain)
 
 
 def filter_particles(
@@ -55,6 +60,7 @@ def filter_particles(
     memory: Tensor,
     weighing: Weighing,
     context: Tensor | None = None,
+    summary: Tensor | None = None,
 ) -> Filtered:
     """Run K particles of each trace, resampled on the way: see `reference.filter_particles`.
 
@@ -65,10 +71,10 @@ def filter_particles(
     def native() -> Filtered:
         from vrnn.engine.native import filtering
 
-        return filtering.filter_particles(networks, features, noise, memory, weighing, context)
+        return filtering.filter_particles(networks, features, noise, memory, weighing, context, summary)
 
     def plain() -> Filtered:
-        return reference.filter_particles(networks, features, noise, memory, weighing, context)
+        return reference.filter_particles(networks, features, noise, memory, weighing, context, summary)
 
     return _run("The particle filter", engine, native, plain)
 
@@ -93,6 +99,21 @@ def generate(
         return autograd.generate(networks, noise, state, sampling, context)
 
     return _run("Generation", engine, native, lambda: reference.generate(networks, noise, state, sampling, context))
+
+
+def scan(recurrence: Recurrence, engine: EngineName, inputs: Tensor) -> Tensor:
+    """Return the outputs of a recurrence before its first input and after each one: see `reference.scan`.
+
+    Raises:
+        ValueError: engine="native" and the kernels do not support this recurrence.
+    """
+
+    def native() -> Tensor:
+        from vrnn.engine.native import scanning
+
+        return scanning.scan(recurrence, inputs)
+
+    return _run("The posterior's recurrence", engine, native, lambda: reference.scan(recurrence, inputs))
 
 
 def _run(task: str, engine: EngineName, native: Callable[[], Result], plain: Callable[[], Result]) -> Result:

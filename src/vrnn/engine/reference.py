@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vrnn.engine.interface import Filtered, Noise, Sampling, Unrolled, Weighing
 from vrnn.networks.condition import beside
+from vrnn.networks.recurrence import Recurrence
 from vrnn.networks.six_networks import SixNetworks
 from vrnn.networks.state import State
 from vrnn.objective.bounds import Resampling, increments
@@ -17,11 +18,17 @@ from vrnn.objective.latents import rebuild, stacked, where
 
 
 def unroll(
-    networks: SixNetworks, features: Tensor, noise: Tensor, memory: Tensor, context: Tensor | None = None
+    networks: SixNetworks,
+    features: Tensor,
+    noise: Tensor,
+    memory: Tensor,
+    context: Tensor | None = None,
+    summary: Tensor | None = None,
 ) -> Unrolled:
     """Run the six networks along observed points, z drawn from the posterior.
 
-    Only encoder, z, phi_z and recurrence depend on the previous step, so only they are in the loop.
+    Only encoder, z, phi_z and recurrence depend on the previous step, so only they are in the loop; with a residual posterior
+    the prior, too.
 
     Args:
         networks: The six networks.
@@ -29,23 +36,26 @@ def unroll(
         noise: The latent's noise, (T, B, n_noise).
         memory: The recurrence's state before the first step, (B, state_dim).
         context: What all six networks see in addition, (T, B, c_dim); None without a condition.
+        summary: What the encoder sees of all points, (T, B, posterior.dim); None with a filtering posterior.
     """
     phi_x = networks.phi_x(beside(context, features))
-    contexts = per_step(context, len(features))
-    hs, qs, zs, phi_zs = [], [], [], []
-    for phi_x_t, noise_t, c in zip(phi_x, noise, contexts, strict=True):
+    contexts, summaries = (per_step(given, len(features)) for given in (context, summary))
+    hs, qs, ps, zs, phi_zs = [], [], [], [], []
+    for phi_x_t, noise_t, a, c in zip(phi_x, noise, summaries, contexts, strict=True):
         h = networks.recurrence.output(memory)
-        q = networks.encoder(beside(c, phi_x_t, h))
+        if networks.posterior.residual:
+            ps.append(networks.prior(beside(c, h)))
+        q = networks.encode(phi_x_t, h, ps[-1] if ps else None, a, c)
         z = networks.latent.sample(q, noise_t)
         phi_z = networks.embed(z, c)
-        memory = networks.recurrence(beside(c, phi_x_t, phi_z), memory)
+        memory = networks.advance(phi_x_t, phi_z, memory, c)
         hs.append(h)
         qs.append(q)
         zs.append(z)
         phi_zs.append(phi_z)
     h_all = torch.stack(hs)
-    raw = networks.decoder(beside(context, torch.stack(phi_zs), h_all))
-    p = networks.prior(beside(context, h_all))
+    raw = networks.raw_decoder(torch.stack(phi_zs), h_all, context)
+    p = stacked(ps) if ps else networks.prior(beside(context, h_all))
     return Unrolled(h=h_all, q=stacked(qs), p=p, raw=raw, z=torch.stack(zs), memory=memory)
 
 
@@ -56,6 +66,7 @@ def filter_particles(
     memory: Tensor,
     weighing: Weighing,
     context: Tensor | None = None,
+    summary: Tensor | None = None,
 ) -> Filtered:
     """Run K particles of each trace along observed points, resampled after every step where their weights are unequal.
 
@@ -66,16 +77,17 @@ def filter_particles(
         memory: The recurrence's state before the first step, (K * B, state_dim).
         weighing: By what particles are weighed.
         context: As in `unroll`, the same for all particles, (T, B, c_dim).
+        summary: Likewise, (T, B, posterior.dim).
     """
     K, steps = weighing.particles, len(features)
-    context = None if context is None else context.repeat(1, K, 1)
+    contexts, summaries = (
+        per_step(None if given is None else given.repeat(1, K, 1).unsqueeze(1), steps) for given in (context, summary)
+    )
     copied = (part.repeat(1, K, 1) for part in (features, weighing.x, weighing.offset))
     resampling = Resampling(K, weighing.resample_below)
     runs, log_weights, ancestors, due = [], [], [], []
-    for t, (features_t, x, offset) in enumerate(zip(*copied, strict=True)):
-        run = unroll(
-            networks, features_t[None], noise[t : t + 1], memory, None if context is None else context[t : t + 1]
-        )
+    for t, (features_t, x, offset, c, a) in enumerate(zip(*copied, contexts, summaries, strict=True)):
+        run = unroll(networks, features_t[None], noise[t : t + 1], memory, c, a)
         decoder = networks.likelihood.from_raw(run.raw[0], offset, networks.coordinates.scale)
         log_p, log_q = (networks.latent.log_prob(dist, run.z)[0] for dist in (run.p, run.q))
         mask = None if weighing.mask is None else weighing.mask[t].repeat(K)
@@ -95,7 +107,13 @@ def filter_particles(
 
 
 def fill(
-    networks: SixNetworks, x: Tensor, mask: Tensor, noise: Noise, state: State, context: Tensor | None = None
+    networks: SixNetworks,
+    x: Tensor,
+    mask: Tensor,
+    noise: Noise,
+    state: State,
+    context: Tensor | None = None,
+    summary: Tensor | None = None,
 ) -> tuple[Unrolled, Tensor]:
     """Run the six networks along points of which some are missing.
 
@@ -108,24 +126,26 @@ def fill(
         noise: For T generated steps.
         state: Before the first step.
         context: As in `unroll`.
+        summary: As in `unroll`, of the observed points.
 
     Returns:
         What `unroll` returns, and x with its missing points filled in.
     """
     hs, qs, ps, raws, zs, xs = [], [], [], [], [], []
-    for x_t, observed, noise_z, noise_x, uniform, c in zip(x, mask, *noise, per_step(context, len(x)), strict=True):
+    given = zip(x, mask, *noise, per_step(context, len(x)), per_step(summary, len(x)), strict=True)
+    for x_t, observed, noise_z, noise_x, uniform, c, a in given:
         h = networks.recurrence.output(state.memory)
         p = networks.prior(beside(c, h))
         phi_x_observed = networks.phi_x(beside(c, networks.coordinates.features(x_t, state.previous)))
-        q = where(observed, networks.encoder(beside(c, phi_x_observed, h)), p)
+        q = where(observed, networks.encode(phi_x_observed, h, p, a, c), p)
         z = networks.latent.sample(q, noise_z)
         phi_z = networks.embed(z, c)
-        raw = networks.decoder(beside(c, phi_z, h))
+        raw = networks.raw_decoder(phi_z, h, c)
         offset = networks.coordinates.mean_offset(state.previous, state.previous2)
         decoder = networks.likelihood.from_raw(raw, offset, networks.coordinates.scale)
         filled = torch.where(observed.unsqueeze(-1), x_t, networks.likelihood.sample(decoder, noise_x, uniform))
         phi_x = networks.phi_x(beside(c, networks.coordinates.features(filled, state.previous)))
-        memory = networks.recurrence(beside(c, phi_x, phi_z), state.memory)
+        memory = networks.advance(phi_x, phi_z, state.memory, c)
         state = state.after(filled.unsqueeze(0), memory)
         hs.append(h)
         qs.append(q)
@@ -165,12 +185,25 @@ def generate(
         decoder = decoder if temperature == 1.0 else likelihood.temper(decoder, temperature)
         x = likelihood.sample(decoder, noise_x, uniform) if sample else likelihood.moments(decoder).mean
         phi_x = networks.phi_x(beside(c, networks.coordinates.features(x, state.previous)))
-        memory = networks.recurrence(beside(c, phi_x, phi_z), state.memory)
+        memory = networks.advance(phi_x, phi_z, state.memory, c)
         state = state.after(x.unsqueeze(0), memory)
         xs.append(x)
     return torch.stack(xs), state
 
 
-def per_step(context: Tensor | None, steps: int) -> Iterable[Tensor | None]:
-    """Return the context of each step."""
-    return repeat(None, steps) if context is None else context
+def scan(recurrence: Recurrence, inputs: Tensor) -> Tensor:
+    """Return the outputs of a recurrence before its first input and after each one, (T + 1, B, h_dim).
+
+    Args:
+        recurrence: Any.
+        inputs: (T, B, in_dim).
+    """
+    states = [inputs.new_zeros(inputs.shape[1], recurrence.state_dim)]
+    for given in inputs:
+        states.append(recurrence(given, states[-1]))
+    return recurrence.output(torch.stack(states))
+
+
+def per_step(given: Tensor | None, steps: int) -> Iterable[Tensor | None]:
+    """Return the context, or the summary, of each step."""
+    return repeat(None, steps) if given is None else given

@@ -11,7 +11,7 @@ CENTRAL = {"coverage_50": (25, 75), "coverage_90": (5, 95)}
 
 
 @torch.no_grad()
-def coverage(vrnn: InferenceModel, run: Inference, seed: int) -> dict[str, float]:
+def coverage(vrnn: InferenceModel, run: Inference, seed: int) -> dict[str, float | None]:
     """Return the share of held-out coordinates inside of the model's central 50 % and 90 % intervals for the next point.
 
     The model's next points are drawn: z from the prior, given the points before, then the point from the decoder. For a model
@@ -23,8 +23,11 @@ def coverage(vrnn: InferenceModel, run: Inference, seed: int) -> dict[str, float
         seed: Of the draws.
 
     Returns:
-        `coverage_50` and `coverage_90`, means over observed steps and coordinates.
+        `coverage_50` and `coverage_90`, means over observed steps and coordinates; None with a posterior that looks ahead,
+        whose h_{t-1} already tells of the point.
     """
+    if "backward" in vrnn.posterior.directions:
+        return dict.fromkeys(CENTRAL)
     generator = torch.Generator(device=vrnn.device).manual_seed(seed)
     below = torch.zeros_like(run.x)
     for _ in range(DRAWS):

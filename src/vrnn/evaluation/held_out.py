@@ -44,14 +44,14 @@ def held_out_scores(
     run = vrnn.infer(x, mask=mask, generator=generator, condition=condition)
     mask = mask if run.mask is None else run.mask
     kl_dims = vrnn.latent.kl(run.q, run.p).masked_fill(~mask.unsqueeze(-1), 0.0)
-    log_likelihood = torch.where(mask, vrnn.likelihood.log_prob(run.decoder, run.x), 0.0).sum(0).double()
+    log_likelihood = torch.where(mask, vrnn.log_prob(run), 0.0).sum(0).double()
     kl = kl_dims.sum((0, 2)).double()
     steps = mask.sum(0)
     scores: Scores = {}
     for name, total in (("elbo", log_likelihood - kl), ("kl", kl), ("log_likelihood", log_likelihood)):
         scores |= in_nats(name, total, steps)
     scores["active_dims"] = int((kl_dims.sum((0, 1)) / steps.sum() > ACTIVE_NATS).sum())
-    error = (run.x - vrnn.likelihood.moments(run.decoder).mean).square().mean(-1)
+    error = (run.x - vrnn.moments(run).mean).square().mean(-1)
     scores["reconstruction_rmse"] = float(mean_per_step(error, mask).sqrt())
     return scores
 

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vrnn.evaluation.laps import INVALID, Lap, LapJudge
+from vrnn.evaluation.laps import INVALID, UNFINISHED, Lap, LapJudge
 from vrnn.patterns import Automaton
 
 Array = NDArray[np.float64]
 
 RESAMPLES = 400  # of the bootstrap: a standard error then has an error of 4 %
+OWN = 6  # columns of the counts that belong to no state
 EPS = 1e-9  # tolerance of sums of fractions of laps
 
 
@@ -86,6 +87,7 @@ def score(traces: Sequence[NDArray[np.floating[Any]]], judge: LapJudge) -> dict[
         - laps: The number of laps that count. An invalid stretch counts as the number of laps that fit in, at least one, so
           that a trace which stops early has no advantage.
         - invalid_fraction: Invalid laps / laps.
+        - first_lap_invalid_fraction: The share of the traces whose first lap is invalid, of those in which it counts.
         - pattern_fractions: {state: share of the valid laps}, without each trace's first visit, whose state is not chosen.
           Unbiased if choices are independent of the state (eye). Otherwise the successors of the start state are slightly
           more frequent than in the long run, by about one visit per trace.
@@ -135,7 +137,7 @@ class _Counts:
     """Names for the columns of the counts of one trace, or of a sum over traces.
 
     Args:
-        columns: (…, 4 + n + n²) for n states.
+        columns: (…, 6 + n + n²) for n states.
         states: n.
 
     Attributes:
@@ -143,21 +145,24 @@ class _Counts:
         invalid: (…,), the number of invalid laps.
         visits: (…,), the number of visits.
         right: (…,), the number of visits with the right laps.
+        begun: (…,), the number of traces whose first lap counts.
+        begun_badly: (…,), the number of traces whose first lap is invalid.
         laps: (…, n), the valid laps of each state.
         transitions: (…, n, n), the pairs of successive visits.
     """
 
     def __init__(self, columns: Array, states: int) -> None:
-        self.valid, self.invalid, self.visits, self.right = np.moveaxis(columns[..., :4], -1, 0)
-        self.laps = columns[..., 4 : 4 + states]
-        self.transitions = columns[..., 4 + states :].reshape(*columns.shape[:-1], states, states)
+        own = np.moveaxis(columns[..., :OWN], -1, 0)
+        self.valid, self.invalid, self.visits, self.right, self.begun, self.begun_badly = own
+        self.laps = columns[..., OWN : OWN + states]
+        self.transitions = columns[..., OWN + states :].reshape(*columns.shape[:-1], states, states)
 
 
 def _count(points: Array, judge: LapJudge) -> Array:
     """Return the counts of one trace (T, 2): the columns of `_Counts`."""
     states = len(judge.automaton.names)
-    counts = np.zeros(4 + states + states**2)
-    pieces, laps, moves = counts[:4], counts[4 : 4 + states], counts[4 + states :].reshape(states, states)
+    counts = np.zeros(OWN + states + states**2)
+    pieces, laps, moves = counts[:OWN], counts[OWN : OWN + states], counts[OWN + states :].reshape(states, states)
     found = judge.judge(points)
     visits = find_visits(found, judge.automaton)
     first_choice = visits[1].start if len(visits) > 1 else np.inf
@@ -170,6 +175,8 @@ def _count(points: Array, judge: LapJudge) -> Array:
             laps[lap.state] += lap.laps * (lap.start >= first_choice)
         elif lap.piece == INVALID:
             pieces[1] += max(1, round((min(lap.end, horizon) - lap.start) / judge.mean_duration))
+    pieces[4] = horizon > 0 and found[0].piece != UNFINISHED
+    pieces[5] = horizon > 0 and found[0].piece == INVALID
     for visit in visits:
         if visit.start < judge.visit_horizon(len(points)):
             pieces[2] += 1
@@ -193,6 +200,7 @@ def _estimate(columns: Array, automaton: Automaton) -> dict[str, Array]:
     right = np.where((counts.visits == 0) & (laps > 0), 0.0, _ratio(counts.right, counts.visits))
     return {
         "invalid_fraction": _ratio(counts.invalid, laps),
+        "first_lap_invalid_fraction": _ratio(counts.begun_badly, counts.begun),
         "pattern_fractions": _ratio(counts.laps, counts.laps.sum(axis=-1, keepdims=True)),
         "laps_right_fraction": right,
         "transition_matrix": matrix,

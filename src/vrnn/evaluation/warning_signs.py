@@ -94,7 +94,7 @@ def _deviations(
     if floor is None:
         return
     run = vrnn.infer(x, mask=mask, generator=generator, condition=condition)
-    deviations = likelihood.moments(run.decoder).std.expand_as(run.x)[mask if run.mask is None else run.mask]
+    deviations = vrnn.moments(run).std.expand_as(run.x)[mask if run.mask is None else run.mask]
     on_floor = float((deviations <= floor * (1 + AT_LIMIT)).double().mean())
     on_ceiling = float((deviations >= ceiling * (1 - AT_LIMIT)).double().mean()) if ceiling else 0.0
     for share, name, value in ((on_floor, "floor", floor), (on_ceiling, "ceiling", ceiling)):

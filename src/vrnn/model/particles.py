@@ -139,12 +139,16 @@ def infer_particles(
             "Particles that fill in missing points run step by step, which is slow: each one's points are its own."
         )
     conditions = repeat_traces(condition, K)
+    summary = model.summarise(x, mask, condition)
+    summaries = None if summary is None else summary.repeat(1, K, 1)
 
     def step_fn(begin: int, end: int, state: State) -> tuple[Tensor, State, Any]:
         part = None if mask is None else mask[begin:end].repeat(1, K)
         given = of_steps(conditions, begin, end)
-        run = model.infer(x[begin:end].repeat(1, K, 1), state, part, generator, fill, condition=given)
-        log_x = model.likelihood.log_prob(run.decoder, run.x)
+        seen = None if summaries is None else summaries[begin:end]
+        copies = x[begin:end].repeat(1, K, 1)
+        run = model.infer(copies, state, part, generator, fill, condition=given, summary=seen)
+        log_x = model.log_prob(run)
         log_p, log_q = (model.latent.log_prob(dist, run.z) for dist in (run.p, run.q))
         gained = bounds.increments(log_x, log_p, log_q, run.mask, w).unflatten(1, (K, batch))
         return gained, run.state, keep(run, log_x) if keep else None
@@ -166,14 +170,17 @@ def _filter(
 ) -> ParticleResult[State]:
     """Resample the particles after every step within one call of the engine."""
     run, found = model.filter(x, bound, state, mask, generator, float(w), condition)
-    log_x = model.likelihood.log_prob(run.decoder, run.x)
+    log_x = model.log_prob(run)
     log_p, log_q = (model.latent.log_prob(dist, run.z) for dist in (run.p, run.q))
     gained = bounds.increments(log_x, log_p, log_q, run.mask, w).unflatten(1, (bound.particles, -1))
+    running = bounds.running_bound(found.log_weights, found.due)
+    if run.first is not None:  # the engine left first points out, which weigh the same for all particles
+        running = running + run.first.is_start[: x.shape[1]] * gained[0, 0].detach()
     return ParticleResult(
         bound=bounds.filtered_bound(gained, found.due),
         state=run.state,
         ancestors=found.ancestors,
-        running=bounds.running_bound(found.log_weights, found.due),
+        running=running,
         outputs=[keep(run, log_x) if keep else None],
     )
 

@@ -99,6 +99,10 @@ class VRNN(InferenceModel):
             before = len(prefix)
             known = of_steps(condition, 0, before)
             state = self.infer(per_trace, state, generator=generator, condition=known).state
+        elif self.beginning is not None:
+            first = self.beginning.sample(n, generator).unsqueeze(0)
+            state, steps = self.infer(first, state, generator=generator).state, steps - 1
+            yield first
         for start in range(0, steps, STREAM_STEPS):
             length = min(STREAM_STEPS, steps - start)
             noise = Noise.draw(length, n, self.latent, self.x_dim, like=state.memory, generator=generator)
@@ -124,7 +128,7 @@ class VRNN(InferenceModel):
             condition: As in `infer`.
         """
         run = self.infer(x, mask=mask, generator=generator, condition=condition)
-        return self.likelihood.moments(run.decoder).mean
+        return self.moments(run).mean
 
     @torch.no_grad()
     def impute(

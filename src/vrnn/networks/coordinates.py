@@ -12,7 +12,7 @@ class Coordinates(nn.Module):
     """How points enter and leave the networks.
 
     Before a trace's first point the pen is at 0 and at rest: x_{-1} = x_{-2} = 0. After the first point x_0 it is at rest
-    there, so that the jump to it is not taken for a velocity.
+    there, so that the jump to it is not taken for a velocity. With a `Beginning` the decoder does not describe x_0.
 
     Args:
         inputs: "position" shows the networks x_t; "position_difference" shows x_t and difference_gain * (x_t - x_{t-1}).

@@ -57,6 +57,23 @@ class Elman(Recurrence):
         return self.cell(inputs, state)
 
 
+class Markov(Recurrence):
+    """h = tanh(W inputs + b): of the past only the last step is left.
+
+    Args:
+        in_dim: See `Recurrence`.
+        h_dim: See `Recurrence`.
+    """
+
+    def __init__(self, in_dim: int, h_dim: int):
+        super().__init__(in_dim, h_dim)
+        self.layer = nn.Linear(in_dim, h_dim)
+
+    @override
+    def forward(self, inputs: Tensor, state: Tensor) -> Tensor:
+        return self.layer(inputs).tanh()
+
+
 class GRU(Recurrence):
     """Gated recurrent unit (Cho et al. 2014, arXiv 1406.1078), as torch.nn.GRUCell.
 

@@ -24,15 +24,17 @@ class State(NamedTuple):
     is_start: Tensor
 
     @classmethod
-    def initial(cls, batch: int, state_dim: int, x_dim: int, like: Tensor) -> State:
-        """Return the state before any point: all zeros, with the precision and device of `like`."""
-        memory, previous, previous2 = (like.new_zeros(batch, dim) for dim in (state_dim, x_dim, x_dim))
-        return cls(memory, previous, previous2, torch.ones(batch, dtype=torch.bool, device=like.device))
+    def initial(cls, memory: Tensor, x_dim: int) -> State:
+        """Return the state before any point, where the recurrence's is `memory`: the pen is at 0."""
+        batch = len(memory)
+        previous, previous2 = (memory.new_zeros(batch, x_dim) for _ in range(2))
+        return cls(memory, previous, previous2, torch.ones(batch, dtype=torch.bool, device=memory.device))
 
-    def reset(self, where: Tensor) -> State:
-        """Return the state with the traces at `where`, (B,) bool, back at their beginning."""
+    def reset(self, where: Tensor, initial: State) -> State:
+        """Return the state with the traces at `where`, (B,) bool, back at their beginning, the state `initial`."""
         column = where.unsqueeze(-1)
-        memory, previous, previous2 = (part.masked_fill(column, 0.0) for part in self[:3])
+        pairs = zip(initial[:3], self[:3], strict=True)
+        memory, previous, previous2 = (torch.where(column, begin, part) for begin, part in pairs)
         return State(memory, previous, previous2, self.is_start | where)
 
     def to(self, device: torch.device) -> State:

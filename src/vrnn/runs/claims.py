@@ -147,4 +147,9 @@ def ordered(groups: Sequence[Group], score: str, first: str) -> dict[str, Group]
     """Return rows by their labels, ordered by the parameter `first`, then by a score, best first."""
     sign = -1.0 if SCORE[score].higher_is_better else 1.0
     by = sorted(groups, key=lambda g: (g.parameters.get(first, ""), math.isnan(g.mean[score]), sign * g.mean[score]))
-    return {", ".join(map(str, group.parameters.values())): group for group in by}
+    return labelled(by)
+
+
+def labelled(groups: Sequence[Group]) -> dict[str, Group]:
+    """Return rows by their labels."""
+    return {", ".join(map(str, group.parameters.values())): group for group in groups}

@@ -44,6 +44,9 @@ class ModelConfig:
     activation: str = "relu"
     std: str = "softplus"
     std_floor: float = 1e-4
+    x_to_h: bool = True
+    h_to_x: bool = True
+    first_points: int = 0
 
 
 @dataclass
@@ -130,6 +133,7 @@ class TrainConfig:
     bound: Any = MISSING
     condition: Any = MISSING
     forecast: Any = MISSING
+    posterior: Any = MISSING
     optimizer: Any = MISSING
     lr_schedule: Any = MISSING
     callbacks: dict[str, Any] = field(default_factory=dict)
@@ -272,6 +276,7 @@ SCHEMAS: dict[str, type] = {
 MINIMA = {
     "threads": 1,
     "model.z_dim": 1,
+    "model.first_points": 0,
     "data.traces": 1,
     "data.steps": 2,
     "data.min_steps": 1,
@@ -302,6 +307,7 @@ GROUPS = (
     "bound",
     "condition",
     "forecast",
+    "posterior",
     "optimizer",
     "lr_schedule",
     "regularisation",

@@ -25,6 +25,7 @@ def upgrade_settings(settings: dict[str, Any]) -> dict[str, Any]:
     if isinstance(dataset, dict) and str(dataset.get("_target_")).endswith(".DrawnPattern"):
         upgraded["dataset"] = {**dataset, **_missing_of_drawings(dataset)}
     upgraded.setdefault("forecast", {"_target_": "vrnn.networks.NoForecast", "_partial_": True})
+    upgraded.setdefault("posterior", {"_target_": "vrnn.networks.FilteringPosterior", "_partial_": True})
     upgraded.setdefault("condition", {"_target_": "vrnn.networks.NoCondition", "_partial_": True})
     upgraded.setdefault("start_from", None)
     upgraded.setdefault("freeze", [])
@@ -34,6 +35,9 @@ def upgrade_settings(settings: dict[str, Any]) -> dict[str, Any]:
     upgraded.setdefault(
         "regularisation", {"_target_": "vrnn.networks.Regularisation", "dropout": 0.0, "input_noise": 0.0}
     )
+    model = upgraded.get("model")
+    if isinstance(model, dict):
+        upgraded["model"] = {"x_to_h": True, "h_to_x": True, "first_points": 0, **model}
     evaluation = upgraded.get("evaluation")
     if isinstance(evaluation, dict):
         upgraded["evaluation"] = {"thorough": False, **evaluation}

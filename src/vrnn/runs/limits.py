@@ -13,6 +13,7 @@ from vrnn.runs.name import flat
 LARGEST = {
     "model.h_dim": 100_000,
     "model.z_dim": 10_000,
+    "model.first_points": 10_000,
     "data.batch_size": 1_000_000,
     "data.window": 10_000_000,
     "evaluation.particles": 100_000,

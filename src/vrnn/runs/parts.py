@@ -36,6 +36,7 @@ VRNN_ARGUMENTS = {
     "recurrence": "recurrence",
     "latent": "latent",
     "prior": "prior_network",
+    "posterior": "posterior",
     "frame": "coordinates",
     "likelihood": "likelihood",
 }

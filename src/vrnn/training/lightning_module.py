@@ -180,7 +180,7 @@ class VRNNModule(LightningModule):
         # The last group of an epoch may be smaller, and so is the carried state of the first group after it.
         if state is None or len(state.is_start) != len(start):
             state = self.vrnn.initial_state(len(start))
-        state = state.to(batch.x.device).reset(start)
+        state = state.to(batch.x.device).reset(start, self.vrnn.initial_state(len(start)))
         if isinstance(self.bound, ELBO):
             seen = self.regularisation.noisy(batch.x)
             run = self.vrnn.infer(batch.x, state, batch.mask, fill=self.fill, seen=seen, condition=batch.condition)
@@ -249,12 +249,12 @@ class VRNNModule(LightningModule):
     def summary(self, run: Inference, loss: Loss) -> dict[str, float]:
         """Return the scalars of a training step, in nats per step unless the name says otherwise."""
         likelihood, x, mask = self.vrnn.likelihood, run.x, run.mask
-        moments = likelihood.moments(run.decoder)
+        moments = self.vrnn.moments(run)
         re = mean_per_step(((x - moments.mean).square() + moments.std.square()).mean(-1), mask)
         de = mean_per_trace((loss.kl + 0.5).sum(-1), mask)
         distortion = mean_per_step(loss.distortion, mask)
         beta = loss.w_per_step * likelihood.nats_per_distortion(distortion, self.vrnn.x_dim)
-        scalars = elbo_scalars(likelihood.log_prob(run.decoder, x), loss.kl, mask)
+        scalars = elbo_scalars(self.vrnn.log_prob(run), loss.kl, mask)
         return {
             **{f"train/{name}": value for name, value in scalars.items()},
             "train/RE": float(re),
@@ -272,7 +272,7 @@ class VRNNModule(LightningModule):
         generator = self.noise_generator()
         run = self.vrnn.infer(batch.x, mask=batch.mask, generator=generator, condition=batch.condition)
         kl = self.vrnn.latent.kl(run.q, run.p)
-        scalars = elbo_scalars(self.vrnn.likelihood.log_prob(run.decoder, run.x), kl, run.mask)
+        scalars = elbo_scalars(self.vrnn.log_prob(run), kl, run.mask)
         logged = {f"val/{name}": value for name, value in scalars.items()}
         per_dim = [mean_per_step(kl[..., i], run.mask) for i in range(kl.shape[-1])]
         logged |= {f"kl_per_dim/{i:02d}": float(value) for i, value in enumerate(per_dim)}

@@ -19,7 +19,7 @@ from vrnn.engine.native import kernels
 from vrnn.engine.native.buffers import Scratch
 from vrnn.engine.native.inspect import emission_spec, inspect_model, require_supported
 from vrnn.engine.native.kernels import Chunk, Flat, FlatNoise, FlatState, Inputs, Program
-from vrnn.engine.native.layout import Layout, Structure, check_weights, layout, padded_width
+from vrnn.engine.native.layout import Layout, Structure, check_weights, layout, side_by_side
 from vrnn.engine.native.threads import map_in_threads, split_batch
 from vrnn.networks.six_networks import SixNetworks
 from vrnn.networks.state import State
@@ -30,7 +30,12 @@ BLOCK_ROWS = 64  # rows of the tape per block of steps: enough for whole tiles, 
 
 
 def unroll(
-    networks: SixNetworks, features: Tensor, noise: Tensor, memory: Tensor, context: Tensor | None = None
+    networks: SixNetworks,
+    features: Tensor,
+    noise: Tensor,
+    memory: Tensor,
+    context: Tensor | None = None,
+    summary: Tensor | None = None,
 ) -> Unrolled:
     """Run all six networks over time. Twin: vrnn.engine.reference.unroll.
 
@@ -40,6 +45,7 @@ def unroll(
         noise: The latent's noise, (T, B, n_noise).
         memory: The recurrence's state before the first step, (B, state_dim).
         context: What all six networks see in addition, (T, B, c_dim); None without a condition.
+        summary: What the encoder sees of all points, (T, B, posterior.dim); None with a filtering posterior.
 
     Raises:
         UnsupportedError: The kernels do not support one of the VRNN's parts.
@@ -51,14 +57,21 @@ def unroll(
     flat = prepare(made, weights)
     program, (steps, batch) = made.program, features.shape[:2]
     check_input("features", features, (steps, batch, program.features.dim), flat)
-    given = with_context(structure, (steps, batch), noise, context, flat)
+    given = side_by_side_on_tape(structure, (steps, batch), noise, context, summary, flat)
     check_input("memory", memory, (batch, program.state.parts * program.state.dim), flat)
     soft = structure.latent.draw == "gumbel_softmax"
     require_supported(not (soft and noise.requires_grad), "the kernels have no gradient for Gumbel noise")
-    h, raw, z, *parts, after = _Unroll.apply(made, torch.is_grad_enabled(), features, given, memory, flat)
+    h, raw, z, *parts, after = unroll_program(made, features, given, memory, flat)
     n_parts = len(parts) // (2 if structure.prior else 1)
     q, p = (as_distribution(networks.latent, dist, h.detach()) for dist in (parts[:n_parts], parts[n_parts:]))
     return Unrolled(h, q, p, raw, z, after)
+
+
+def unroll_program(
+    made: Layout[Program], features: Tensor, given: Tensor, memory: Tensor, flat: Tensor
+) -> tuple[Tensor, ...]:
+    """Return the program's results and the recurrence's state after the last step; differentiable in all tensors."""
+    return _Unroll.apply(made, torch.is_grad_enabled(), features, given, memory, flat)
 
 
 def generate(
@@ -88,7 +101,7 @@ def generate(
     made = layout(structure)
     flat = prepare(made, weights)
     program, x_dim, (steps, batch) = made.program, networks.x_dim, noise.uniform.shape
-    given = with_context(structure, (steps, batch), noise.z, context, flat)
+    given = side_by_side_on_tape(structure, (steps, batch), noise.z, context, None, flat)
     check_input("noise.x", noise.x, (steps, batch, x_dim), flat)
     check_input("noise.uniform", noise.uniform, (steps, batch), flat)
     check_input("state.memory", state.memory, (batch, program.state.parts * program.state.dim), flat)
@@ -122,22 +135,32 @@ def prepare(made: Layout[Any], weights: dict[str, Tensor]) -> Tensor:
     return torch.cat([weight.reshape(-1) for weight in weights.values()])
 
 
-def with_context(
-    structure: Structure, shape: tuple[int, int], noise: Tensor, context: Tensor | None, weights: Tensor
+def side_by_side_on_tape(
+    structure: Structure,
+    shape: tuple[int, int],
+    noise: Tensor,
+    context: Tensor | None,
+    summary: Tensor | None,
+    weights: Tensor,
 ) -> Tensor:
-    """Return the latent's noise and the context side by side, as the tape has them: padding in between.
+    """Return the latent's noise, the context and the summary side by side, as the tape has them: padding in between.
+
+    Without a summary there are zeros in its place: generation needs none.
 
     Raises:
         UnsupportedError: The precision or the device of one of them is not that of the weights.
         ValueError: A shape is wrong.
     """
-    n = structure.latent.n_noise
-    check_input("noise", noise, (*shape, n), weights)
-    if context is None and not structure.c_dim:
+    check_input("noise", noise, (*shape, structure.latent.n_noise), weights)
+    if context is None and summary is None and not structure.c_dim and not structure.a_dim:
         return noise
     context = noise[..., :0] if context is None else context
     check_input("context", context, (*shape, structure.c_dim), weights)
-    return torch.cat([pad(noise, (0, padded_width(n, structure.lane) - n)), context], dim=-1)
+    summary = noise.new_zeros(*shape, structure.a_dim) if summary is None else summary
+    check_input("summary", summary, (*shape, structure.a_dim), weights)
+    begins, width = side_by_side(structure.given, structure.lane)
+    parts = zip((noise, context, summary), begins, (*begins[1:], width), strict=True)
+    return torch.cat([pad(part, (0, end - begin - part.shape[-1])) for part, begin, end in parts], dim=-1)
 
 
 def check_input(name: str, tensor: Tensor, shape: tuple[int, ...], weights: Tensor) -> None:

@@ -18,8 +18,8 @@ from vrnn.engine.native.autograd import (
     flatten_outputs,
     pack,
     prepare,
+    side_by_side_on_tape,
     unpack,
-    with_context,
 )
 from vrnn.engine.native.buffers import Scratch
 from vrnn.engine.native.emission import EmissionSpec
@@ -38,6 +38,7 @@ def filter_particles(
     memory: Tensor,
     weighing: Weighing,
     context: Tensor | None = None,
+    summary: Tensor | None = None,
 ) -> Filtered:
     """Run K particles of each trace, resampled on the way. Twin: vrnn.engine.reference.filter_particles.
 
@@ -48,6 +49,7 @@ def filter_particles(
         memory: The recurrence's state before the first step, (K * B, state_dim).
         weighing: By what particles are weighed.
         context: The same for all particles, (T, B, c_dim).
+        summary: Likewise, (T, B, posterior.dim).
 
     Raises:
         UnsupportedError: The kernels do not support one of the VRNN's parts, its likelihood or its coordinates.
@@ -60,8 +62,8 @@ def filter_particles(
     flat = prepare(made, weights)
     program, (steps, batch), K = made.program, features.shape[:2], weighing.particles
     check_input("features", features, (steps, batch, program.features.dim), flat)
-    contexts = None if context is None else context.repeat(1, K, 1)
-    given = with_context(structure, (steps, K * batch), noise, contexts, flat)
+    contexts, summaries = (None if part is None else part.repeat(1, K, 1) for part in (context, summary))
+    given = side_by_side_on_tape(structure, (steps, K * batch), noise, contexts, summaries, flat)
     check_input("memory", memory, (K * batch, program.state.parts * program.state.dim), flat)
     for name, part in (("x", weighing.x), ("offset", weighing.offset)):
         check_input(name, part, (steps, batch, networks.x_dim), flat)

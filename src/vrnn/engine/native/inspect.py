@@ -19,7 +19,8 @@ from vrnn.engine.native.layers import ELU, RELU, SILU, TANH
 from vrnn.engine.native.layout import ClassDraw, LatentSpec, Layers, Structure
 from vrnn.networks.coordinates import Coordinates
 from vrnn.networks.mlp import MLP, LatentNetwork, StandardPrior
-from vrnn.networks.recurrence import GRU, LSTM, MTRNN, Elman, NoRecurrence
+from vrnn.networks.posterior import FilteringPosterior, RecurrentPosterior
+from vrnn.networks.recurrence import GRU, LSTM, MTRNN, Elman, Markov, NoRecurrence
 from vrnn.networks.six_networks import SixNetworks
 from vrnn.objective.latents import CategoricalLatent, GaussianCategoricalLatent, GaussianLatent, NoLatent
 from vrnn.objective.likelihoods import (
@@ -46,6 +47,7 @@ LIKELIHOODS = INDEPENDENT + WITH_ONE_SIGMA + CORRELATED
 OFFSETS = {"nothing": NOTHING, "last_point": LAST_POINT, "velocity": VELOCITY}
 CELLS: dict[type[nn.Module], CellSpec | None] = {
     Elman: ELMAN_CELL,
+    Markov: ELMAN_CELL,
     GRU: GRU_CELL,
     LSTM: LSTM_CELL,
     MTRNN: MTRNN_CELL,
@@ -73,26 +75,41 @@ def inspect_model(networks: SixNetworks) -> tuple[Structure, Weights]:
         "phi_z": layers("phi_z", networks.phi_z, weights) if latent.z_dim else (),
         "encoder": latent_network("encoder", networks.encoder, networks.latent, weights),
         "prior": latent_network("prior", networks.prior, networks.latent, weights),
-        "decoder": layers("decoder.0", hidden, weights),
     }
+    posterior = networks.posterior
+    check_type(posterior, FilteringPosterior, RecurrentPosterior)
+    residual = posterior.residual and bool(parts["prior"])
+    if residual:
+        weights["posterior.identity"] = torch.eye(latent.gaussian).to(first)
+    parts["decoder"] = layers("decoder.0", hidden, weights)
     linear("decoder.1", outputs, weights)
     parts["cell"] = recurrence(networks.recurrence, weights)
     require_supported(parts["encoder"] or not latent.z_dim, "the encoder has no parameters")
-    kinds = {(weight.dtype, weight.device) for weight in weights.values()}
+    check_kinds(weights)
+    structure = Structure(
+        lane=lanes(first.itemsize),
+        n_features=networks.coordinates.n_features(networks.x_dim),
+        c_dim=networks.condition.dim,
+        a_dim=posterior.dim,
+        h_dim=networks.h_dim,
+        n_outputs=networks.likelihood.n_outputs(networks.x_dim),
+        x_to_h=networks.x_to_h,
+        h_to_x=networks.h_to_x,
+        h_to_q=posterior.sees_h,
+        residual=residual,
+        **parts,
+    )
+    return structure, weights
+
+
+def check_kinds(weights: Weights) -> None:
+    """Refuse weights that are not all on the CPU and of one supported precision."""
+    first, kinds = next(iter(weights.values())), {(weight.dtype, weight.device) for weight in weights.values()}
     require_supported(first.device.type == "cpu", f"the weights must be on the CPU, but are on {first.device}")
     require_supported(len(kinds) == 1, "all weights must be on one device and of one precision")
     require_supported(
         first.dtype in (torch.float32, torch.float64), f"the weights must be float32 or float64, but are {first.dtype}"
     )
-    structure = Structure(
-        lane=lanes(first.itemsize),
-        n_features=networks.coordinates.n_features(networks.x_dim),
-        c_dim=networks.condition.dim,
-        h_dim=networks.h_dim,
-        n_outputs=networks.likelihood.n_outputs(networks.x_dim),
-        **parts,
-    )
-    return structure, weights
 
 
 def emission_spec(networks: SixNetworks, sample: bool) -> EmissionSpec:
@@ -236,6 +253,8 @@ def recurrence(module: Any, weights: Weights) -> CellSpec | None:
     spec = CELLS[check_type(module, *CELLS)]
     if spec is None:
         return None
+    if type(module) is Markov:
+        return markov(module, weights)
     cell = module.cell
     check_type(cell, nn.RNNCell, nn.GRUCell, nn.LSTMCell)
     require_supported(getattr(cell, "nonlinearity", "tanh") == "tanh", "an RNNCell has another activation than tanh")
@@ -243,3 +262,15 @@ def recurrence(module: Any, weights: Weights) -> CellSpec | None:
         weights[f"recurrence.cell.{name}"] = getattr(cell, name)
     weights["recurrence.keep"] = module.keep if spec is MTRNN_CELL else cell.bias_hh.new_zeros(cell.hidden_size)
     return spec
+
+
+def markov(module: Markov, weights: Weights) -> CellSpec:
+    """Collect the weights of an Elman cell that sees nothing of its state."""
+    layer = module.layer
+    check_type(layer, nn.Linear)
+    n = module.h_dim
+    weights["recurrence.weight_ih"] = layer.weight
+    weights["recurrence.weight_hh"] = layer.weight.new_zeros(n, n)
+    weights["recurrence.bias_ih"] = layer.bias
+    weights["recurrence.bias_hh"], weights["recurrence.keep"] = (layer.weight.new_zeros(n) for _ in range(2))
+    return ELMAN_CELL

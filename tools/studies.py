@@ -1,0 +1,282 @@
+"""The studies of docs/results: which runs each one compares, and which claims it can test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vrnn.runs.claims import Claim, Condition
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Study:
+    """A question that one directory of runs answers by one table.
+
+    Attributes:
+        question: The heading.
+        key: What the rows differ in: the table's first column.
+        rows: The overrides of each row, by its name.
+        scores: The table's columns.
+        sort: The score that orders the rows; None: they stay in order.
+        datasets: The patterns; empty where each row chooses its own.
+        fixed: Overrides of all runs.
+        short: Further overrides, which shorten the training.
+        seeds: Those of `--full`; the page's own where empty. The short form takes the first five.
+    """
+
+    question: str
+    key: str
+    rows: Mapping[str, Sequence[str]]
+    scores: Sequence[str]
+    sort: str | None = None
+    datasets: Sequence[str] = ()
+    fixed: Sequence[str] = ()
+    short: Sequence[str] = ()
+    seeds: Sequence[int] = ()
+
+    def seeds_of(self, full: bool) -> Sequence[int]:
+        """Return the seeds of all runs."""
+        if self.seeds:
+            return self.seeds if full else self.seeds[:5]
+        return range(5) if full else range(2)
+
+    def options(self, full: bool) -> list[str]:
+        """Return the overrides of all runs."""
+        return [*self.fixed, *(() if full else self.short)]
+
+    def overrides(self, full: bool) -> tuple[str, dict[str, Sequence[str]]]:
+        """Return the overrides of all rows in one line of Markdown, and those of each row that is no value of `key`."""
+        own = {row: parts for row, parts in self.rows.items() if tuple(parts) != (f"{self.key}={row}",)}
+        shared = [*([f"{self.key}=…"] if len(own) < len(self.rows) else []), *self.options(full)]
+        said = [f"`{' '.join(shared)}`"] if shared else []
+        return " or ".join([*said, *(["as listed below"] if own else [])]), own
+
+
+def each(key: str, values: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return one row per value of a setting."""
+    return {value: (f"{key}={value}",) for value in values}
+
+
+LEARNED = ("invalid_fraction", "transition_tv", "laps_right_fraction", "elbo_nats_per_step", "kl_nats_per_step")
+ON_EYE = ("invalid_fraction", "transition_tv", "elbo_nats_per_step", "kl_nats_per_step", "kl_at_junctions_share")
+PAPER = ("rnn_gauss", "rnn_gmm", "vrnn_i", "vrnn_gauss", "vrnn_gmm")
+BLOG = (
+    "eye",
+    "eye_elman",
+    "circle_triangle_eight",
+    "r1",
+    "8_traces",
+    "predictive",
+    "eight",
+    "one_side",
+    "rnn",
+    "mtrnn",
+)
+RECIPES = ("eye", "eye_free_nats", "eye_gaussian", "circle_triangle_eight", "circle_triangle_eight_mixture")
+# What is left of a recipe without one of its ingredients; in place of the wake phase a warm-up of the KL, as without a recipe.
+WITHOUT = {
+    "eye": {
+        "the wake phase": ("w_schedule=linear", "~w_schedule.hold", "~w_schedule.end"),
+        "the penalty for unused classes": ("latent.balance=0",),
+        "the narrow decoder": ("likelihood.ceiling=null",),
+        "the sum over classes": ("latent.estimator=straight_through",),
+        "many beginnings": ("data.traces=256", "data.steps=2048"),
+    },
+    "circle_triangle_eight": {
+        "the forecast": ("forecast=none",),
+        "the wake phase": ("w_schedule=linear",),
+        "the narrow decoder": ("likelihood.ceiling=null",),
+        "the sum over classes": ("latent.estimator=straight_through",),
+        "long memory before training": ("recurrence.chrono=null",),
+        "many beginnings": ("data.traces=256", "data.steps=2048"),
+    },
+}
+# No z, a mixture of 8 Gaussians, as many weights as the recipe, data and training as there.
+MIXTURE_RNN = ("experiment=paper_rnn_gmm", "likelihood.ceiling=0.02", "model.h_dim=91", "optim.learning_rate=1e-2")
+MIXTURE_RNNS = {
+    "eye": ("dataset=eye", "data.traces=1024", "data.steps=512", "data.window=64", "training.steps=5000"),
+    "circle_triangle_eight": (
+        "dataset=circle_triangle_eight",
+        "data.traces=1024",
+        "data.steps=1024",
+        "training.steps=5000",
+        "recurrence.chrono=150",
+        "forecast=points",
+    ),
+}
+SCHEMES = sorted(path.stem for path in (ROOT / "conf" / "w_schedule").glob("*.yaml") if path.stem != "adaptive")
+STUDIES = {
+    "recipes": Study(
+        "Do our recipes learn the patterns that the blog's could not?",
+        key="experiment",
+        rows=each("experiment", RECIPES),
+        scores=(*LEARNED, "kl_at_junctions_share", "kl_per_choice_nats"),
+        sort="invalid_fraction",
+        seeds=range(30, 40),  # no recipe was found or tuned with these
+    ),
+    "harder": Study(
+        "Do the recipes learn harder automata: five states, a choice by the state before the last, a rare state, no choice?",
+        key="experiment",
+        rows=each("experiment", ("five_states", "second_order", "rare_state", "no_choice")),
+        scores=(*LEARNED, "kl_per_choice_nats", "two_sample_laps", "two_sample_visits"),
+        sort="invalid_fraction",
+        fixed=("evaluation.thorough=true",),
+        seeds=range(40, 50),  # no recipe was found or tuned with these
+    ),
+    "ablation": Study(
+        "Which ingredients of the recipes are needed, and is z? (Mixture RNN: no z, as many weights.)",
+        key="recipe",
+        rows={
+            row: overrides
+            for recipe, parts in WITHOUT.items()
+            for row, overrides in {
+                recipe: (f"experiment={recipe}",),
+                f"{recipe} by a mixture RNN": (*MIXTURE_RNN, *MIXTURE_RNNS[recipe]),
+                **{f"{recipe} without {what}": (f"experiment={recipe}", *dropped) for what, dropped in parts.items()},
+            }.items()
+        },
+        scores=(*LEARNED, "kl_per_choice_nats"),
+        seeds=range(70, 75),  # no recipe was found or tuned with these
+    ),
+    "models": Study(
+        "Which of the paper's models learns a pattern, with equally many weights and the same training?",
+        key="experiment",
+        rows=each("experiment", [f"paper_{name}" for name in PAPER]),
+        datasets=("eye", "circle_triangle_eight"),
+        scores=LEARNED,
+        sort="invalid_fraction",
+        short=("training.steps=2000",),
+    ),
+    "schemes": Study(
+        "Which schedule of w makes VRNN-Gauss learn the eye, each with the values of its file?",
+        key="w_schedule",
+        rows=each("w_schedule", SCHEMES),
+        datasets=("eye",),
+        fixed=("experiment=paper_vrnn_gauss",),
+        scores=ON_EYE,
+        sort="invalid_fraction",
+        short=("training.steps=1200",),
+    ),
+    "latents": Study(
+        "Which kind of z makes the choice, with a Gaussian hardly wider than the pen's noise?",
+        key="latent",
+        rows=each("latent", ("gaussian", "categorical", "gaussian_categorical")),
+        datasets=("eye",),
+        fixed=("experiment=paper_vrnn_gauss", "likelihood.ceiling=0.04", "w_schedule.prior_at_once=true"),
+        scores=ON_EYE,
+        sort="invalid_fraction",
+        short=("training.steps=1200",),
+    ),
+    "blog": Study(
+        "What do the experiments of the blog, its appendix and its earlier posts learn?",
+        key="experiment",
+        rows=each("experiment", [f"blog_{name}" for name in BLOG]),
+        scores=("reconstruction_rmse", *LEARNED),
+        sort="reconstruction_rmse",
+    ),
+}
+
+RANDOM = ("blog_eye", "blog_circle_triangle_eight")
+CLAIMS = (
+    Claim(
+        "The blog: the VRNN reconstructs the eye and circle-triangle-eight (within a tenth of a unit).",
+        "blog",
+        [Condition(row, "reconstruction_rmse", "<", 0.1) for row in RANDOM],
+    ),
+    Claim(
+        "The blog: from the prior it generates neither (more than a tenth of the laps are invalid).",
+        "blog",
+        [Condition(row, "invalid_fraction", ">", 0.1) for row in RANDOM],
+    ),
+    Claim(
+        "The blog: it generates a simple pattern, the eight (less than a twentieth of the laps are invalid).",
+        "blog",
+        [Condition("blog_eight", "invalid_fraction", "<", 0.05)],
+        also_shown=[("blog_eight", "laps_right_fraction")],
+    ),
+    Claim(
+        "The blog: r = 10 is better than r = 1 (it reconstructs the random trace more closely).",
+        "blog",
+        [Condition("blog_circle_triangle_eight", "reconstruction_rmse", "<", "blog_r1")],
+        also_shown=[("blog_circle_triangle_eight", "kl_nats_per_step"), ("blog_r1", "kl_nats_per_step")],
+    ),
+    Claim(
+        "With eight traces instead of one the model generates the random trace.",
+        "blog",
+        [Condition("blog_8_traces", "invalid_fraction", "<", 0.1)],
+    ),
+    Claim(
+        "The GRU is better than the Elman network on the eye.",
+        "blog",
+        [Condition("blog_eye", "invalid_fraction", "<", "blog_eye_elman")],
+        also_shown=[("blog_eye", "reconstruction_rmse"), ("blog_eye_elman", "reconstruction_rmse")],
+    ),
+    Claim(
+        "Ours: the recipes generate both (at most 0.2 % invalid laps, transitions within a total variation of 0.03).",
+        "recipes",
+        [
+            Condition(row, score, "<", bound)
+            for row in ("eye", "circle_triangle_eight")
+            for score, bound in (("invalid_fraction", 0.002), ("transition_tv", 0.03))
+        ],
+    ),
+    Claim(
+        "Ours: the same recipe learns five states, a choice by the state before the last, and a rare state (at most 0.5 % "
+        "invalid laps, transitions within a total variation of 0.03, 98 % of the visits with the right laps).",
+        "harder",
+        [
+            Condition(row, score, side, bound)
+            for row in ("five_states", "second_order", "rare_state")
+            for score, side, bound in (
+                ("invalid_fraction", "<", 0.005),
+                ("transition_tv", "<", 0.03),
+                ("laps_right_fraction", ">", 0.98),
+            )
+        ],
+    ),
+    Claim(
+        "Ours: a trained classifier can hardly tell the laps and the visits from true ones (accuracies of 0.55 and 0.60).",
+        "harder",
+        [
+            Condition(row, score, "<", bound)
+            for row in ("five_states", "second_order", "rare_state")
+            for score, bound in (("two_sample_laps", 0.55), ("two_sample_visits", 0.6))
+        ],
+    ),
+    Claim(
+        "Ours: where nothing is chosen, z says nothing (KL below 0.005 nats per step).",
+        "harder",
+        [Condition("no_choice", "kl_nats_per_step", "<", 0.005)],
+    ),
+    *(
+        Claim(
+            f"Without {ingredient} the recipe of {recipe} draws more invalid laps.",
+            "ablation",
+            [Condition(recipe, "invalid_fraction", "<", f"{recipe} without {ingredient}")],
+            also_shown=[(name, "transition_tv") for name in (recipe, f"{recipe} without {ingredient}")],
+        )
+        for recipe, parts in WITHOUT.items()
+        for ingredient in parts
+    ),
+    *(
+        Claim(
+            f"z helps: the recipe of {recipe} draws fewer invalid laps than a mixture RNN of equal size.",
+            "ablation",
+            [Condition(recipe, "invalid_fraction", "<", f"{recipe} by a mixture RNN")],
+            also_shown=[(name, "transition_tv") for name in (recipe, f"{recipe} by a mixture RNN")],
+        )
+        for recipe in WITHOUT
+    ),
+    *(
+        Claim(
+            f"A latent variable helps: VRNN-Gauss draws fewer invalid laps of {dataset} than the simpler RNN-GMM.",
+            "models",
+            [Condition(f"paper_vrnn_gauss, {dataset}", "invalid_fraction", "<", f"paper_rnn_gmm, {dataset}")],
+            also_shown=[(f"paper_{name}, {dataset}", "transition_tv") for name in ("vrnn_gauss", "rnn_gmm")],
+        )
+        for dataset in ("eye", "circle_triangle_eight")
+    ),
+)
