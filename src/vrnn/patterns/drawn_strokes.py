@@ -59,9 +59,10 @@ class DrawnStrokes(RecordedPattern):
         splits = load_splits(
             files, val_files, test_files, load, READERS, holdout=holdout, division=division, seed=split_seed
         )
-        training = np.concatenate([to_offsets(drawing.strokes) for drawing in splits["train"].values()])
+        moves = [to_offsets(drawing.strokes) for drawing in splits["train"].values()]
+        training = np.concatenate(moves)
         scale = float(np.sqrt(np.nanvar(training[:, 1:], axis=0).sum()))
-        counts = [len(drawing.strokes) for drawing in splits["train"].values()]
+        counts = [int(one[:, 0].sum()) for one in moves]  # a first stroke of one point has no lift among the moves
         self.units = Units(
             (0.0, 0.0, 0.0),
             (1.0, scale, scale),

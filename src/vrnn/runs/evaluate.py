@@ -129,7 +129,7 @@ def evaluate(
     held_out = TraceSet(test)
     x, mask = held_out.x.to(generator.device), held_out.mask.to(generator.device)
     condition = None if held_out.condition is None else held_out.condition.to(generator.device)
-    scores: Scores = held_out_scores(vrnn, x, mask, generator, condition)
+    scores: Scores = held_out_scores(vrnn, x, mask, generator, condition, classes_of(pattern, test))
     if options["particles"]:
         # A generator of its own, so that no other score depends on the number of particles.
         particle_generator = torch.Generator(device=vrnn.device).manual_seed(seed)
@@ -159,7 +159,10 @@ def evaluate(
         figures["classes"] = classes_figure(pattern, ended, asked.tolist())
     if isinstance(pattern, ClassesPattern) and isinstance(judge, dict) and asked is not None:
         true = pattern.draw("test", n, steps, np.random.default_rng([seed, n, steps]))
-        scores |= class_scores(list(drawn), asked.tolist(), judge)
+        found = class_scores(list(drawn), asked.tolist(), judge)
+        scores["condition_right"] = found["condition_right"]
+        for label, own in found["classes"].items():
+            scores["classes"].setdefault(label, {}).update(own)
         scores["judge"] = class_scores([trace.points for trace in true], [trace.label for trace in true], judge)
     if isinstance(pattern, AutomatonPattern) and isinstance(judge, LapJudge):
         lap_scores, lap_figures, drawn_marks = evaluate_laps(pattern, judge, drawn, seed)
@@ -180,6 +183,20 @@ def evaluate(
         )
     scores["warnings"] = find_warnings(vrnn, w_schedule, scores, x, mask, drawn, seed, condition)
     return Evaluation(scores, figures, drawn[0, :GRID_STEPS])
+
+
+def classes_of(pattern: Pattern, traces: list[Trace]) -> dict[str, list[int]] | None:
+    """Return the indices of the traces of each class, by its label, without classes of which there are none.
+
+    Returns:
+        The indices; None where traces have no classes.
+    """
+    if not pattern.units.labels:
+        return None
+    of_class = {
+        label: [i for i, one in enumerate(traces) if one.label == k] for k, label in enumerate(pattern.units.labels)
+    }
+    return {label: own for label, own in of_class.items() if own}
 
 
 def ask(vrnn: VRNN, held_out: TraceSet, n: int, steps: int) -> tuple[Tensor | None, int]:

@@ -155,7 +155,7 @@ def generate_from_run(
     if form == "strokes":
         traces = _ended(traces, units, seed)
     with as_config_error():
-        check_form(format, form)
+        check_form(format, form, n)
     if format in MOVING:
         write_moving(path, format, traces, form, prefix_points)
     elif format != "png":
