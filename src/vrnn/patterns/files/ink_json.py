@@ -59,9 +59,18 @@ def read_ndjson(path: Path, label: str | None = None) -> dict[str, Drawing]:
             times = [stroke[2] for stroke in strokes] if timed else None
             # SVG's and the screen's y axis points down.
             drawing = Drawing.of_strokes([s[:2].T * [1.0, -1.0] for s in strokes], times)
-            own = None if label is None else check_label(f"{what}, {label}", record.get(label))
+            own = None if label is None else _label(what, label, record)
             drawings[f"{path}[line {number}]"] = replace(drawing, label=own)
     return drawings
+
+
+def _label(what: str, label: str, record: dict[str, Any]) -> str:
+    if label not in record:
+        raise ValueError(
+            f"{what}: expected a label under the key {label!r}, but it has {', '.join(record)}: name one of them by "
+            "dataset.label, or set dataset.label=folder"
+        )
+    return check_label(f"{what}, {label}", record[label])
 
 
 def read_json(path: Path) -> dict[str, Drawing]:
