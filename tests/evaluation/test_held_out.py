@@ -39,6 +39,21 @@ def test_per_step_and_per_sequence():
     assert scores["kl_nats_per_sequence_se"] == pytest.approx(spread / math.sqrt(4), rel=1e-4)
 
 
+def test_scores_of_each_class_are_those_of_its_traces():
+    torch.manual_seed(0)
+    vrnn, (x, mask) = VRNN(), traces(torch.tensor([9, 9, 5, 2]))
+    classes = {"cat": [0, 2], "dog": [3]}
+    scores = held_out_scores(vrnn, x, mask, torch.Generator().manual_seed(1), classes=classes)["classes"]
+    kl, log_likelihood = totals(vrnn, x, mask)
+    assert scores["cat"]["held_out_traces"] == 2
+    assert scores["cat"]["kl_nats_per_step"] == pytest.approx(float(kl[0] + kl[2]) / 14, rel=1e-5)
+    assert scores["cat"]["elbo_nats_per_sequence"] == pytest.approx(
+        float((log_likelihood - kl)[[0, 2]].mean()), rel=1e-5
+    )
+    assert scores["dog"]["log_likelihood_nats_per_step"] == pytest.approx(float(log_likelihood[3]) / 2, rel=1e-5)
+    assert scores["dog"]["elbo_nats_per_step_se"] is None
+
+
 def test_standard_error_per_step_is_that_of_a_ratio():
     """The jackknife of sum / steps is equal to first order: within a quarter for 40 traces."""
     torch.manual_seed(0)

@@ -8,6 +8,7 @@ from vrnn import VRNN
 from vrnn.evaluation.warning_signs import find_warnings
 from vrnn.objective import AdaptiveW, ConstantW, GaussianLikelihood
 
+MEMORISED = {"elbo_nats_per_step": 1.4, "train_elbo_nats_per_step": 3.5}
 SOUND = {"kl_nats_per_step": 0.02, "generated": {"laps": 5000}}
 
 
@@ -23,6 +24,7 @@ def warnings_of(scores=SOUND, w_schedule=None, likelihood=None, x=None, drawn=No
 
 def test_nothing_to_warn_about():
     assert warnings_of() == []
+    assert warnings_of(SOUND | MEMORISED | {"train_elbo_nats_per_step": 3.3}) == []  # less than a nat per coordinate
 
 
 def at_limit() -> AdaptiveW:
@@ -35,6 +37,7 @@ def at_limit() -> AdaptiveW:
     ("given", "said"),
     [
         ({"scores": SOUND | {"kl_nats_per_step": 1e-4}}, "The posterior has collapsed: the KL is 0.0001 nats"),
+        ({"scores": SOUND | MEMORISED}, "there the ELBO is 3.5 nats per step, on held-out sequences 1.4. Take"),
         ({"w_schedule": at_limit()}, "has ended on its limit: w = w_min = 0.5."),
         ({"likelihood": GaussianLikelihood(floor=100.0)}, "sits on its floor, likelihood.floor = 100, at 100% of"),
         ({"likelihood": GaussianLikelihood(floor=1e-3, ceiling=1e-3 + 1e-9)}, "sits on its ceiling"),

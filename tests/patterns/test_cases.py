@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from vrnn.patterns import DrawnPattern
 from vrnn.patterns.files.read import load_drawings, read_drawings
+from vrnn.patterns.resampling import normalise
 
 CASES = Path(__file__).parents[1] / "fixtures" / "cases"
 STAIRS = np.array([[20, 20], [40, 20], [40, 40], [20, 40], [20, 60], [40, 60], [40, 80], [20, 80]]) * [1.0, -1.0]
@@ -41,7 +43,17 @@ def test_semicolons_and_decimal_commas():
 
 
 def test_twenty_drawings_in_one_array():
-    assert len(read_drawings(CASES / "twenty.npy")) == 20
+    drawings = read_drawings(CASES / "twenty.npy")
+    assert len(drawings) == 20
+    drawn = DrawnPattern(CASES / "twenty.npy", holdout=0).draw("train", 16, 1000, np.random.default_rng(0))
+    for points, trace in zip(drawings.values(), drawn, strict=True):  # all of them, though 16 are asked for
+        np.testing.assert_allclose(trace.points, normalise(points))
+    split = DrawnPattern(CASES / "twenty.npy")
+    assert {part: len(split.draw(part, 16, 1000, None)) for part in ("train", "val", "test")} == {
+        "train": 16,
+        "val": 2,
+        "test": 2,
+    }
 
 
 # ---- tables ----------------------------------------------------------------------------------------------------------

@@ -86,3 +86,21 @@ def test_the_config_has_every_option_and_the_codes_defaults():
     config = yaml.safe_load(path.read_text(encoding="utf-8"))["dataset"]
     defaults = {name: p.default for name, p in inspect.signature(DrawnStrokes).parameters.items()}
     assert config == defaults | {"_target_": "vrnn.patterns.DrawnStrokes", "files": "???"}
+
+
+def test_renderings_with_jitter_keep_their_lifts(tee):
+    """As many as are asked for: turned and scaled by about a twentieth, with noise of a twentieth of a move."""
+    pattern = DrawnStrokes(tee, holdout=0, jitter=0.05)
+    still = moves(DrawnStrokes(tee, holdout=0))
+    drawn = np.stack([trace.points for trace in pattern.draw("train", 4000, 1000, np.random.default_rng(0))])
+    assert drawn.shape == (4000, 21, 3)
+    np.testing.assert_array_equal(drawn[..., 0], np.tile(still[:, 0], (4000, 1)))
+    np.testing.assert_allclose(drawn.mean(axis=0), still, atol=0.02)
+    angle = np.arctan2(drawn[:, 10, 2], drawn[:, 10, 1]) - np.arctan2(still[10, 2], still[10, 1])
+    length = np.hypot(drawn[:, 10, 1], drawn[:, 10, 2]) / np.hypot(still[10, 1], still[10, 2])
+    noise = 0.05 * np.sqrt(2) / np.hypot(still[10, 1], still[10, 2])  # of the two ends of the jump
+    for found in (np.sin(angle), np.log(length)):
+        assert found.std() == pytest.approx(np.hypot(0.05, noise), rel=0.06)
+    assert len(pattern.draw("train", 3, 5, np.random.default_rng(0))[2].points) == 5
+    with pytest.raises(ValueError, match=r"jitter must be a number in \[0, 1\], but is -1"):
+        DrawnStrokes(tee, jitter=-1)

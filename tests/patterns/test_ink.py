@@ -46,6 +46,23 @@ def test_inkml_has_times_and_differences(tmp_path):
     np.testing.assert_array_equal(drawing.time, [*range(0, 90, 10), 100, 110])
 
 
+CONTEXTS = """<definitions>
+<context xml:id="a"><inkSource><traceFormat><channel name="F"/><channel name="X"/><channel name="Y"/></traceFormat></inkSource>
+</context><traceFormat xml:id="f"><channel name="X"/><channel name="Y"/></traceFormat><context xml:id="b" traceFormatRef="#f"/>
+</definitions>"""
+
+
+def test_inkml_of_pens_with_and_without_pressure(tmp_path):
+    """As OneNote writes it, where each trace refers to a context."""
+    first = ",".join(f"0.5 {x} {y}" for x, y in POINTS)
+    traces = f'<trace contextRef="#a">{first}</trace><trace contextRef="#b">5 6,7 8</trace>'
+    (tmp_path / "a.inkml").write_text(f"<ink>{CONTEXTS}{traces}</ink>")
+    assert_two_strokes(only(tmp_path / "a.inkml"))
+    (tmp_path / "b.inkml").write_text(f"<ink>{CONTEXTS}<trace>5 6,7 8</trace></ink>")
+    with pytest.raises(ValueError, match=r"trace 1 .* expected one trace format, or a contextRef, but .* several"):
+        load_drawings(tmp_path / "b.inkml")
+
+
 def test_quickdraw_has_a_drawing_per_line(tmp_path):
     columns = [stroke.T.tolist() for stroke in (POINTS, SECOND)]
     (tmp_path / "a.ndjson").write_text(json.dumps({"word": "cat", "drawing": columns}) + "\n\n")

@@ -67,6 +67,10 @@ def test_the_word_of_quickdraw_is_the_label(tmp_path):
     lines = [{"word": n, "drawing": [s.T.tolist()]} for n, s in zip(NAMES, SEQUENCES, strict=True)]
     (tmp_path / "a.ndjson").write_text("\n".join(map(json.dumps, lines)))
     assert labels(DrawnPattern(tmp_path / "a.ndjson", label="word", **EVERYTHING)) == EXPECTED
+    with pytest.raises(
+        ValueError, match=r"a.ndjson, line 1: expected a label under the key 'wrd', but it has word, drawing"
+    ):
+        DrawnPattern(tmp_path / "a.ndjson", label="wrd", **EVERYTHING)
 
 
 def test_without_labels_nothing_changes(folders):

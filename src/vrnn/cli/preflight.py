@@ -13,7 +13,7 @@ from vrnn.cli.overrides import check_overrides
 from vrnn.errors import ConfigError
 from vrnn.runs.config import check, check_allow, check_effects, conf_directory
 from vrnn.runs.directory import CONFIG, DONE, FAILED, LOCK, LOG
-from vrnn.runs.pattern import build_pattern, is_quick_to_read, pattern_class
+from vrnn.runs.pattern import build_pattern, check_condition, is_quick_to_read, pattern_class
 from vrnn.runs.requests import check_request, check_writable
 
 UNTRAINED = (LOCK, FAILED, CONFIG, LOG)  # what a run makes before its first step
@@ -47,6 +47,8 @@ def check_configs(command: str, configs: Sequence[DictConfig], overrides: Sequen
             # A pattern whose class does not say how wide its sequences are is always asked.
             asked = is_quick_to_read(checked["dataset"]) or not pattern_class(checked).x_dim
             pattern = build_pattern(checked) if asked else None
+            if pattern is not None:
+                check_condition(checked, pattern)
             from vrnn.runs.parts import check_parts  # imports torch: what is wrong without it has been answered
 
             check_parts(checked, pattern)

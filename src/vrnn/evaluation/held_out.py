@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -16,14 +16,19 @@ from vrnn.objective.reduction import mean_per_step
 if TYPE_CHECKING:
     from vrnn.model.vrnn import VRNN
 
-Scores = dict[str, float | int | None]
+Scores = dict[str, Any]
 
 ACTIVE_NATS = 0.01  # per step: a latent dimension with a larger mean KL counts as active
 
 
 @torch.no_grad()
 def held_out_scores(
-    vrnn: VRNN, x: Tensor, mask: Tensor, generator: torch.Generator, condition: Tensor | None = None
+    vrnn: VRNN,
+    x: Tensor,
+    mask: Tensor,
+    generator: torch.Generator,
+    condition: Tensor | None = None,
+    classes: Mapping[str, list[int]] | None = None,
 ) -> Scores:
     """Return the ELBO and its parts on held-out traces, from one sample of z per step.
 
@@ -33,10 +38,12 @@ def held_out_scores(
         mask: (T, B), False where there is no point.
         generator: The source of the noise.
         condition: As in `VRNN.infer`.
+        classes: The indices of the traces of each class, by its label; None where traces have no classes.
 
     Returns:
         For `elbo`, `log_likelihood` (log p(x | z)) and `kl` (KL(q‖p)), with ELBO = log-likelihood - KL: the mean in nats per
         step and in nats per sequence, and its standard error over traces (None for one trace), see `in_nats`.
+        `classes`: the same of the traces of each class, by its label, with their number, `held_out_traces`.
         `active_dims`: the number of latent dimensions with a KL of more than 0.01 nats per step.
         `reconstruction_rmse`: root mean square of x minus the decoder's mean, over steps and coordinates, in the units of x,
         with z from the posterior.
@@ -47,12 +54,17 @@ def held_out_scores(
     log_likelihood = torch.where(mask, vrnn.log_prob(run), 0.0).sum(0).double()
     kl = kl_dims.sum((0, 2)).double()
     steps = mask.sum(0)
-    scores: Scores = {}
-    for name, total in (("elbo", log_likelihood - kl), ("kl", kl), ("log_likelihood", log_likelihood)):
-        scores |= in_nats(name, total, steps)
+    totals = {"elbo": log_likelihood - kl, "kl": kl, "log_likelihood": log_likelihood}
+    scores = _all_in_nats(totals, steps)
     scores["active_dims"] = int((kl_dims.sum((0, 1)) / steps.sum() > ACTIVE_NATS).sum())
     error = (run.x - vrnn.moments(run).mean).square().mean(-1)
     scores["reconstruction_rmse"] = float(mean_per_step(error, mask).sqrt())
+    if classes is not None:
+        scores["classes"] = {
+            label: {"held_out_traces": len(own)}
+            | _all_in_nats({name: total[own] for name, total in totals.items()}, steps[own])
+            for label, own in classes.items()
+        }
     return scores
 
 
@@ -105,6 +117,14 @@ def _by_length(mask: Tensor, n: int) -> Iterator[tuple[Tensor, int]]:
     lengths = (mask * torch.arange(1, len(mask) + 1, device=mask.device)[:, None]).amax(0)
     for some in lengths.argsort(descending=True, stable=True).split(n):
         yield some, int(lengths[some[0]])
+
+
+def _all_in_nats(totals: Mapping[str, Tensor], steps: Tensor) -> Scores:
+    """Return `in_nats` of several quantities."""
+    scores: Scores = {}
+    for name, total in totals.items():
+        scores |= in_nats(name, total, steps)
+    return scores
 
 
 def in_nats(name: str, total: Tensor, steps: Tensor) -> Scores:

@@ -22,6 +22,7 @@ Array = NDArray[np.float64]
 
 LOOKED_AT = 8  # held-out traces: these signs are shares over all their steps
 COLLAPSED = 1e-3  # nats per step: over a lap of 30 steps z then carries 1/20 of one binary choice
+MEMORISED = 1.0  # nats per step and coordinate: what is predicted is off by as many factors of e
 FEW_LAPS = 100  # a share of 1/2 then has a standard error of 0.05
 OUTSIDE = 0.01  # share of the generated points: single ones are noise
 MARGIN = 0.25  # of half the extent: what noise may add to the data that are looked at
@@ -57,6 +58,7 @@ def find_warnings(
     condition = of_traces(condition, slice(LOOKED_AT))
     return [
         *_collapse(vrnn, scores),
+        *_memorised(scores, x.shape[-1]),
         *_binding_limit(w_schedule),
         *_deviations(vrnn, x, mask, generator, condition),
         *_generated_range(vrnn, x, mask, drawn),
@@ -71,6 +73,16 @@ def _collapse(vrnn: VRNN, scores: dict[str, Any]) -> Iterator[str]:
         yield (
             f"The posterior has collapsed: the KL is {kl:.2g} nats per step, so z carries nothing. Try w_schedule=free_nats, a "
             "slower schedule, or likelihood.ceiling."
+        )
+
+
+def _memorised(scores: dict[str, Any], x_dim: int) -> Iterator[str]:
+    train, held_out = (scores.get(name) for name in ("train_elbo_nats_per_step", "elbo_nats_per_step"))
+    if train is not None and held_out is not None and train - held_out > MEMORISED * x_dim:
+        yield (
+            f"The model has memorised its training data: there the ELBO is {train:.4g} nats per step, on held-out sequences "
+            f"{held_out:.4g}. Take the weights that were best on validation (evaluation.checkpoint=best; "
+            "callbacks=early_stopping ends the training there), train for fewer steps, or choose a smaller model."
         )
 
 

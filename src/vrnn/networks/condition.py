@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from vrnn.checks import check_at_least, require
 from vrnn.networks.mlp import MLP
+from vrnn.patterns.units import NO_EXOGENOUS, NO_LABELS
 
 
 class NoCondition(nn.Module):
@@ -56,10 +57,7 @@ class LabelCondition(nn.Module):
     def __init__(self, labels: Sequence[str], dim: int = 8, exogenous: Sequence[str] = ()):
         super().__init__()
         if not labels:
-            raise ValueError(
-                "condition=label needs a dataset with labels, but this one has none: say by dataset.label where those of your "
-                "files are, as in dataset.label=folder, or try dataset=classes."
-            )
+            raise ValueError(NO_LABELS)
         self.labels, self.dim = tuple(labels), int(check_at_least("condition.dim", dim, 1))
         self.embedding = nn.Embedding(len(self.labels), self.dim)
 
@@ -128,10 +126,7 @@ class SeriesCondition(nn.Module):
     ):
         super().__init__()
         if not exogenous:
-            raise ValueError(
-                "condition=series needs a dataset with exogenous series, but this one has none: name their columns by "
-                "dataset.condition_columns of dataset=series."
-            )
+            raise ValueError(NO_EXOGENOUS)
         self.labels: tuple[str, ...] = ()
         self.exogenous = tuple(exogenous)
         for width in hidden:

@@ -41,11 +41,18 @@ class RecordedPattern(Pattern):
         for i in range(n):
             source = chosen[i % len(chosen)]
             if steps is not None and steps < len(source.points):
-                start = int(rng.integers(len(source.points) - steps + 1))
-                traces.append(source.cut(slice(start, start + steps)))
+                traces.append(random_window(source, steps, rng))
             elif i < len(chosen):
                 traces.append(replace(source, points=source.points.copy()))
         return traces
+
+
+def random_window(trace: Trace, steps: int, rng: np.random.Generator) -> Trace:
+    """Return so many successive steps of a trace, or all of it where it has no more."""
+    if steps >= len(trace.points):
+        return trace
+    start = int(rng.integers(len(trace.points) - steps + 1))
+    return trace.cut(slice(start, start + steps))
 
 
 def choose(

@@ -12,6 +12,16 @@ from vrnn.checks import check_number, check_positive
 
 Points = NDArray[np.float64]
 
+# What is missing for a condition.
+NO_LABELS = (
+    "condition=label needs a dataset with labels, but this one has none: say by dataset.label where those of your files are, "
+    "as in dataset.label=folder, or try dataset=classes."
+)
+NO_EXOGENOUS = (
+    "condition=series needs a dataset with exogenous series, but this one has none: name their columns by "
+    "dataset.condition_columns of dataset=series."
+)
+
 
 @dataclass(frozen=True)
 class Units:

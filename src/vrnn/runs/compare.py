@@ -34,11 +34,14 @@ from vrnn.runs.directory import (
 from vrnn.runs.provenance import read_provenance
 from vrnn.runs.score_names import SCORE
 from vrnn.runs.statistics import mean_interval
+from vrnn.runs.summary import MOST_CLASSES
+from vrnn.text import printable
 
 Array = NDArray[np.float64]
 
 ABSENT = "-"  # the value of a setting that a run does not have
 STATES = ("finished", "running", "failed", "interrupted", "pruned")
+ELBO = "elbo_nats_per_step"
 SHORT = 8  # digits of a commit and of a digest
 LARGEST = 2**63  # of whole numbers among the scores
 LARGEST_SAMPLE = 100_000_000  # bytes
@@ -77,7 +80,7 @@ class Group:
 
     def values(self, name: str) -> Array:
         """Return a score of the runs that have it, (n,)."""
-        values = np.array([run.scores[name] for run in self.runs])
+        values = np.array([run.scores.get(name, math.nan) for run in self.runs])
         return values[np.isfinite(values)]
 
     def best(self, score: str) -> Run:
@@ -122,10 +125,27 @@ def read_run(directory: Path) -> Run:
     try:
         settings = flat_settings(read_settings(directory)) if (directory / CONFIG).exists() else {}
         scores = read_scores(directory) if stands == "finished" else {}
-        values = {name: _number(directory, scores, score.path) for name, score in SCORE.items()}
+        values = score_values(directory, scores)
     except DamagedError as damage:
         stands, error = "failed", str(damage)
     return Run(directory, stands, settings, values, error)
+
+
+def score_values(directory: Path, scores: Mapping[str, Any]) -> dict[str, float]:
+    """Return the scores that runs are compared by: those of `SCORE`, NaN where there is none, and the ELBO of each class.
+
+    Args:
+        directory: The run's, for messages.
+        scores: As in its scores.json.
+
+    Raises:
+        DamagedError: A score is no number.
+    """
+    classes = scores.get("classes")
+    labels = list(classes) if isinstance(classes, Mapping) else []
+    paths = {name: score.path for name, score in SCORE.items()}
+    paths |= {f"{ELBO} of {' '.join(printable(label).split())}": ("classes", label, ELBO) for label in labels}
+    return {name: _number(directory, scores, path) for name, path in paths.items()}
 
 
 def flat_settings(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -238,11 +258,16 @@ def one_per_seed(runs: Sequence[Run]) -> tuple[list[Run], dict[str, str]]:
 
 def estimate(group: Group) -> None:
     """Fill in a group's means and intervals."""
-    for name in SCORE:
+    for name in _names([group]):
         values = group.values(name)
         group.n[name] = len(values)
         group.mean[name] = float(values.mean()) if len(values) else math.nan
         group.low[name], group.high[name] = mean_interval(values)
+
+
+def _names(groups: Sequence[Group]) -> list[str]:
+    """Return the names of all scores that runs of the groups have, those of `SCORE` first."""
+    return list(dict.fromkeys([*SCORE, *(name for group in groups for run in group.runs for name in run.scores)]))
 
 
 def training_seconds(run: Run) -> float:
@@ -325,12 +350,12 @@ def to_csv(groups: Sequence[Group], sort: str) -> str:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     parameters, made = (list(groups[0].parameters), list(groups[0].made)) if groups else ([], [])
-    statistics = ("n", "mean", "low", "high")
+    names, statistics = _names(groups), ("n", "mean", "low", "high")
     table.writerow(
-        [*parameters, *STATES, *(f"{name}.{which}" for name in SCORE for which in statistics), "best_run", *made]
+        [*parameters, *STATES, *(f"{name}.{which}" for name in names for which in statistics), "best_run", *made]
     )
     for group in groups:
-        numbers = [getattr(group, which)[name] for name in SCORE for which in statistics]
+        numbers = [getattr(group, which).get(name, math.nan) for name in names for which in statistics]
         counts = [group.states[which] for which in STATES]
         cells = ["" if math.isnan(x) else x for x in numbers]
         best = group.best(sort).directory
@@ -340,8 +365,9 @@ def to_csv(groups: Sequence[Group], sort: str) -> str:
 
 def rows(groups: Sequence[Group], sort: str) -> list[list[str]]:
     """The table for people: a row of headings, then one a group; the score it is sorted by comes first."""
-    names = [sort, *(name for name in SCORE if name != sort)]
-    names = [name for name in names if name == sort or any(not math.isnan(group.mean[name]) for group in groups)]
+    every = _names(groups)
+    names = every if len(every) <= len(SCORE) + MOST_CLASSES else [*SCORE]
+    names = [sort, *(name for name in names if name != sort and any(len(group.values(name)) for group in groups))]
     headings = [*(groups[0].parameters if groups else []), "runs", *names, *(groups[0].made if groups else [])]
     return [
         headings,
@@ -361,9 +387,10 @@ def _standing(group: Group) -> str:
 
 def cell(group: Group, name: str) -> str:
     """A score's mean and interval, as text; of how many runs, if not of all that have finished."""
-    mean, low, high = group.mean[name], group.low[name], group.high[name]
+    mean = group.mean.get(name, math.nan)
     if math.isnan(mean):
         return "-"
+    low, high = group.low[name], group.high[name]
     text = f"{mean:.4f}" if math.isnan(low) else f"{mean:.4f} [{low:.4f}, {high:.4f}]"
     return text if group.n[name] == group.states["finished"] else f"{text} of {group.n[name]}"
 

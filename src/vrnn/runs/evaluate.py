@@ -28,6 +28,7 @@ from vrnn.evaluation import (
 from vrnn.evaluation.choice_kl import choice_parts
 from vrnn.evaluation.classes import class_scores
 from vrnn.evaluation.coverage import coverage
+from vrnn.evaluation.drawings import drawing_scores
 from vrnn.evaluation.latent_usage import infer_held_out, prior_along
 from vrnn.evaluation.nearest import nearest_lap_ratio
 from vrnn.evaluation.process import process_scores
@@ -40,11 +41,13 @@ from vrnn.networks.condition import of_steps, of_traces, repeat_traces
 from vrnn.objective.latents import CategoricalLatent
 from vrnn.objective.w_schedules import WSchedule
 from vrnn.patterns import AutomatonPattern, ClassesPattern, Pattern, PianoRolls, Trace
+from vrnn.patterns.recorded import RecordedPattern
 from vrnn.patterns.strokes import end_drawings
 from vrnn.plots.sequences import SEQUENCE_PLOTS
 from vrnn.runs.pattern import as_config_error
 
 FAN = 20  # ways in which a series is continued
+REMEMBERED = 20  # training sequences that are looked at
 GRID_STEPS = 512  # steps of each generated trace that the grid of samples shows
 ROLL_STEPS = 160  # steps of a piano roll that is shown beside its reconstruction
 LATENT_STEPS = 300  # steps of a trace that the figure of the latent variables shows
@@ -129,18 +132,24 @@ def evaluate(
     held_out = TraceSet(test)
     x, mask = held_out.x.to(generator.device), held_out.mask.to(generator.device)
     condition = None if held_out.condition is None else held_out.condition.to(generator.device)
-    scores: Scores = held_out_scores(vrnn, x, mask, generator, condition)
+    scores: Scores = held_out_scores(vrnn, x, mask, generator, condition, classes_of(pattern, test))
+    if isinstance(pattern, RecordedPattern):
+        scores["train_elbo_nats_per_step"] = train_elbo(vrnn, pattern, len(x), seed)
     if options["particles"]:
         # A generator of its own, so that no other score depends on the number of particles.
         particle_generator = torch.Generator(device=vrnn.device).manual_seed(seed)
         scores |= particle_scores(vrnn, x, mask, options["particles"], particle_generator, condition)
     n, steps = options["traces"], options["steps"]
-    if pattern.form == "image":
-        steps = min(steps, len(x))  # an image has no more rows than the others
+    if pattern.form in ("image", "series"):
+        steps = min(
+            steps, len(x)
+        )  # an image has no more rows than the others; beyond its data's length a series may drift
     asked, steps = ask(vrnn, held_out, n, steps)
     generated = vrnn.generate(n, steps, sample=options["sample"], generator=generator, condition=asked)
     drawn = generated.transpose(0, 1).double().cpu().numpy()
     ended = end_drawings(drawn, pattern.units.strokes, np.random.default_rng(seed))
+    if pattern.units.strokes:
+        scores["drawings"] = drawing_scores(list(ended), [trace.points for trace in test], pattern.units.strokes)
     figures = sample_figures(pattern, test, ended)
     inferred, observed = infer_held_out(vrnn, held_out, seed)
     kl = vrnn.latent.kl(inferred.q, inferred.p)
@@ -159,7 +168,10 @@ def evaluate(
         figures["classes"] = classes_figure(pattern, ended, asked.tolist())
     if isinstance(pattern, ClassesPattern) and isinstance(judge, dict) and asked is not None:
         true = pattern.draw("test", n, steps, np.random.default_rng([seed, n, steps]))
-        scores |= class_scores(list(drawn), asked.tolist(), judge)
+        found = class_scores(list(drawn), asked.tolist(), judge)
+        scores["condition_right"] = found["condition_right"]
+        for label, own in found["classes"].items():
+            scores["classes"].setdefault(label, {}).update(own)
         scores["judge"] = class_scores([trace.points for trace in true], [trace.label for trace in true], judge)
     if isinstance(pattern, AutomatonPattern) and isinstance(judge, LapJudge):
         lap_scores, lap_figures, drawn_marks = evaluate_laps(pattern, judge, drawn, seed)
@@ -180,6 +192,31 @@ def evaluate(
         )
     scores["warnings"] = find_warnings(vrnn, w_schedule, scores, x, mask, drawn, seed, condition)
     return Evaluation(scores, figures, drawn[0, :GRID_STEPS])
+
+
+def train_elbo(vrnn: VRNN, pattern: RecordedPattern, steps: int, seed: int) -> float | None:
+    """Return the ELBO of some training sequences, in nats per step: far above that of held-out ones, it is memory."""
+    drawn = pattern.draw("train", REMEMBERED, steps, np.random.default_rng(seed))[:REMEMBERED]
+    some = TraceSet([trace for trace in drawn if trace.observed.any()])
+    condition = None if some.condition is None else some.condition.to(vrnn.device)
+    generator = torch.Generator(device=vrnn.device).manual_seed(seed)
+    found = held_out_scores(vrnn, some.x.to(vrnn.device), some.mask.to(vrnn.device), generator, condition)
+    elbo: float | None = found["elbo_nats_per_step"]
+    return elbo
+
+
+def classes_of(pattern: Pattern, traces: list[Trace]) -> dict[str, list[int]] | None:
+    """Return the indices of the traces of each class, by its label, without classes of which there are none.
+
+    Returns:
+        The indices; None where traces have no classes.
+    """
+    if not pattern.units.labels:
+        return None
+    of_class = {
+        label: [i for i, one in enumerate(traces) if one.label == k] for k, label in enumerate(pattern.units.labels)
+    }
+    return {label: own for label, own in of_class.items() if own}
 
 
 def ask(vrnn: VRNN, held_out: TraceSet, n: int, steps: int) -> tuple[Tensor | None, int]:
@@ -205,20 +242,24 @@ def ask(vrnn: VRNN, held_out: TraceSet, n: int, steps: int) -> tuple[Tensor | No
 
 
 def sample_figures(pattern: Pattern, test: list[Trace], drawn: Array) -> Figures:
-    """Plot true beside generated sequences, and a grid of generated ones, drawn (n, T, x_dim)."""
+    """Plot true beside generated sequences, drawn (n, T, x_dim) (series in the units of the data), and a grid of the latter."""
     sequence_plots = SEQUENCE_PLOTS[pattern.form]
     shown = min(sequence_plots.per_panel, len(test), len(drawn))
     true_points = [trace.points for trace in test[:shown]]
     panels = {"true": true_points, "generated from the prior": list(drawn[:shown])}
     samples = sequence_plots.plot_grid(drawn[: sequence_plots.per_grid, :GRID_STEPS])
     samples.suptitle(f"generated from the prior, up to {GRID_STEPS} steps", fontsize=9)
-    return {"true_and_generated": sequence_plots.plot_panels(panels), "samples": samples}
+    if pattern.form != "series":
+        return {"true_and_generated": sequence_plots.plot_panels(panels), "samples": samples}
+    in_units = {title: [pattern.units.to_units(one) for one in shown] for title, shown in panels.items()}
+    return {"true_and_generated": plots.plot_series(in_units, pattern.units.names), "samples": samples}
 
 
 def classes_figure(pattern: Pattern, drawn: Array, asked: list[int]) -> Figure:
     """Plot generated sequences (n, T, x_dim), one row per class that was asked for."""
     names = pattern.units.labels
-    by_class = [[i for i, label in enumerate(asked) if label == row][: len(names)] for row in range(len(names))]
+    columns = 2 if pattern.form == "series" else len(names)  # of the grid
+    by_class = [[i for i, label in enumerate(asked) if label == row][:columns] for row in range(len(names))]
     shown = [i for row in by_class for i in row]
     return SEQUENCE_PLOTS[pattern.form].plot_grid(drawn[shown, :GRID_STEPS], [names[asked[i]] for i in shown])
 

@@ -12,14 +12,14 @@ from vrnn.runs.config import check_choice
 if TYPE_CHECKING:
     from vrnn.patterns.trace import SequenceKind
 
-FORMATS = ("png", "npz", "csv", "svg", "mid")
+FORMATS = ("png", "npz", "csv", "svg", "mid", "ndjson", "json", "inkml", "stroke3")
 FIGURES = ("png", "svg", "pdf")  # of `vrnn evaluate`
 MOVING = ("gif", "mp4", "animated_svg")  # of `vrnn generate` alone
 
 
 def ending(format: str) -> str:
     """Return what the names of a format's files end in."""
-    return "svg" if format == "animated_svg" else format
+    return {"animated_svg": "svg", "stroke3": "npz"}.get(format, format)
 
 
 def chosen_format(format: str | None, out: str | None) -> str:
@@ -44,17 +44,17 @@ def check_format(command: str, format: str | None, out: str | None) -> None:
         raise ConfigError(f"out must end in .{', .'.join(endings)}, but is {out}.")
 
 
-def check_form(format: str, form: SequenceKind) -> None:
-    """Check that sequences can be written in a format, and that the package which does it is installed.
+def check_form(format: str, form: SequenceKind, count: int) -> None:
+    """Check that so many sequences can be written in a format, and that the package which does it is installed.
 
     Raises:
         ConfigError: They cannot, or it is not.
-        ValueError: The same of MIDI.
+        ValueError: The same of the kinds of files that hold points.
     """
-    if format == "mid":
-        from vrnn.patterns.files.midi import check_midi  # numpy: most wrong requests are answered before
+    if format in FORMATS:
+        from vrnn.patterns.files.write import check_kind  # numpy: most wrong requests are answered before
 
-        check_midi(form)
+        check_kind(format, form, count)
     if format in MOVING and form not in ("plane", "strokes"):
         raise ConfigError(
             f"format must be png, npz or csv for a run whose sequences are of the form {form}, but is {format}: "

@@ -8,6 +8,8 @@ from typing import Any
 
 from vrnn.errors import ConfigError
 from vrnn.patterns import Pattern
+from vrnn.patterns.units import NO_EXOGENOUS, NO_LABELS
+from vrnn.runs.config import CONDITIONS
 from vrnn.runs.instantiate import instantiate, target_class
 from vrnn.runs.name import dataset_files, digest
 
@@ -47,6 +49,19 @@ def pattern_class(settings: Settings) -> type[Pattern]:
                 "set there what differs from x_dim = 2, form = 'plane' and names = ()."
             )
     return found
+
+
+def check_condition(settings: Settings, pattern: Pattern) -> None:
+    """Refuse a condition that the pattern's sequences do not have. It is known before torch is imported.
+
+    Raises:
+        ConfigError: There are no labels, or no exogenous series.
+    """
+    kind = CONDITIONS.get(settings["condition"]["_target_"])
+    if kind == "label" and not pattern.units.labels:
+        raise ConfigError(NO_LABELS)
+    if kind == "series" and pattern.units.exogenous is None:
+        raise ConfigError(NO_EXOGENOUS)
 
 
 def is_quick_to_read(dataset: Mapping[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,26 @@ SCALARS = {f"score/{name}": score.path for name, score in SCORE.items()} | {
 }
 
 
+NOT_IN_TAGS = re.compile(r"[^\w .-]")  # MLflow refuses other characters
+
+
 def scalar_scores(scores: dict[str, Any]) -> dict[str, float]:
     """Return the scores that have a column in HPARAMS, by tag; those that the run's pattern does not define are left out."""
     found = {tag: _at_path(scores, path) for tag, path in SCALARS.items()}
     return {tag: float(value) for tag, value in found.items() if value is not None}
+
+
+def class_scalars(scores: dict[str, Any]) -> dict[str, float]:
+    """Return the held-out scores of each class, where sequences have classes, by tag.
+
+    They have no columns in HPARAMS: those are the same for all runs, and labels are not.
+    """
+    return {
+        f"score_{name}/{NOT_IN_TAGS.sub('_', label)}": float(own[name])
+        for label, own in scores.get("classes", {}).items()
+        for name in ("elbo_nats_per_step", "log_likelihood_nats_per_step", "condition_right")
+        if own.get(name) is not None
+    }
 
 
 def _at_path(tree: Any, path: tuple[str, ...]) -> Any:
@@ -73,5 +90,5 @@ def publish(
     if found := evaluation.scores["warnings"]:
         logger.experiment.add_text("warnings", "\n".join(f"- {warning}" for warning in found), step)
     for each in (logger, *extra_loggers):
-        each.log_metrics(scalar_scores(evaluation.scores), step=step)
+        each.log_metrics(scalar_scores(evaluation.scores) | class_scalars(evaluation.scores), step=step)
     logger.finalize("success")

@@ -89,7 +89,7 @@ def _check_of_run(command: str, config: DictConfig, settings: dict[str, Any]) ->
 
     if "format" in config:
         with as_config_error():
-            check_form(chosen_format(config.format, config.out), pattern_class(settings).form)
+            check_form(chosen_format(config.format, config.out), pattern_class(settings).form, config.n)
     if command == "score":
         drawing.read_sequences(list(config.files), settings, read_units(Path(config.run)), config.label)
         return

@@ -21,6 +21,7 @@ SCORE = {
     "transition_tv": Score(("generated", "transition_tv"), higher_is_better=False),
     "reconstruction_rmse": Score(("reconstruction_rmse",), higher_is_better=False),
     "laps_right_fraction": Score(("generated", "laps_right_fraction")),
+    "strokes_right_fraction": Score(("drawings", "strokes_right_fraction")),
     "kl_at_junctions_share": Score(("kl_at_junctions_share",)),
     "kl_per_choice_nats": Score(("kl_per_choice_nats",)),
     "active_dims": Score(("active_dims",)),

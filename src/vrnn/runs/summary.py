@@ -11,6 +11,8 @@ from rich.table import Table
 
 from vrnn.text import printable
 
+MOST_CLASSES = 12  # with a row of their own
+
 
 def print_scored(rows: list[dict[str, Any]]) -> None:
     """Print how likely own sequences are, one row each: see `vrnn.runs.score.score_files`."""
@@ -65,6 +67,14 @@ def score_rows(scores: dict[str, Any]) -> Iterator[tuple[str, ...]]:
         if name in ("iwae", "fivo"):
             label = f"{label} of {scores['particles']}"
         yield f"{label}, nats per step", _estimate(scores, key), "", ""
+    if len(classes := scores.get("classes", {})) <= MOST_CLASSES:
+        for label, own in classes.items():
+            yield f"ELBO of {printable(label)}", _estimate(own, "elbo_nats_per_step"), "", ""
+    if drawings := scores.get("drawings"):
+        shares, truth = drawings["stroke_fractions"], drawings["truth"]["stroke_fractions"]
+        for count in sorted({*shares, *truth}, key=int)[:MOST_CLASSES]:
+            yield f"share with {count} strokes", f"{shares.get(count, 0.0):.4f}", "", f"{truth.get(count, 0.0):.4f}"
+        yield "share with the strokes of the data", f"{drawings['strokes_right_fraction']:.4f}", "", ""
     if "generated" not in scores:
         return
     model, judge, truth = scores["generated"], scores["judge"], scores["truth"]

@@ -155,7 +155,7 @@ def generate_from_run(
     if form == "strokes":
         traces = _ended(traces, units, seed)
     with as_config_error():
-        check_form(format, form)
+        check_form(format, form, n)
     if format in MOVING:
         write_moving(path, format, traces, form, prefix_points)
     elif format != "png":
@@ -294,7 +294,9 @@ def _scaled(condition: str | Points | None, units: Units) -> str | Points | None
 def plot_imputed(with_gap: Points, filled: Points, form: SequenceKind = "plane", names: Sequence[str] = ()) -> Figure:
     """Plot a sequence with a gap, (T, x_dim) with NaN inside it, and the ways that it was filled, (n, T, x_dim)."""
     if form == "series":
-        return plots.plot_series({"filled": list(filled), "given": [with_gap]}, names)
+        hidden = np.isnan(with_gap).any(axis=1)
+        near = np.convolve(hidden, [1, 1, 1], mode="same") > 0  # what is given would cover the other steps
+        return plots.plot_series({"filled": list(np.where(near[:, None], filled, np.nan)), "given": [with_gap]}, names)
     titles = ["given", *(f"filled {i + 1}" for i in range(len(filled)))]
     return SEQUENCE_PLOTS[form].plot_grid(np.concatenate([with_gap[None], filled]), titles)
 

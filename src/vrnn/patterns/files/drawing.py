@@ -73,7 +73,8 @@ class Drawing:
                 "JSON, a column t of a table), or set interval=null"
             )
         strokes, times = [], []
-        for stroke, time in zip(self.strokes, np.split(self.time, np.flatnonzero(self.lifted[:-1]) + 1), strict=True):
+        for stroke, time in zip(self.strokes, self.stroke_times, strict=True):
+            assert time is not None  # they are known
             if (np.diff(time) < 0.0).any():
                 raise ValueError(f"{name}: times must not go back within a stroke: repair them, or set interval=null")
             steps = (time[-1] - time[0]) / interval
@@ -89,6 +90,12 @@ class Drawing:
     def strokes(self) -> list[Array]:
         """The strokes, each (n, 2)."""
         return np.split(self.points, np.flatnonzero(self.lifted[:-1]) + 1)
+
+    @property
+    def stroke_times(self) -> list[Array] | list[None]:
+        """The times of the points of each stroke, (n,), or None for each where they are not known."""
+        ends = np.flatnonzero(self.lifted[:-1]) + 1
+        return [None] * (len(ends) + 1) if self.time is None else np.split(self.time, ends)
 
 
 def read_bytes(path: Path) -> bytes:

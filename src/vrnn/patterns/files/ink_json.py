@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -59,9 +59,18 @@ def read_ndjson(path: Path, label: str | None = None) -> dict[str, Drawing]:
             times = [stroke[2] for stroke in strokes] if timed else None
             # SVG's and the screen's y axis points down.
             drawing = Drawing.of_strokes([s[:2].T * [1.0, -1.0] for s in strokes], times)
-            own = None if label is None else check_label(f"{what}, {label}", record.get(label))
+            own = None if label is None else _label(what, label, record)
             drawings[f"{path}[line {number}]"] = replace(drawing, label=own)
     return drawings
+
+
+def _label(what: str, label: str, record: dict[str, Any]) -> str:
+    if label not in record:
+        raise ValueError(
+            f"{what}: expected a label under the key {label!r}, but it has {', '.join(record)}: name one of them by "
+            "dataset.label, or set dataset.label=folder"
+        )
+    return check_label(f"{what}, {label}", record[label])
 
 
 def read_json(path: Path) -> dict[str, Drawing]:
@@ -88,6 +97,27 @@ def read_json(path: Path) -> dict[str, Drawing]:
             times = [stroke[:, 2] for stroke in strokes] if all(s.shape[1] > 2 for s in strokes) else None
             drawings[name] = Drawing.of_strokes([stroke[:, :2] * [1.0, -1.0] for stroke in strokes], times)
     return drawings
+
+
+def write_ndjson(path: Path, drawings: Sequence[Drawing]) -> None:
+    """Write drawings as QuickDraw does, one a line, with times where they are known."""
+    lines = [json.dumps({"drawing": [[*columns.values()] for columns in _stroke_columns(one)]}) for one in drawings]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def write_json(path: Path, drawings: Sequence[Drawing]) -> None:
+    """Write drawings as {"drawings": [{"strokes": [{"x": […], "y": […]}, …]}, …]}, with times "t" where they are known."""
+    content = {"drawings": [{"strokes": _stroke_columns(drawing)} for drawing in drawings]}
+    path.write_text(json.dumps(content) + "\n", encoding="utf-8")
+
+
+def _stroke_columns(drawing: Drawing) -> list[dict[str, list[float]]]:
+    """Return x, y (downwards, as on a screen) and, if it is known, t of each stroke."""
+    columns = []
+    for stroke, time in zip(drawing.strokes, drawing.stroke_times, strict=True):
+        x, y = (stroke * [1.0, -1.0]).T.tolist()
+        columns.append({"x": x, "y": y} | ({} if time is None else {"t": time.tolist()}))
+    return columns
 
 
 def _parsed(what: str, text: bytes) -> Any:

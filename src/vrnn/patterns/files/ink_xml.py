@@ -18,7 +18,8 @@ logger = logging.getLogger(__name__)
 Array = NDArray[np.float64]
 
 INKML_VALUE = re.compile(r"""\s*(['"!]?)\s*(-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|#[0-9A-Fa-f]+|[*?TF])\s*""")
-COLUMNS = re.compile(r"[\s]+")
+ID = "{http://www.w3.org/XML/1998/namespace}id"
+XML = '<?xml version="1.0" encoding="UTF-8"?>'
 
 
 def read_xopp(path: Path) -> dict[str, Drawing]:
@@ -66,38 +67,85 @@ def read_inkml(path: Path) -> dict[str, Drawing]:
     root = read_xml(path, "InkML")
     if tag(root) != "ink":
         raise ValueError(f"{path}: expected an InkML file, got an XML file whose root is <{tag(root)}>")
-    channels = _channels(path, root)
-    x, y = channels.index("X"), channels.index("Y")
+    channels_of = _Channels(path, root)
     strokes, times, points = [], [], 0
     for i, trace in enumerate((e for e in root.iter() if tag(e) == "trace"), start=1):
         if trace.get("type", "penDown") != "penDown":
             continue
         what = f"{path}: trace {i} (counted from 1)"
+        channels = channels_of(what, trace)
         values = _inkml_values(what, trace.text or "", len(channels))
         if not len(values):
             continue
-        strokes.append(values[:, [x, y]] * [1.0, -1.0])
+        strokes.append(values[:, [channels.index("X"), channels.index("Y")]] * [1.0, -1.0])
         if "T" in channels:
             times.append(values[:, channels.index("T")])
         points += len(values)
         check_points(path, points)
-    known = bool(times) and all(np.isfinite(time).all() for time in times)
+    known = 0 < len(times) == len(strokes) and all(np.isfinite(time).all() for time in times)
     return {str(path): Drawing.of_strokes(strokes, times if known else None)} if strokes else {}
 
 
-def _channels(path: Path, root: Any) -> list[str]:
-    """Return the names of a point's values in order."""
-    formats = [
-        [channel.get("name", "") for channel in element.iter() if tag(channel) == "channel"]
-        for element in root.iter()
-        if tag(element) == "traceFormat"
-    ]
-    channels = formats[0] if formats else ["X", "Y"]
-    if any(other != channels for other in formats):
-        raise ValueError(f"{path}: expected one trace format, but the file has several: {formats}")
-    if "X" not in channels or "Y" not in channels:
-        raise ValueError(f"{path}: expected the channels X and Y, but its trace format has {channels}")
-    return channels
+def write_inkml(path: Path, drawing: Drawing) -> None:
+    """Write a drawing as InkML, a trace for each stroke, with a channel T where times are known."""
+    names = "XY" if drawing.time is None else "XYT"
+    channels = "".join(f'<channel name="{name}" type="decimal"/>' for name in names)
+    lines = []
+    for stroke, time in zip(drawing.strokes, drawing.stroke_times, strict=True):
+        values = np.column_stack([stroke * [1.0, -1.0], *([] if time is None else [time])])
+        # Numbers of InkML have no exponent.
+        points = (" ".join(np.format_float_positional(value, trim="-") for value in row) for row in values)
+        lines.append(f"  <trace>{', '.join(points)}</trace>")
+    head = '<ink xmlns="http://www.w3.org/2003/InkML">'
+    text = [XML, head, f"  <traceFormat>{channels}</traceFormat>", *lines, "</ink>"]
+    path.write_text("\n".join(text) + "\n", encoding="utf-8")
+
+
+class _Channels:
+    """The names of a point's values in order, for each trace of an InkML file: those of its context, or of the one format.
+
+    OneNote has several contexts in a file: pens with and without pressure.
+    """
+
+    def __init__(self, path: Path, root: Any) -> None:
+        self.path = path
+        self.by_id = {element.get(ID): element for element in root.iter() if element.get(ID)}
+        formats = (_format(element) for element in root.iter() if tag(element) == "traceFormat")
+        self.formats = [list(names) for names in dict.fromkeys(map(tuple, filter(None, formats)))] or [["X", "Y"]]
+        self.known: dict[str, list[str]] = {}  # of each context
+
+    def __call__(self, what: str, trace: Any) -> list[str]:
+        """Return the names for a trace; `what` names it in messages.
+
+        Raises:
+            ValueError: There are no channels X and Y, or the file has several formats and does not say which is the trace's.
+        """
+        context = trace.get("contextRef", "")
+        if context not in self.known:
+            self.known[context] = self._of_context(trace)
+        own = self.known[context]
+        if len(self.formats) > 1 and not own:
+            raise ValueError(
+                f"{what}: expected one trace format, or a contextRef, but the file has several: {self.formats}"
+            )
+        names = own or self.formats[0]
+        if "X" not in names or "Y" not in names:
+            raise ValueError(f"{self.path}: expected the channels X and Y, but its trace format has {names}")
+        return names
+
+    def _of_context(self, trace: Any) -> list[str]:
+        """Return the format in a trace's context, or in what that refers to; [] where there is none."""
+        context = self._referred(trace, "contextRef")
+        places = [context, *(self._referred(context, name) for name in ("traceFormatRef", "inkSourceRef"))]
+        return next((names for place in places if place is not None and (names := _format(place))), [])
+
+    def _referred(self, element: Any, name: str) -> Any:
+        return None if element is None else self.by_id.get(element.get(name, "").removeprefix("#"))
+
+
+def _format(element: Any) -> list[str]:
+    """Return the names of the channels in an element."""
+    return [channel.get("name", "") for channel in element.iter() if tag(channel) == "channel"]
 
 
 def _inkml_values(what: str, text: str, width: int) -> Array:

@@ -25,6 +25,7 @@ Points = NDArray[np.float64]
 
 FEWEST_POINTS = 8
 TIME_COLUMNS = ("t", "time", "timestamp")
+FIRST, LAST = 0, 2  # the column of moves that is the pen
 PARTS: dict[str, Part] = {"train": "train", "valid": "val", "val": "val", "validation": "val", "test": "test"}
 
 
@@ -147,7 +148,7 @@ def _read_numpy(path: Path, label: str | None = None) -> dict[str, Drawing]:
         arrays = held if isinstance(held, list) or held.ndim == 3 else None
         names = [name] if arrays is None else [f"{name}[{i}]" for i in range(len(arrays))]
         for own, array in zip(names, [held] if arrays is None else arrays, strict=True):
-            drawings[own] = _of_array(own, array, PARTS.get(key))
+            drawings[own] = _of_array(own, array, PARTS.get(key), LAST if isinstance(held, list) else None)
     if label is not None:
         labels = array_labels(f"{path}[{label}]", given, len(drawings))
         drawings = {
@@ -156,30 +157,37 @@ def _read_numpy(path: Path, label: str | None = None) -> dict[str, Drawing]:
     return drawings
 
 
-def _of_array(name: str, array: NDArray[Any], part: Part | None) -> Drawing:
-    """Return an array (T, 2) of points or (T, 3) of moves as a drawing."""
+def _of_array(name: str, array: NDArray[Any], part: Part | None, pen: int | None) -> Drawing:
+    """Return an array (T, 2) of points or (T, 3) of moves, see `_of_moves`, as a drawing."""
     if array.dtype.kind not in "fiu":
         raise ValueError(f"{name}: expected real numbers, got an array of {array.dtype}")
     if array.ndim == 2 and array.shape[1] == 2:
         return Drawing(array.astype(np.float64), _lifted_at_the_end(len(array)), part=part)
     if array.ndim == 2 and array.shape[1] == 3:
-        return _of_moves(name, array.astype(np.float64), part)
+        return _of_moves(name, array.astype(np.float64), pen, part)
     hint = f"; transposed? save array.T, of shape {array.T.shape}" if array.ndim == 2 and len(array) == 2 else ""
     raise ValueError(f"{name}: expected an array of shape (T, 2), or (n, T, 2) for n drawings, got {array.shape}{hint}")
 
 
-def _of_moves(name: str, moves: Points, part: Part | None = None) -> Drawing:
+def _of_moves(name: str, moves: Points, pen: int | None = None, part: Part | None = None) -> Drawing:
     """Return moves with a pen (T, 3) as a drawing: (dx, dy, pen) with y downwards, or (pen, dx, dy) with y upwards.
 
     In sketch-rnn's files the first row leads from the origin to the first point; in this project's from the first point,
     the origin, to the second one.
+
+    Args:
+        name: The drawing's, for messages.
+        moves: The moves.
+        pen: Which column is the pen, FIRST or LAST; None: the one of these that is 0 or 1 throughout.
+        part: What the file says it is for.
     """
-    first, last = (np.isin(moves[:, column], (0.0, 1.0)).all() for column in (0, 2))
-    if first == last:
+    may_be = [column for column in (FIRST, LAST) if np.isin(moves[:, column], (0.0, 1.0)).all()]
+    if pen not in may_be and len(may_be) != 1:
         raise ValueError(
             f"{name}: expected an array of shape (T, 2), or moves (dx, dy, pen) whose pen is 0 or 1, got {moves.shape}"
-            + (" of which both the first and the last column may be the pen" if first else "")
+            + (" of which both the first and the last column may be the pen" if may_be else "")
         )
+    last = (pen if pen in may_be else may_be[0]) == LAST
     if last:
         points, lifted = moves[:, :2].cumsum(axis=0) * [1.0, -1.0], moves[:, 2] == 1.0
     else:
@@ -230,7 +238,7 @@ def _read_table(path: Path, label: str | None = None) -> dict[str, Drawing]:
             else one_label(name, label, [columns.texts[-1][i] for i in rows], columns.rows[rows].tolist())
         )
         if moves:
-            drawings[name] = replace(_of_moves(name, values[rows][:, :3]), label=own)
+            drawings[name] = replace(_of_moves(name, values[rows][:, :3], FIRST), label=own)
         elif rows:
             drawings[name] = _of_positions(values[rows], time is not None, own)
     return drawings
