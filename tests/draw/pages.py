@@ -3,7 +3,21 @@
 import http.client
 import json
 import math
+import time
+from collections.abc import Callable
 from typing import Any
+
+from vrnn.draw.recipes import TINY
+
+SHORT = TINY._replace(
+    steps=40,
+    overrides=(
+        *TINY.overrides,
+        "data={traces: 8, steps: 128, window: 32, batch_size: 4, eval_steps: 128}",
+        "training={checkpoint_every: 2, val_every: 20}",
+        "evaluation={traces: 2, steps: 64}",
+    ),
+)
 
 
 def stroke(points: list[tuple[float, float]], begin: float = 0.0) -> dict[str, list[float]]:
@@ -63,3 +77,12 @@ class Client:
         status, answer = self.ask("POST", path, body, Content_Type="application/json", X_Token=self.token)
         assert status == expect, answer
         return answer
+
+
+def wait(check: Callable[[], Any], seconds: float = 120.0) -> Any:
+    """Return what a check finds as soon as it finds something."""
+    end = time.monotonic() + seconds
+    while not (found := check()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return found

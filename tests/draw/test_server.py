@@ -6,8 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
-import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -15,50 +13,16 @@ import numpy as np
 import pytest
 
 from tests.conftest import ROOT
-from tests.draw.pages import Client, laps, two_loops
+from tests.draw.pages import SHORT, laps, two_loops, wait
 from vrnn.draw import recipes
-from vrnn.draw.drawings import Shelf, View
-from vrnn.draw.server import App, open_server
+from vrnn.draw.drawings import View
 from vrnn.draw.training import Record
 from vrnn.patterns import DrawnLaps, DrawnStrokes, read_drawings
 from vrnn.runs.directory import state
 
-SHORT = recipes.TINY._replace(
-    steps=40,
-    overrides=(
-        *recipes.TINY.overrides,
-        "data={traces: 8, steps: 128, window: 32, batch_size: 4, eval_steps: 128}",
-        "training={checkpoint_every: 2, val_every: 20}",
-        "evaluation={traces: 2, steps: 64}",
-    ),
-)
-
-
-@pytest.fixture
-def client(tmp_path, monkeypatch):
-    """A server in this process, in an empty directory."""
-    monkeypatch.chdir(tmp_path)
-    app = App(Shelf(Path("outputs/drawings")), "127.0.0.1")
-    server = open_server(app, 0)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    yield Client(server.server_port)
-    server.shutdown()
-    thread.join()
-    server.server_close()
-    app.trainings.stop_all()
-
 
 def files() -> list[str]:
     return sorted(str(path) for path in Path().rglob("*"))
-
-
-def wait(check, seconds: float = 120.0):
-    end = time.monotonic() + seconds
-    while not (found := check()):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    return found
 
 
 # --- drawings ---
@@ -201,11 +165,22 @@ def test_what_cannot_be_trained_is_said_in_one_line(client):
 # --- training ---
 
 
-def serve(directory: Path) -> tuple[subprocess.Popen, str]:
-    """Start `vrnn draw`; return the process, and what it said until it had its address."""
+@pytest.fixture
+def server(tmp_path):
+    """A function that starts `vrnn draw`, and returns the process and what it said until it had its address."""
+    started = []
+    yield lambda: serve(tmp_path, started)
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def serve(directory: Path, started: list[subprocess.Popen]) -> tuple[subprocess.Popen, str]:
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
     command = [sys.executable, "-m", "vrnn", "draw", "port=0"]
     process = subprocess.Popen(command, cwd=directory, env=environment, stdout=subprocess.PIPE, text=True)
+    started.append(process)
     lines: list[str] = []
     while not lines or not lines[-1].startswith("http://127.0.0.1:"):
         lines.append(process.stdout.readline())
@@ -213,7 +188,7 @@ def serve(directory: Path) -> tuple[subprocess.Popen, str]:
     return process, "".join(lines)
 
 
-def test_a_training_outlives_kills_and_draws_on(client, tmp_path, monkeypatch):
+def test_a_training_outlives_kills_and_draws_on(client, server, monkeypatch):
     """It is killed, and continued by a new server; this is killed, and the training goes on to its end."""
     monkeypatch.setitem(recipes.RECIPES, "strokes", replace(recipes.RECIPES["strokes"], presets={"tiny": SHORT}))
     client.post("/save", name="loops", set=two_loops())
@@ -223,11 +198,11 @@ def test_a_training_outlives_kills_and_draws_on(client, tmp_path, monkeypatch):
     wait(lambda: client.get("/progress?name=loops")["step"])
     os.kill(json.loads(Path("outputs/drawings/loops/training.json").read_text())["pid"], signal.SIGKILL)
     wait(lambda: client.get("/progress?name=loops")["state"] == "interrupted")
-    server, said = serve(tmp_path)
+    process, said = server()
     assert "The training on loops continues." in said
     wait(lambda: client.get("/progress?name=loops")["state"] == "running")
-    server.kill()
-    server.communicate()
+    process.kill()
+    process.wait()
     assert client.get("/progress?name=loops")["state"] == "running"
     found = wait(lambda: (now := client.get("/progress?name=loops"))["state"] == "finished" and now)
     assert [step for step, _ in found["elbo"]] == list(range(5, 41, 5))

@@ -113,7 +113,9 @@ async function load(wanted) {
 }
 
 function renderPresets() {
-  const kind = set.kind ?? seen?.kind ?? "strokes", chosen = document.querySelector("[name=preset]:checked")?.value ?? "quick";
+  const kind = set.kind ?? seen?.kind ?? "strokes", names = Object.keys(presets[kind] ?? {});
+  const before = document.querySelector("[name=preset]:checked")?.value ?? "quick";
+  const chosen = names.includes(before) ? before : names[0];
   const labels = Object.entries(presets[kind] ?? {}).map(([preset, time]) => {
     const label = document.createElement("label");
     label.innerHTML = `<input type="radio" name="preset"><span></span><small></small>`;
@@ -209,7 +211,7 @@ async function sample(checkpoint) {
   const found = await ask("/continue", { name: of, strokes: [], n: 1, steps: 400, seed: 1 });
   if (of !== name) return;
   papers.sample.lines = found.futures[0];
-  $("sofar").textContent = busy() ? `What the model draws after ${progress.step} steps` : "What the model draws";
+  $("sofar").textContent = busy() ? `After ${progress.step} steps` : "What the model draws";
   papers.sample.repaint();
   if (!model || model.name !== of) {
     model = { name: of, ...await ask(`/model?name=${encodeURIComponent(of)}`) };
