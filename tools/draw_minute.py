@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -72,13 +72,18 @@ class DrawPage:
             TimeoutError: It does not become true.
         """
         end = time.monotonic() + seconds
-        while not (value := self.run(script)):
-            if time.monotonic() > end:
-                raise TimeoutError(
-                    f"{script} did not become true; the page says: {self.run('document.body.innerText')}"
-                )
+        while time.monotonic() < end:
+            with suppress(RuntimeError):  # a page that is being left does not answer
+                if value := self.run(script):
+                    return value
             time.sleep(0.05)
-        return value
+        raise TimeoutError(f"{script} did not become true; the page says: {self.run('document.body.innerText')}")
+
+    def reload(self) -> None:
+        """Load the page again, and wait until it is there."""
+        self.run("window.before = true")
+        self.browser.call("Page.reload")
+        self.wait("!window.before && document.getElementById('name')?.value")
 
     def click(self, name: str) -> None:
         """Click an element by its id."""
