@@ -89,7 +89,7 @@ RECIPES = {
         {
             "tiny": TINY,
             "quick": Preset(
-                1500, "1 minute", ("training={val_every: 250, checkpoint_every: 100, figure_every: 1500}",)
+                1500, "1 to 2 minutes", ("training={val_every: 250, checkpoint_every: 100, figure_every: 1500}",)
             ),
             "whole": Preset(5000, "5 minutes"),
         },
@@ -100,9 +100,9 @@ RECIPES = {
         {
             "tiny": TINY,
             "quick": Preset(
-                1000, "1 minute", ("training={val_every: 250, checkpoint_every: 100, figure_every: 1000}",)
+                1000, "half a minute", ("training={val_every: 250, checkpoint_every: 100, figure_every: 1000}",)
             ),
-            "whole": Preset(3000, "5 minutes"),
+            "whole": Preset(3000, "1 to 2 minutes"),
         },
         {"interval": INTERVAL},
     ),

@@ -1,7 +1,7 @@
 // The page: draw a set, train on it, and let the model continue strokes. The server keeps everything; strokes that it does not have
 // yet are kept in the browser.
 import { Pen } from "./pen.js";
-import { colour, HUES, Paper } from "./paper.js";
+import { colour, hue, Paper } from "./paper.js";
 
 const $ = id => document.getElementById(id);
 const show = (id, visible) => { $(id).hidden = !visible; };
@@ -160,9 +160,9 @@ function paintDrawing(paper) {
   paper.strokes(strokes, colour(asSeen ? "ghost" : "ink"));
   if (asSeen) {
     seen.lines.forEach((line, i) => {
-      const hue = HUES[seen.shapes[i] % HUES.length];
-      paper.line(line, hue, 1);
-      line.forEach(([x, y]) => paper.dot(x, y, 1.8, hue));
+      const ink = hue(seen.shapes[i]);
+      paper.line(line, ink, 1);
+      line.forEach(([x, y]) => paper.dot(x, y, 1.8, ink));
     });
   }
   if (set.junction && set.junction.drawing === current) paper.cross(set.junction.x, set.junction.y, colour("wrong"));
@@ -296,7 +296,7 @@ function paintFurther(paper) {
     let left = shown;
     for (const line of lines) {
       if (left < 1) break;
-      paper.line(line, HUES[i % HUES.length], 2, left);
+      paper.line(line, hue(i), 2, left);
       left -= line.length;
     }
   });
@@ -319,7 +319,7 @@ function onFurther(stroke, ended) {
 
 const papers = {
   paper: new Paper($("paper"), paintDrawing),
-  chart: new Paper($("chart"), paper => progress.steps && paper.chart({ [HUES[0]]: progress.elbo, [HUES[1]]: progress.val_elbo }, progress.steps)),
+  chart: new Paper($("chart"), paper => progress.steps && paper.chart({ [hue(0)]: progress.elbo, [hue(1)]: progress.val_elbo }, progress.steps)),
   sample: new Paper($("sample"), paper => paper.lines?.forEach(line => paper.line(line, colour("ink"), 1.8))),
   further: new Paper($("further"), paintFurther),
 };

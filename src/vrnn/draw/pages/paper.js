@@ -1,7 +1,10 @@
 // Draws strokes, lines and curves on canvases, in the colours of the page.
 import { SIZE } from "./pen.js";
 
-export const HUES = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#8C6D00"]; // Okabe and Ito's
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const HUES = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#8C6D00"]; // Okabe and Ito's
+const LIGHT_FIRST = ["#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#0072B2", "#8C6D00"];
+export const hue = i => (dark.matches ? LIGHT_FIRST : HUES)[i % HUES.length];
 export const colour = name => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
 export class Paper {
@@ -11,7 +14,7 @@ export class Paper {
     this.context = canvas.getContext("2d");
     this.paint = paint;
     new ResizeObserver(() => this.repaint()).observe(canvas);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.repaint());
+    dark.addEventListener("change", () => this.repaint());
   }
 
   repaint() {
@@ -30,11 +33,11 @@ export class Paper {
   at(value) { return value * this.width / SIZE; }
 
   // Strokes as they were drawn, wide where the pen pressed.
-  strokes(strokes, hue) {
+  strokes(strokes, ink) {
     const pen = this.context;
-    pen.strokeStyle = pen.fillStyle = hue;
+    pen.strokeStyle = pen.fillStyle = ink;
     for (const { x, y, p } of strokes) {
-      if (x.length === 1) this.dot(x[0], y[0], 1.2 + 2 * p[0], hue);
+      if (x.length === 1) this.dot(x[0], y[0], 1.2 + 2 * p[0], ink);
       for (let i = 1; i < x.length; i++) {
         pen.lineWidth = 1.2 + 3.2 * (p[i - 1] + p[i]) / 2;
         pen.beginPath();
@@ -46,25 +49,25 @@ export class Paper {
   }
 
   // A line of points [x, y], up to a number of them.
-  line(points, hue, width = 2, upTo = Infinity) {
+  line(points, ink, width = 2, upTo = Infinity) {
     const pen = this.context;
-    pen.strokeStyle = hue;
+    pen.strokeStyle = ink;
     pen.lineWidth = width;
     pen.beginPath();
     points.slice(0, upTo).forEach(([x, y], i) => (i ? pen.lineTo(this.at(x), this.at(y)) : pen.moveTo(this.at(x), this.at(y))));
     pen.stroke();
   }
 
-  dot(x, y, radius, hue) {
-    this.context.fillStyle = hue;
+  dot(x, y, radius, ink) {
+    this.context.fillStyle = ink;
     this.context.beginPath();
     this.context.arc(this.at(x), this.at(y), radius, 0, 7);
     this.context.fill();
   }
 
-  cross(x, y, hue) {
+  cross(x, y, ink) {
     const pen = this.context, reach = 9;
-    pen.strokeStyle = hue;
+    pen.strokeStyle = ink;
     pen.lineWidth = 2;
     pen.beginPath();
     pen.arc(this.at(x), this.at(y), reach, 0, 7);
@@ -75,7 +78,7 @@ export class Paper {
     pen.stroke();
   }
 
-  // Curves {hue: [[step, value], …]} over the steps of a training, with the scale of the later nine tenths.
+  // Curves {colour: [[step, value], …]} over the steps of a training, with the scale of the later nine tenths.
   chart(curves, steps) {
     const pen = this.context, left = 46, bottom = 20, top = 8, right = 8;
     const all = Object.values(curves).flat(), late = all.filter(([step]) => step >= steps * 0.02).map(point => point[1]);
@@ -104,8 +107,8 @@ export class Paper {
     pen.beginPath();
     pen.rect(left, 0, this.width - left, this.height - bottom);
     pen.clip();
-    for (const [hue, points] of Object.entries(curves)) {
-      pen.strokeStyle = hue;
+    for (const [ink, points] of Object.entries(curves)) {
+      pen.strokeStyle = ink;
       pen.lineWidth = 1.8;
       pen.beginPath();
       points.forEach(([step, value], i) => (i ? pen.lineTo(x(step), y(value)) : pen.moveTo(x(step), y(value))));
