@@ -34,6 +34,7 @@ LINES = sorted({shlex.join(words) for page in PAGES if page != EXTENDING for wor
 SINGLE = [line for line in LINES if line.startswith("vrnn train") and " -m " not in line]
 OF_A_RUN = [line for line in LINES if re.match(r"vrnn (evaluate|generate|score|impute|report) run=", line)]
 MANY = [words for words in commands(ROOT / "docs" / "sweeps.md") if words[0] != "make"]
+SERVED = [line for line in LINES if line.startswith("vrnn draw")]  # tests/draw asks these servers
 TOOLS = [line for line in LINES if line.startswith("vrnn benchmark")]
 
 
@@ -89,7 +90,7 @@ def test_keys_of_scores_are_documented(shop):
 def test_every_line_is_a_command_that_is_run():
     of_make = [line for line in LINES if line.startswith("make ")]
     installs = [line for line in LINES if line.startswith("pip install ")]
-    known = {*SINGLE, *OF_A_RUN, *TOOLS, *of_make, *installs, *map(shlex.join, MANY)}
+    known = {*SINGLE, *OF_A_RUN, *SERVED, *TOOLS, *of_make, *installs, *map(shlex.join, MANY)}
     assert set(LINES) == known
     assert len(SINGLE) >= 10
     assert len(OF_A_RUN) >= 5

@@ -69,7 +69,7 @@ def environment(wheel, tmp_path_factory) -> Path:
 def test_the_wheel_holds_every_yaml_page_and_map(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.removeprefix("vrnn/conf/") for name in names if name.startswith("vrnn/conf/")} == YAMLS
-    pages = {str(path.relative_to(ROOT / "src")) for path in (ROOT / "src/vrnn/runs/pages").iterdir()}
+    pages = {str(path.relative_to(ROOT / "src")) for path in (ROOT / "src/vrnn").glob("*/pages/*")}
     assert {"vrnn/py.typed", "vrnn/engine/README.md"} | pages <= {*names}
     modules = {str(path.relative_to(ROOT / "src")) for path in (ROOT / "src").rglob("*.py")}
     assert {name for name in names if name.endswith(".py")} == modules

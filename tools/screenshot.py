@@ -28,6 +28,13 @@ FLAGS = (
     "--disable-component-update --disable-sync --remote-debugging-pipe --window-size=1600,{height}"
 )
 
+# Becomes the program argv[3:] with the descriptors argv[1] and argv[2] as 3 and 4.
+LAUNCH = """import os, sys
+from fcntl import F_DUPFD_CLOEXEC, fcntl
+for own, fd in zip((3, 4), [fcntl(int(fd), F_DUPFD_CLOEXEC, 10) for fd in sys.argv[1:3]]):
+    os.dup2(fd, own)
+os.execvp(sys.argv[3], sys.argv[3:])"""
+
 # Returns [top, left, text] of each visible element, those in shadow roots and frames included.
 READ = """(pick => {
   const inside = e => e.shadowRoot || e.contentDocument;
@@ -71,9 +78,9 @@ class Browser:
         self.receive_fd, from_browser = os.pipe()
         self.profile = tempfile.TemporaryDirectory()
         command = [executable, *FLAGS.format(height=height).split(), f"--user-data-dir={self.profile.name}"]
-        shell = ["sh", "-c", f'exec "$@" 3<&{to_browser} 4>&{from_browser}', "sh"]
+        launch = [sys.executable, "-c", LAUNCH, str(to_browser), str(from_browser)]
         self.process = subprocess.Popen(
-            [*shell, *command], pass_fds=(to_browser, from_browser), stderr=subprocess.DEVNULL
+            [*launch, *command], pass_fds=(to_browser, from_browser), stderr=subprocess.DEVNULL
         )
         os.close(to_browser)
         os.close(from_browser)

@@ -123,6 +123,15 @@ def report(config: DictConfig) -> None:
 
 
 @exit_with_message()
+def draw(config: DictConfig) -> None:
+    """Serve a page on which to draw, train and draw on."""
+    from vrnn.draw.server import serve
+
+    run = None if config.run is None else Path(config.run)
+    serve(Path(config.directory), run, config.host, config.port, list(config.allow))
+
+
+@exit_with_message()
 def search(config: DictConfig) -> None:
     """Search for good settings. Any number of processes may work on the same study."""
     from vrnn.runs.search import Search
@@ -145,6 +154,7 @@ CONFIGURED: dict[str, Callable[[DictConfig], None]] = {
     "runs": runs,
     "compare": compare,
     "report": report,
+    "draw": draw,
     "search": search,
 }
 
@@ -153,7 +163,7 @@ def run_command(name: str) -> None:
     """Run a command with the arguments in sys.argv.
 
     Args:
-        name: One of train, evaluate, generate, impute, score, runs, compare, report, search, benchmark.
+        name: One of train, evaluate, generate, impute, score, runs, compare, report, draw, search, benchmark.
     """
     use_any_encoding()
     if name == "train":

@@ -197,6 +197,25 @@ PAGES = {
             "vrnn report runs=outputs out=all.html traces=6": "everything",
         },
     ),
+    "draw": Page(
+        "a page on which to draw, train on the drawing, and have it continued",
+        "Opens at http://127.0.0.1:8642/ and is served to this machine alone. Drawings are saved as they are made; trainings "
+        "are runs as any other. The same command again continues what was at work.",
+        {
+            "directory": "of the drawings",
+            "run": "a run that was trained elsewhere, to draw on with",
+            "host": "the address to listen at; another one lets others reach it",
+            "port": "0: any free one",
+            "allow": "packages whose classes the run may name",
+        },
+        {
+            "vrnn draw": "draw, train, draw on",
+            "vrnn draw directory=sketches": "with the drawings elsewhere",
+            "vrnn draw run=RUN": "draw on with a run",
+            "vrnn draw run=RUN allow=[vrnn,lab]": "of classes of your own",
+            "vrnn draw port=0": "at any free port",
+        },
+    ),
     "search": Page(
         "search for good settings with Optuna",
         "Each trial is a run in outputs/<sweep>. The same command again continues; several processes may share the work.",

@@ -15,9 +15,16 @@ def normalise(points: Points) -> Points:
 
     The aspect is kept. This is how the blog's traces were prepared (S. Verduzco, "VRNN: not your regular RNN", 2023).
     """
-    known = points[np.isfinite(points).all(axis=1)]
-    scaled: Points = (points - known.mean(axis=0)) * (2.0 / (known - known.mean(axis=0)).std(axis=0).sum())
+    mean, factor = normalisation(points)
+    scaled: Points = (points - mean) * factor
     return scaled
+
+
+def normalisation(points: Points) -> tuple[Points, float]:
+    """Return the mean (2,) that `normalise` subtracts from points (T, 2), and the factor by which it then multiplies."""
+    known = points[np.isfinite(points).all(axis=1)]
+    mean: Points = known.mean(axis=0)
+    return mean, float(2.0 / (known - mean).std(axis=0).sum())
 
 
 class SmoothStroke:

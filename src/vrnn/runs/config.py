@@ -247,6 +247,17 @@ class ReportConfig:
 
 
 @dataclass
+class DrawConfig:
+    """`vrnn draw`: where the drawings are, a run that was trained elsewhere, the address of the page."""
+
+    directory: str = "outputs/drawings"
+    run: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8642
+    allow: list[str] = field(default_factory=lambda: ["vrnn"])
+
+
+@dataclass
 class SearchConfig:
     """`vrnn search`: a study, its space, and how many trials; see vrnn.runs.search."""
 
@@ -271,6 +282,7 @@ SCHEMAS: dict[str, type] = {
     "runs": RunsConfig,
     "compare": CompareConfig,
     "report": ReportConfig,
+    "draw": DrawConfig,
     "search": SearchConfig,
 }
 MINIMA = {

@@ -24,12 +24,16 @@ MINIMA = {
     "runs": {},
     "compare": {"traces": 1},
     "report": {"traces": 1},
+    "draw": {"port": 0},
     "search": {"trials": 1, "seed": 0},
 }
 
 
+MOST_PORT = 65535
+
+
 def check_request(command: str, config: DictConfig) -> None:
-    """Check what one of evaluate, generate, impute, score, runs, compare, report and search is asked for.
+    """Check what one of evaluate, generate, impute, score, runs, compare, report, draw and search is asked for.
 
     Raises:
         ConfigError: Something is missing or out of its range, or a directory holds no run.
@@ -62,6 +66,8 @@ def check_request(command: str, config: DictConfig) -> None:
         raise ConfigError(f"runs must be a directory of runs, but {config.runs} is not a directory.")
     if command in ("evaluate", "generate", "impute", "score"):
         _check_of_run(command, config, stored_settings(Path(config.run), list(config.allow)))
+    if command == "draw":
+        _check_draw(config)
     if command == "runs" and not Path(config.directory).is_dir():
         raise ConfigError(f"directory must be a directory of runs, but {config.directory} is not a directory.")
     if command in ("compare", "score") and config.out is not None:
@@ -116,6 +122,18 @@ def _check_page(config: DictConfig) -> None:
         if Path(config.out).suffix != ".html":
             raise ConfigError(f"out must end in .html, but is {config.out}.")
         check_writable("out", Path(config.out).absolute().parent, "give out=… another one")
+
+
+def _check_draw(config: DictConfig) -> None:
+    if config.port > MOST_PORT:
+        raise ConfigError(f"port must be at most {MOST_PORT}, but is {config.port}.")
+    check_writable("directory", Path(config.directory).absolute(), "give directory=… another one")
+    if config.run is not None:
+        from vrnn.runs.pattern import pattern_class  # numpy: not every command needs it
+
+        form = pattern_class(stored_settings(Path(config.run), list(config.allow))).form
+        if form not in ("plane", "strokes"):
+            raise ConfigError(f"run must be one whose sequences a pen draws, but {config.run} is of the form {form}.")
 
 
 def check_writable(option: str, directory: Path, cure: str) -> None:
