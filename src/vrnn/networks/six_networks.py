@@ -102,9 +102,9 @@ class SixNetworks(nn.Module):
         self.x_to_h, self.h_to_x = x_to_h, h_to_x
         self.posterior = posterior(c_dim + self.coordinates.n_features(x_dim))
         check_paths(self)
-        seen_dim = c_dim + self.posterior.dim + phi_x[-1] + (h_dim if self.posterior.sees_h else 0)
         latent_network: Callable[..., LatentNetwork | StandardPrior] = LatentNetwork if self.z_dim else StandardPrior
         self.phi_x = MLP(c_dim + self.coordinates.n_features(x_dim), phi_x, activation)
+        seen_dim = c_dim + self.posterior.dim + self.phi_x.out_dim + (h_dim if self.posterior.sees_h else 0)
         self.phi_z = MLP(c_dim + self.z_dim, phi_z, activation) if self.z_dim else nn.Identity()
         self.prior = (prior_network if self.z_dim else StandardPrior)(c_dim + h_dim, prior, self.latent, activation)
         self.encoder = latent_network(seen_dim, encoder, self.latent, activation)
