@@ -1,7 +1,7 @@
 """A new user's minute with `vrnn draw` in a headless Chromium: the seconds until each thing is done; and pictures of it.
 
-    python tools/draw_minute.py                    prints the table of docs/draw.md
-    python tools/draw_minute.py --pictures docs    writes docs/draw.png and docs/draw_on.png, too
+    python -m tools.draw_minute                     prints the table of docs/draw.md
+    python -m tools.draw_minute --pictures docs    writes docs/draw.png and docs/draw_on.png, too
 
 The drawing is made of real pointer events of a pen with pressure.
 """
@@ -22,7 +22,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from screenshot import Browser
+from tools.screenshot import Browser
 
 Point = tuple[float, float]
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from draw_minute import DESKTOP, PHONE, DrawPage
-from screenshot import Browser
+from tools.draw_minute import DESKTOP, PHONE, DrawPage
+from tools.screenshot import Browser
 
 from tests.conftest import ROOT
 from tests.draw.pages import SHORT, Client

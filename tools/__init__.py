@@ -1,0 +1,1 @@
+"""What measures the product and makes its pictures and pages; run from the checkout, not installed."""
