@@ -91,3 +91,10 @@ def test_a_gap_in_a_trace_is_missing_points():
     figure = SEQUENCE_PLOTS["plane"].plot_panels({"shown": points[None]})
     assert [text.get_text() for text in figure.axes[0].texts] == ["20.0 % missing"]
     assert len(segments(figure.axes[0])) == 14
+
+
+@pytest.mark.parametrize(("width", "title"), [(8, ""), (12, "the first 8 of 12 channels")])
+def test_channels_that_are_not_shown_are_counted(width, title):
+    x = np.zeros((3, width))
+    for figure in plots.plot_series({"true": [x]}), plots.plot_fan(x, x, x[None], begin=1):
+        assert [ax.get_title(loc="left") for ax in figure.axes] == [title, *[""] * 7]

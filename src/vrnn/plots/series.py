@@ -91,6 +91,8 @@ def _rows(width: int, names: Sequence[str]) -> tuple[Figure, Sequence[Axes]]:
     axes = figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
     for row, ax in enumerate(axes):
         ax.set_ylabel(names[row] if names else f"x{row}", fontsize=8, color=INK)
+    if count < width:
+        axes[0].set_title(f"the first {count} of {width} channels", fontsize=8, color=INK, loc="left")
     return figure, list(axes)
 
 
