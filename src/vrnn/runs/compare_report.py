@@ -71,7 +71,9 @@ def show(
     console = Console()
     if console.is_terminal:
         _fit(printed, kept, console.width)
-    console.width = max(console.width, _width(printed))  # half a number is none
+        for column in printed.columns[: kept - 2]:
+            column.no_wrap, column.overflow = False, "fold"
+    console.width = max(console.width, Console(width=1000).measure(printed).minimum)  # half a number is none
     console.print(printed)
     for i, run in enumerate(best[:MOST_NAMED], 1):
         console.print(f"row {i}: run={run}", markup=False, highlight=False, soft_wrap=True)
