@@ -30,7 +30,7 @@ def shown(jobs: dict[Path, list[str]], width: int, height: int) -> list[str]:
         table.show({directory: state(directory) for directory in jobs}, COUNTS)
     table.stop()
     screen = Screen(width, height)
-    screen.feed(text.getvalue())
+    screen.feed(text.getvalue().replace("\n", "\r\n"))  # as a terminal does
     assert screen.has_cursor
     assert len(screen.history()) <= height, "the table has scrolled"
     return screen.text()
@@ -71,7 +71,7 @@ def test_a_single_job_has_its_directory_s_name(tmp_path):
     assert any("defaults-1234 " in line for line in shown({tmp_path / "defaults-1234": []}, 80, 24))
 
 
-GRID = ("recurrence=elman,gru", "seed=0,1")
+GRID = ("recurrence=elman,gru",)
 
 
 @pytest.mark.sweeps
@@ -86,17 +86,14 @@ def test_a_sweep_on_a_terminal(tmp_path, launcher):
     screen, code = run_in_terminal(command(tmp_path, *GRID, *launcher), ROOT, 100, 40, watch)
     assert code == 0
     assert screen.has_cursor
-    assert len(finished(tmp_path)) == 4
+    assert len(finished(tmp_path)) == 2
     lines = screen.text()
     head = next(i for i, line in enumerate(lines) if line.split() == ["job", "state", "step", "ELBO", "left"])
-    table = lines[head + 1 : head + 5]
-    assert [line.split()[:2] for line in table] == [
-        [f"recurrence={r}", f"seed={s}"] for r in ("elman", "gru") for s in "01"
-    ]
-    assert all(line.split()[2:4] == ["finished", "60/60"] for line in table)
-    assert all(float(line.split()[4]) for line in table)
-    assert lines[head + 5].startswith("sweep: 4 done, 0 running, 0 failed, 0 pending after ")
-    assert not any(lines[head + 6 :])
+    table = lines[head + 1 : head + 3]
+    assert [line.split()[:3] for line in table] == [[f"recurrence={r}", "finished", "60/60"] for r in ("elman", "gru")]
+    assert all(float(line.split()[3]) for line in table)
+    assert lines[head + 3].startswith("sweep: 2 done, 0 running, 0 failed, 0 pending after ")
+    assert not any(lines[head + 4 :])
     assert any("running" in line and "/60" in line for text in seen for line in text), "progress was seen"
 
 
