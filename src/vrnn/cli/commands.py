@@ -57,7 +57,7 @@ def train(config: DictConfig) -> None:
             from vrnn.runs.run import run
 
             try:
-                scores = run(config, directory, overrides, progress_bar=not is_quiet())
+                scores = run(config, directory, overrides)
             except ConfigError:
                 remove_unused(directory)
                 raise
@@ -210,7 +210,7 @@ def _from_a_run(arguments: Arguments, option: str) -> None:
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.INFO, stream=sys.stdout)
     set_loggers()
     try:
-        scores = run(config, directory, arguments.overrides, progress_bar=not is_quiet())
+        scores = run(config, directory, arguments.overrides)
     except ConfigError:
         remove_unused(directory)
         raise

@@ -116,20 +116,23 @@ def _annotate(directory: Path, note: str | None, tag: str | None) -> None:
 
 
 def _show(runs: Sequence[Run]) -> None:
+    if is_quiet():
+        print(*(printable(run.directory) for run in runs), sep="\n")
+        return
+    notes = [read_notes(run.directory) for run in runs]
+    headings = ["run", "state", "ELBO", "size", *(["tags"] if any(tags for _, tags in notes) else [])]
+    headings += ["note"] if any(note for note, _ in notes) else []
     table = Table(box=box.SIMPLE)
-    for heading in ("run", "state", "ELBO", "size", "tags", "note"):
+    for heading in headings:
         is_short = heading in ("state", "ELBO", "size")
         justify: JustifyMethod = "right" if heading in ("ELBO", "size") else "left"
         table.add_column(heading, justify=justify, overflow="fold", no_wrap=is_short)
     sizes = [_size(run.directory) for run in runs]
-    for run, size in zip(runs, sizes, strict=True):
+    for run, size, (note, tags) in zip(runs, sizes, notes, strict=True):
         elbo = run.scores["elbo_nats_per_step"]
-        note, tags = read_notes(run.directory)
-        shown = "-" if math.isnan(elbo) else f"{elbo:.4f}"
-        table.add_row(str(run.directory), run.state, shown, _in_words(size), ", ".join(tags), note)
-    if is_quiet():
-        print(*(printable(run.directory) for run in runs), sep="\n")
-        return
+        row = {"run": str(run.directory), "state": run.state, "ELBO": "-" if math.isnan(elbo) else f"{elbo:.4f}"}
+        row |= {"size": _in_words(size), "tags": ", ".join(tags), "note": note}
+        table.add_row(*(row[heading] for heading in headings))
     console = Console()
     console.print(table, markup=False)
     console.print(f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}, {_in_words(sum(sizes))}", highlight=False)

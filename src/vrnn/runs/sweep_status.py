@@ -57,7 +57,7 @@ class SweepStatus:
         waiting = now["pending"] + now["interrupted"]
         line = f"sweep: {now['finished']} done, {now['running']} running, {now['failed']} failed, {waiting} pending"
         share = sum(map(self._share, self.readers, states.values()))
-        if share > self.start_share and waiting + now["running"]:
+        if self.start_share < share < len(states):
             seconds = (time.time() - self.start_time) / (share - self.start_share) * (len(states) - share)
             line += f", about {duration(seconds)} to go"
         return line

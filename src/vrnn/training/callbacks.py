@@ -21,7 +21,7 @@ from vrnn.data.loader import TraceSet
 from vrnn.plots.sequences import SequencePlots
 from vrnn.text import duration
 from vrnn.training.lightning_module import VRNNModule
-from vrnn.verbosity import is_verbose
+from vrnn.verbosity import is_quiet, is_verbose
 
 logger = logging.getLogger(__name__)
 
@@ -92,12 +92,14 @@ class Figures(Callback):
 
 
 def progress_callback(log_every: int) -> Callback:
-    """Return what shows a training's progress: a bar on a terminal; a line per validation elsewhere, and among -v's lines.
+    """Return what shows a training's progress: a bar on a terminal; elsewhere, and with -v or -q, a line per validation.
+
+    With -q these lines are in run.log alone.
 
     Args:
         log_every: Steps between two changes of the bar.
     """
-    has_bar = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and not is_verbose()
+    has_bar = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and not is_verbose() and not is_quiet()
     return ProgressBar(refresh_rate=log_every) if has_bar else ProgressLines()
 
 
