@@ -45,7 +45,7 @@ pictures: $(STAMP)  ## the README's pictures of the eye: what is drawn, where z 
 
 screenshots: $(STAMP)  ## the docs' screenshots of TensorBoard and of vrnn draw, with runs of their own (Chromium; 10 minutes)
 	$(BIN)/vrnn train -m sweep=screenshots experiment=quick recurrence=gru,lstm,elman seed=0,1 hydra/launcher=cores
-	$(BIN)/python -m tools.screenshot outputs/screenshots docs/hparams.png
+	$(BIN)/python -m tools.screenshot outputs/screenshots docs/hparams.png --height 560
 	$(BIN)/python -m tools.screenshot outputs/screenshots docs/curves.png --tab custom_scalars
 	$(BIN)/python -m tools.draw_minute --pictures docs
 

@@ -175,7 +175,7 @@ def test_the_table_fits_the_terminal(columns, shown, tmp_path, monkeypatch, caps
     assert "elbo" in said
 
 
-def test_on_a_narrow_terminal_settings_are_wrapped_and_numbers_are_whole(tmp_path, monkeypatch, capsys):
+def test_a_narrow_terminal_wraps_settings_but_no_numbers(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "60")
     monkeypatch.setenv("FORCE_COLOR", "1")
     headings = ["w_schedule._target_", "optim.learning_rate", "recurrence._target_", "runs", "elbo_nats_per_step", "kl"]

@@ -68,14 +68,14 @@ class SweepTable:
 
     def _shown(self, states: Mapping[Path, State]) -> list[Path]:
         """Return as many jobs as fit the screen, in the sweep's order: those at work, the last that ended, the next."""
-        room = max(1, self.console.height - OTHER_LINES)
-        if len(states) <= room:
+        most = max(1, self.console.height - OTHER_LINES)
+        if len(states) <= most:
             return list(states)
         running = [directory for directory in states if states[directory] == "running"]
         ended = sorted((d for d in states if states[d] in ("finished", "failed")), key=_ended_at, reverse=True)
-        chosen = {*running[:room], *ended[: max(0, room - len(running))]}
+        chosen = {*running[:most], *ended[: max(0, most - len(running))]}
         waiting = [directory for directory in states if directory not in chosen]
-        chosen |= {*waiting[: room - len(chosen)]}
+        chosen |= {*waiting[: most - len(chosen)]}
         return [directory for directory in states if directory in chosen]
 
     def _table(self, progress: Mapping[Path, Progress], with_keys: bool) -> Table:
