@@ -18,7 +18,7 @@ $(TOOLS):
 	.venv-tools/bin/pip install --quiet --disable-pip-version-check uv pip-audit
 	touch $@
 
-.PHONY: help setup train quick results music pictures benchmark test test-sweeps test-slurm torture shows lint format tensorboard docs lock test-lowest audit clean
+.PHONY: help setup train quick results music pictures screenshots benchmark test test-sweeps test-slurm torture shows lint format tensorboard docs lock test-lowest audit clean
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
 
@@ -42,6 +42,12 @@ pictures: $(STAMP)  ## the README's pictures of the eye: what is drawn, where z 
 	cp $(EYE)/figures/latent.png docs/where.png
 	$(BIN)/vrnn generate run=$(EYE) n=1 steps=160 seed=1 format=npz out=outputs/drawing.npz
 	$(BIN)/vrnn impute run=$(EYE) drawing=outputs/drawing.npz gap=[60,110] out=docs/imputed.png
+
+screenshots: $(STAMP)  ## the docs' screenshots of TensorBoard and of vrnn draw, with runs of their own (Chromium; 10 minutes)
+	$(BIN)/vrnn train -m sweep=screenshots experiment=quick recurrence=gru,lstm,elman seed=0,1 hydra/launcher=cores
+	$(BIN)/python -m tools.screenshot outputs/screenshots docs/hparams.png --height 560
+	$(BIN)/python -m tools.screenshot outputs/screenshots docs/curves.png --tab custom_scalars
+	$(BIN)/python -m tools.draw_minute --pictures docs
 
 benchmark: $(STAMP)  ## how fast the engines are, next to each other (leave the machine alone meanwhile)
 	$(BIN)/vrnn benchmark --threads 1 2 $(ARGS)

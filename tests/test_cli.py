@@ -12,6 +12,7 @@ import vrnn
 from tests.conftest import ROOT
 from tests.torture import wrong_inputs
 from tests.torture.outcome import sample
+from vrnn import verbosity
 from vrnn.cli import groups, main
 from vrnn.cli.completion import complete
 from vrnn.cli.help import COMMANDS, command_help, general_help
@@ -21,9 +22,10 @@ NO_TORCH = "import atexit, os, sys; atexit.register(lambda: 'torch' in sys.modul
 
 
 @pytest.fixture(autouse=True)
-def _no_user_directories():
+def _nothing_stays():
     yield
     groups.user_directories.clear()
+    os.environ.pop(verbosity.VARIABLE, None)
 
 
 def answer(line: str, monkeypatch) -> str:

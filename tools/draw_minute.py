@@ -89,6 +89,14 @@ class DrawPage:
         """Click an element by its id."""
         self.run(f"document.getElementById({json.dumps(name)}).click()")
 
+    def press(self, element: str) -> None:
+        """Press and release the mouse on an element, given as a JavaScript expression."""
+        box = f"(box => [box.left + box.width / 2, box.top + box.height / 2])({element}.getBoundingClientRect())"
+        self.run(f"{element}.scrollIntoView({{block: 'center'}})")
+        x, y = self.run(box)
+        for kind in ("mousePressed", "mouseReleased"):
+            self.browser.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
     def stroke(
         self, canvas: str, points: Sequence[Point], pressure: Callable[[float], float] = lambda share: 0.5
     ) -> None:

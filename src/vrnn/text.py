@@ -1,4 +1,4 @@
-"""Text from files on its way to a terminal or to a spreadsheet, neither of which may take it for a command."""
+"""Text on its way to a terminal or to a spreadsheet: from files, which neither may take for a command; and durations."""
 
 from __future__ import annotations
 
@@ -30,3 +30,10 @@ def csv_cell(value: object) -> object:
     if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
         return "'" + value
     return value
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in seconds, minutes or hours, as text."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

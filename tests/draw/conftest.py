@@ -4,6 +4,8 @@ import threading
 from pathlib import Path
 
 import pytest
+from tools.draw_minute import DESKTOP
+from tools.screenshot import Browser
 
 from tests.draw.pages import Client
 from vrnn.draw.drawings import Shelf
@@ -29,3 +31,11 @@ def client(tmp_path, monkeypatch, given_run):
     thread.join()
     server.server_close()
     app.trainings.stop_all()
+
+
+@pytest.fixture
+def browser():
+    """A headless Chromium."""
+    browser = Browser("chromium", DESKTOP[1])
+    yield browser
+    browser.close()

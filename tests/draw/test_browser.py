@@ -18,13 +18,6 @@ FIXTURE = ROOT / "tests" / "fixtures" / "runs" / "finished"
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium (Debian: chromium)")
 
 
-@pytest.fixture
-def browser():
-    browser = Browser("chromium", DESKTOP[1])
-    yield browser
-    browser.close()
-
-
 def loop(x: float, turns: int = 40) -> list[tuple[float, float]]:
     angles = [2 * math.pi * i / turns for i in range(turns + 1)]
     return [(x + 0.15 * math.sin(a), 0.5 + 0.2 * math.cos(a)) for a in angles]

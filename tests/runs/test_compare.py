@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import re
 import shutil
 from pathlib import Path
 
@@ -172,6 +173,26 @@ def test_the_table_fits_the_terminal(columns, shown, tmp_path, monkeypatch, caps
     said = capsys.readouterr().out
     assert ("transition" in said) == shown
     assert "elbo" in said
+
+
+def test_a_narrow_terminal_wraps_settings_but_no_numbers(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    headings = ["w_schedule._target_", "optim.learning_rate", "recurrence._target_", "runs", "elbo_nats_per_step", "kl"]
+    row = [
+        "vrnn.objective.LinearW",
+        "0.00025",
+        "vrnn.networks.MTRNN",
+        "5",
+        "1.0000 [0.9000, 1.1000]",
+        "0.5000 [0.4, 0.6]",
+    ]
+    for left_out, score in ((0, "1.0000"), (1, "1.0000 [0.9000, 1.1000]")):
+        show([headings[left_out:], row[left_out:], row[left_out:]], {}, {}, Path("out"))
+        said = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
+        assert max(len(line.rstrip()) for line in said.splitlines() if "out/" not in line) <= 60
+        assert said.count(f" {score}  ") == 2
+        assert "1 more columns are in compare.md" in said
 
 
 def test_each_row_names_its_best_run(tmp_path, capsys):

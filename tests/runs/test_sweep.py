@@ -21,7 +21,8 @@ from tests.runs.test_resume import assert_same_run
 from vrnn.errors import BusyError
 from vrnn.runs.config import register
 from vrnn.runs.directory import failure, lock_run, record_failure, state
-from vrnn.runs.sweep import directories, duration
+from vrnn.runs.sweep import sweep_jobs
+from vrnn.text import duration
 
 pytestmark = pytest.mark.sweeps
 
@@ -235,7 +236,7 @@ def test_directories_that_the_user_names(given, names, tmp_path):
         loader = GlobalHydra.instance().config_loader()
         words = ["seed=0,1", f"hydra.sweep.dir={tmp_path}", *given]
         config = loader.load_configuration("train", words, run_mode=RunMode.MULTIRUN)
-        assert directories(config) == [tmp_path / name for name in names]
+        assert sweep_jobs(config) == {tmp_path / name: [f"seed={seed}"] for seed, name in enumerate(names)}
 
 
 def test_a_sweep_in_directories_of_the_user_s_own(tmp_path):

@@ -15,10 +15,12 @@ from vrnn.cli.groups import user_directories
 from vrnn.cli.nearest import did_you_mean
 from vrnn.errors import ConfigError
 from vrnn.runs.config import conf_directory
+from vrnn.verbosity import Verbosity
 
 FLAGS = {"--help": "-h", "--hydra-help": None, "--multirun": "-m", "--run": "-r", "--resolve": None}
 VALUES = {"--cfg": "-c", "--package": "-p", "--info": "-i", "--config-name": "-cn"}
 OURS = {"--config-dir": "-cd", "--config-path": "-cp"}
+VERBOSITY: dict[str, Verbosity] = {"-q": "quiet", "--quiet": "quiet", "-v": "verbose", "--verbose": "verbose"}
 
 
 class Arguments(NamedTuple):
@@ -75,7 +77,7 @@ def read_arguments(words: Sequence[str]) -> Arguments:
     parser.add_argument("overrides", nargs="*")
     parsed, rest = parser.parse_known_args(list(words))
     if unknown := [word for word in rest if word.startswith("-")]:
-        raise _unknown_option(unknown[0], [*FLAGS, *VALUES, *OURS], parsed.overrides)
+        raise _unknown_option(unknown[0], [*FLAGS, *VALUES, *OURS, "--quiet", "--verbose"], parsed.overrides)
     given = {option: getattr(parsed, option.strip("-").replace("-", "_")) for option in (*FLAGS, *VALUES, *OURS)}
     if given["--config-dir"] is not None:
         user_directories[:] = [_existing("--config-dir", given["--config-dir"])]
@@ -133,6 +135,18 @@ def take_dry(overrides: Sequence[str]) -> tuple[list[str], bool]:
     if unknown := [value for value in values if value not in ("true", "false")]:
         raise ConfigError(f"dry must be true or false, but is {unknown[0]!r}.")
     return others, values[-1:] == ["true"]
+
+
+def take_verbosity(words: Sequence[str]) -> tuple[list[str], Verbosity]:
+    """Return the words of any command without -q and -v, and how much it is to say.
+
+    Raises:
+        ConfigError: Both are given.
+    """
+    asked = {VERBOSITY[word] for word in words if word in VERBOSITY}
+    if len(asked) > 1:
+        raise ConfigError("-q and -v must not be given together: leave one of them out.")
+    return [word for word in words if word not in VERBOSITY], asked.pop() if asked else "normal"
 
 
 def _existing(option: str, directory: str) -> Path:

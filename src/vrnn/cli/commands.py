@@ -7,7 +7,9 @@ import os
 import shlex
 import signal
 import sys
+import time
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 import vrnn
-from vrnn.cli.arguments import WORDS, Arguments, read_arguments, take_dry
+from vrnn.cli.arguments import WORDS, Arguments, read_arguments, take_dry, take_verbosity
 from vrnn.cli.completion import complete, completion_script
 from vrnn.cli.console import use_any_encoding
 from vrnn.cli.help import COMMANDS, command_help, general_help
@@ -32,6 +34,10 @@ from vrnn.errors import ConfigError, exit_with_message
 from vrnn.runs.config import conf_directory, register, run_settings
 from vrnn.runs.config_files import check_command_line
 from vrnn.runs.directory import finished_scores
+from vrnn.text import duration
+from vrnn.verbosity import is_quiet, is_verbose, set_loggers, set_verbosity
+
+logger = logging.getLogger(__name__)
 
 
 def train(config: DictConfig) -> None:
@@ -139,6 +145,9 @@ def search(config: DictConfig) -> None:
     study = Search(config, str(conf_directory()))
     if not study.work():
         sys.exit("error: no trial has completed; the messages above say why the last ones failed.")
+    if is_quiet():
+        print(study.directory)
+        return
     if best := study.best():
         print(f"best: {config.score} {study.study.best_value:.4f}")
         print(shlex.join(["vrnn", "train", *best]))
@@ -166,6 +175,10 @@ def run_command(name: str) -> None:
         name: One of train, evaluate, generate, impute, score, runs, compare, report, draw, search, benchmark.
     """
     use_any_encoding()
+    with exit_with_message():
+        words, verbosity = take_verbosity(sys.argv[1:])
+    sys.argv[1:] = words
+    set_verbosity(verbosity)
     if name == "train":
         # Ctrl-C ends the process at once until the run has something to save.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -195,6 +208,7 @@ def _from_a_run(arguments: Arguments, option: str) -> None:
     from vrnn.runs.summary import print_scores
 
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.INFO, stream=sys.stdout)
+    set_loggers()
     try:
         scores = run(config, directory, arguments.overrides)
     except ConfigError:
@@ -207,13 +221,13 @@ def _from_a_run(arguments: Arguments, option: str) -> None:
 def _dry(arguments: Arguments, path: str, config_name: str, overrides: list[str]) -> None:
     """List the runs of a command line, each with how it stands: `vrnn train … dry=true`. Hydra composes, and runs nothing."""
     from vrnn.runs.dry import describe
-    from vrnn.runs.sweep import directories
+    from vrnn.runs.sweep import sweep_jobs
 
     mode = RunMode.MULTIRUN if arguments.multirun else RunMode.RUN
     with initialize_config_dir(path, version_base="1.3"):
         config = GlobalHydra.instance().config_loader().load_configuration(config_name, overrides, run_mode=mode)
         HydraConfig.instance().set_config(config)
-        found = directories(config) if arguments.multirun else [Path(config.hydra.run.dir).absolute()]
+        found = [*sweep_jobs(config)] if arguments.multirun else [Path(config.hydra.run.dir).absolute()]
     for directory in found:
         print(describe(directory))
 
@@ -224,6 +238,9 @@ def _benchmark() -> None:
         return
     from vrnn.runs.benchmark import main as benchmark
 
+    level = logging.INFO if is_verbose() else logging.WARNING  # the table is what it says
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=level, stream=sys.stdout)
+    set_loggers()
     benchmark()
 
 
@@ -250,17 +267,31 @@ def _run_configured(name: str) -> None:
             if dry:
                 _dry(arguments, path, config_name, overrides)
                 return
-    sys.argv = [sys.argv[0], *arguments.options, *overrides]
+    quiet_hydra = ["++hydra.hydra_logging.root.level=WARNING"] if is_quiet() else []
+    sys.argv = [sys.argv[0], *arguments.options, *overrides, *quiet_hydra]
     entry: Any = hydra.main(version_base="1.3", config_path=path, config_name=name)
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
-        entry(CONFIGURED[name])()
+        entry(_with_loggers(CONFIGURED[name]))()
         return
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them with a traceback
     with exit_with_message():
         try:
-            entry(CONFIGURED[name])()
+            entry(_with_loggers(CONFIGURED[name]))()
         except (HydraException, OmegaConfBaseException) as error:
             raise ConfigError(one_line(error)) from error
+
+
+def _with_loggers(command: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
+    """Return a command whose loggers say what -q or -v asks for, in whatever process Hydra runs it."""
+
+    @wraps(command)
+    def run(config: DictConfig) -> None:
+        set_loggers()
+        begin = time.monotonic()
+        command(config)
+        logger.debug("The command took %s.", duration(time.monotonic() - begin))
+
+    return run
 
 
 def main() -> None:

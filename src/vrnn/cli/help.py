@@ -12,6 +12,7 @@ from vrnn.runs.config import SCHEMAS
 from vrnn.runs.name import flat
 
 WIDTH = 80
+OPTIONS = "options: -q quiet, -v verbose"
 
 
 class Page(NamedTuple):
@@ -267,7 +268,7 @@ def general_help() -> str:
         [
             "VRNN Lab: variational recurrent neural networks on sequences.",
             "",
-            "usage: vrnn COMMAND [group=choice …] [setting=value …]",
+            "usage: vrnn COMMAND [group=choice …] [setting=value …] [-q | -v]",
             "       vrnn COMMAND --help | vrnn --version | vrnn --completion bash|zsh|fish",
             "",
             *_columns({name: page.summary for name, page in PAGES.items()}),
@@ -290,7 +291,7 @@ def command_help(command: str) -> str:
     page = PAGES[command]
     lines = [f"vrnn {command}: {page.summary}", "", *textwrap.wrap(page.text, WIDTH), ""]
     if command == "benchmark":
-        return "\n".join([*lines, *_columns(page.settings), "", *_examples(page.examples)])
+        return "\n".join([*lines, *_columns(page.settings), "", *_examples(page.examples), "", OPTIONS])
     dash_m = " [-m]" if command == "train" else ""
     lines += [f"usage: vrnn {command} [group=choice …] [setting=value …]{dash_m} [--config-dir DIR]", ""]
     if chosen := groups.defaults(command):
@@ -298,7 +299,7 @@ def command_help(command: str) -> str:
     values = flat(_default_settings(command))
     shown = {f"{key}={_value(values.get(key, '???'))}": text for key, text in page.settings.items()}
     return "\n".join([*lines, "settings (with their defaults)", *_columns(shown), "", *_examples(page.examples), "",
-                      "--cfg job shows the whole configuration, --hydra-help the options of Hydra."])  # fmt: skip
+                      f"{OPTIONS}, --cfg job (all settings), --hydra-help (Hydra's)"])  # fmt: skip
 
 
 def _choices(group: str, default: str | None) -> str:

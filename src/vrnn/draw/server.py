@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import secrets
@@ -225,6 +226,11 @@ def open_server(app: App, port: int) -> BaseWSGIServer:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((app.host, port))  # werkzeug itself ends the process where this fails
     except OSError as error:
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            raise ConfigError(
+                f"host must be an address of this machine, but is {app.host} ({error.strerror}): leave it out, or give "
+                "host=0.0.0.0 for all of its addresses."
+            ) from error
         raise ConfigError(
             f"port must be free on {app.host}, but {port} is not ({error.strerror}): give port=0 for any free one."
         ) from error

@@ -40,6 +40,7 @@ from vrnn.objective import BernoulliLikelihood, LinearW
 from vrnn.objective.latents import stacked
 from vrnn.objective.loss import elbo_loss
 from vrnn.training.optimizer import flat_optimizer
+from vrnn.verbosity import is_quiet
 
 OUTPUTS = Path("outputs")
 TURN_SECONDS = 0.05  # for which a candidate is called again and again before the next one
@@ -366,7 +367,7 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
 
 def show(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Print rows of the table and return them."""
-    for row in rows:
+    for row in () if is_quiet() else rows:
         ratios = (
             row[name]
             for name in (*(f"{name}_over_this" for name in ("reference", "operators", "one_thread")), "cores_give")
@@ -420,9 +421,10 @@ def main() -> None:
     """Time the workloads, print the table and write outputs/benchmark.json, a list of its rows."""
     options = parse()
     workloads = select(options.only)
-    print(machine())
-    print(f"{'workload':12} {'':6} {'candidate':10} {'threads':>7} {'median ms':>10} {'least ms':>10} "
-          f"{'ref / this':>10} {'ops / this':>10} {'1 / this':>10} {'cores give':>10} {'peak MB':>9}")  # fmt: skip
+    if not is_quiet():
+        print(machine())
+        print(f"{'workload':12} {'':6} {'candidate':10} {'threads':>7} {'median ms':>10} {'least ms':>10} "
+              f"{'ref / this':>10} {'ops / this':>10} {'1 / this':>10} {'cores give':>10} {'peak MB':>9}")  # fmt: skip
     rows = []
     for name, workload in workloads:
         rows += show(compare(name, workload, options.threads, options.seconds))
@@ -431,4 +433,4 @@ def main() -> None:
         rows += curves(options.seconds / 5)
         plot(rows, OUTPUTS / "benchmark.png")
     (OUTPUTS / "benchmark.json").write_text(json.dumps(rows, indent=1))
-    print(f"\n{OUTPUTS / 'benchmark.json'}")
+    print(OUTPUTS / "benchmark.json" if is_quiet() else f"\n{OUTPUTS / 'benchmark.json'}")

@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 from omegaconf import DictConfig
 from rich import box
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from vrnn.errors import BusyError, ConfigError
@@ -24,6 +24,8 @@ from vrnn.runs.compare import Run, collect
 from vrnn.runs.config import check_choice
 from vrnn.runs.directory import State, lock_run
 from vrnn.runs.plain_yaml import read_json
+from vrnn.text import printable
+from vrnn.verbosity import is_quiet
 
 NOTES = "notes.json"  # what people wrote about a run
 RELATIONS: dict[str, Callable[[Any, Any], bool]] = {"<=": le, ">=": ge, "!=": ne, "==": eq, "=": eq, "<": lt, ">": gt}
@@ -114,15 +116,23 @@ def _annotate(directory: Path, note: str | None, tag: str | None) -> None:
 
 
 def _show(runs: Sequence[Run]) -> None:
+    if is_quiet():
+        print(*(printable(run.directory) for run in runs), sep="\n")
+        return
+    notes = [read_notes(run.directory) for run in runs]
+    headings = ["run", "state", "ELBO", "size", *(["tags"] if any(tags for _, tags in notes) else [])]
+    headings += ["note"] if any(note for note, _ in notes) else []
     table = Table(box=box.SIMPLE)
-    for heading in ("run", "state", "ELBO", "size", "tags", "note"):
-        table.add_column(heading, justify="right" if heading in ("ELBO", "size") else "left", overflow="fold")
+    for heading in headings:
+        is_short = heading in ("state", "ELBO", "size")
+        justify: JustifyMethod = "right" if heading in ("ELBO", "size") else "left"
+        table.add_column(heading, justify=justify, overflow="fold", no_wrap=is_short)
     sizes = [_size(run.directory) for run in runs]
-    for run, size in zip(runs, sizes, strict=True):
+    for run, size, (note, tags) in zip(runs, sizes, notes, strict=True):
         elbo = run.scores["elbo_nats_per_step"]
-        note, tags = read_notes(run.directory)
-        shown = "-" if math.isnan(elbo) else f"{elbo:.4f}"
-        table.add_row(str(run.directory), run.state, shown, _in_words(size), ", ".join(tags), note)
+        row = {"run": str(run.directory), "state": run.state, "ELBO": "-" if math.isnan(elbo) else f"{elbo:.4f}"}
+        row |= {"size": _in_words(size), "tags": ", ".join(tags), "note": note}
+        table.add_row(*(row[heading] for heading in headings))
     console = Console()
     console.print(table, markup=False)
     console.print(f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}, {_in_words(sum(sizes))}", highlight=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from vrnn import plots
 from vrnn.errors import DamagedError
@@ -18,6 +18,7 @@ from vrnn.runs import compare
 from vrnn.runs.compare_figures import draw
 from vrnn.runs.html_report import comparison_page
 
+NARROWEST = 8  # characters of a setting's column
 MOST_NAMED = 10  # rows whose best run the console names
 
 
@@ -45,13 +46,43 @@ def report(config: DictConfig) -> None:
     show(table, failed, duplicates, out, best)
 
 
-def _fit(printed: Table, kept: int, width: int) -> None:
-    """Leave out the last columns that do not fit the terminal, but not the first `kept`, and say so."""
+def _printed(table: list[list[str]], with_interval: int) -> Table:
+    """Return the table for the console, with the interval of one column."""
+    printed = Table(box=box.SIMPLE)
+    for heading in table[0]:
+        printed.add_column(heading.removesuffix("_nats_per_step").replace("_", "\n"), no_wrap=True)
+    for row in table[1:]:
+        printed.add_row(
+            *(cell if i == with_interval else re.sub(r" \[\S+, \S+\]", "", cell) for i, cell in enumerate(row))
+        )
+    return printed
+
+
+def _fit(printed: Table, settings: int, width: int) -> bool:
+    """Leave out the last columns that do not fit the terminal, and say so; then wrap the settings, the first columns.
+
+    Returns:
+        Whether it fits now.
+    """
     shown = len(printed.columns)
-    while len(printed.columns) > kept and _width(printed) > width:
+    while len(printed.columns) > settings + 2 and _width(printed) > width:
         del printed.columns[-1]
     if len(printed.columns) < shown:
         printed.caption = f"{shown - len(printed.columns)} more columns are in compare.md"
+    while (excess := _width(printed) - width) > 0:
+        widest = max(printed.columns[:settings], key=_width_of, default=None)
+        if widest is None or _width_of(widest) <= NARROWEST:
+            break
+        widest.no_wrap, widest.overflow = False, "fold"
+        widest.max_width = max(NARROWEST, _width_of(widest) - excess)
+    return excess <= 0
+
+
+def _width_of(column: Column) -> int:
+    """Return how wide a column is without its padding."""
+    cells = [column.header, *column.cells]
+    needed = max(max(map(len, str(cell).split("\n"))) for cell in cells)
+    return needed if column.max_width is None else min(needed, column.max_width)
 
 
 def _width(printed: Table) -> int:
@@ -62,15 +93,12 @@ def show(
     table: list[list[str]], failed: dict[str, str], duplicates: dict[str, str], out: Path, best: Sequence[str] = ()
 ) -> None:
     """Print the table and the failures on the console, with the interval of the first score only."""
-    printed = Table(box=box.SIMPLE)
-    for heading in table[0]:
-        printed.add_column(heading.removesuffix("_nats_per_step").replace("_", "\n"), no_wrap=True)
-    kept = table[0].index("runs") + 2
-    for row in table[1:]:
-        printed.add_row(*row[:kept], *(re.sub(r" \[.*\]", "", cell) for cell in row[kept:]))
+    settings = table[0].index("runs")
     console = Console()
-    if console.is_terminal:
-        _fit(printed, kept, console.width)
+    printed = _printed(table, with_interval=settings + 1)
+    if console.is_terminal and not _fit(printed, settings, console.width):
+        printed = _printed(table, with_interval=-1)
+        _fit(printed, settings, console.width)
     console.width = max(console.width, _width(printed))  # half a number is none
     console.print(printed)
     for i, run in enumerate(best[:MOST_NAMED], 1):

@@ -107,7 +107,7 @@ def log_to_file(directory: Path) -> Iterator[None]:
     file = _QuietFileHandler(directory / LOG, encoding="utf-8", errors="replace", delay=True)
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s: %(message)s"))
     level = library.level
-    library.setLevel(logging.INFO)
+    library.setLevel(min(logging.INFO, library.getEffectiveLevel()))
     library.addHandler(file)
     try:
         yield

@@ -125,6 +125,8 @@ def _check_page(config: DictConfig) -> None:
 
 
 def _check_draw(config: DictConfig) -> None:
+    if not config.host.strip():
+        raise ConfigError("host must be an address of this machine, but is empty: leave it out for 127.0.0.1.")
     if config.port > MOST_PORT:
         raise ConfigError(f"port must be at most {MOST_PORT}, but is {config.port}.")
     check_writable("directory", Path(config.directory).absolute(), "give directory=… another one")

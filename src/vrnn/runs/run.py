@@ -34,7 +34,7 @@ from vrnn.runs.start import start_bias, start_weights
 from vrnn.runs.tensorboard import HyperParameters, Texts, hparams_row, run_texts, write_projector
 from vrnn.runs.trial import try_evaluation
 from vrnn.runs.units import write_units
-from vrnn.training.callbacks import ProgressBar, tensorboard_logger
+from vrnn.training.callbacks import progress_callback, tensorboard_logger
 from vrnn.training.checkpoint_files import load_weights
 from vrnn.training.compatibility import check_trainer
 from vrnn.training.signals import Interruption
@@ -56,7 +56,7 @@ def run(
         config: A composed configuration of `conf/train.yaml`.
         directory: The run's.
         overrides: Those of the command line, which become the first columns of TensorBoard's HPARAMS.
-        progress_bar: Whether to show a progress bar while training.
+        progress_bar: Whether to show progress while training: a bar on a terminal, elsewhere a line per validation.
         extra_callbacks: Further callbacks of Lightning's Trainer.
 
     Returns:
@@ -105,7 +105,7 @@ def run(
                 *extra_callbacks,
             ]
             if progress_bar:
-                callbacks.append(ProgressBar(refresh_rate=settings["training"]["log_every"]))
+                callbacks.append(progress_callback(settings["training"]["log_every"]))
             trainer = fit(
                 module=module,
                 data=data,

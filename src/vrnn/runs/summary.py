@@ -10,12 +10,15 @@ from rich.console import Console
 from rich.table import Table
 
 from vrnn.text import printable
+from vrnn.verbosity import is_quiet
 
 MOST_CLASSES = 12  # with a row of their own
 
 
 def print_scored(rows: list[dict[str, Any]]) -> None:
     """Print how likely own sequences are, one row each: see `vrnn.runs.score.score_files`."""
+    if is_quiet():
+        return
     table = Table()
     for column in ("sequence", "steps", "nats per step", "surprising steps"):
         table.add_column(column, justify="left" if column == "sequence" else "right")
@@ -33,16 +36,14 @@ def print_scores(scores: dict[str, Any], directory: Path, suffix: str = "") -> N
         directory: The run's.
         suffix: Of the names of scores and figures.
     """
-    directory = _relative(directory)
-    table = Table(title=str(directory), title_justify="left")
-    for column in ("", "model", "true traces", "truth"):
-        table.add_column(column, justify="left" if not column else "right")
-    for row in score_rows(scores):
-        table.add_row(*row)
-    console = Console()
-    console.print(table)
+    directory, console = _relative(directory), Console()
+    if not is_quiet():
+        console.print(_table(scores, directory))
     for warning in scores.get("warnings", ()):
         console.print(f"warning: {printable(warning)}", soft_wrap=True, highlight=False, markup=False)
+    if is_quiet():
+        print(directory)
+        return
     for label, location in (
         ("scores", directory / f"scores{suffix}.json"),
         ("figures", directory / f"figures{suffix}"),
@@ -50,6 +51,16 @@ def print_scores(scores: dict[str, Any], directory: Path, suffix: str = "") -> N
         ("TensorBoard", f"tensorboard --logdir {directory}"),
     ):
         console.print(f"{label:12}{location}", soft_wrap=True, highlight=False)
+
+
+def _table(scores: dict[str, Any], directory: Path) -> Table:
+    table = Table(title=str(directory), title_justify="left")
+    table.add_column(overflow="fold")
+    for column in ("model", "true traces", "truth"):
+        table.add_column(column, justify="right", no_wrap=True)  # on a narrow terminal the scores' names are wrapped
+    for row in score_rows(scores):
+        table.add_row(*row)
+    return table
 
 
 def _relative(path: Path) -> Path:

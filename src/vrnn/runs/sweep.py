@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import atexit
-import itertools
 import logging
 import os
 import signal
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import cache, partial
+from itertools import compress, product
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +25,15 @@ from typing_extensions import override
 
 from vrnn.errors import BusyError, ConfigError, exit_with_message
 from vrnn.runs.config import check_sweep
-from vrnn.runs.directory import FAILED, failure, state
 from vrnn.runs.name import run_name
+from vrnn.runs.sweep_status import SweepStatus
+from vrnn.verbosity import is_quiet, limit_console
 
 logger = logging.getLogger(__name__)
 
-LAUNCHER = "VRNN_SWEEP_PID"  # environment of joblib's workers: the process that launched them
+# Environment of joblib's workers: the process that launched them, and whether it shows a table on the terminal that they share.
+LAUNCHER, TABLE = "VRNN_SWEEP_PID", "VRNN_SWEEP_TABLE"
 DDP = ("trainer=ddp", "trainer.strategy=ddp")
-UPDATE_EVERY = 1.0  # seconds between two readings of the sweep's directories
 
 
 def job(config: DictConfig, directory: Path, overrides: Sequence[str]) -> None:
@@ -49,6 +47,8 @@ def job(config: DictConfig, directory: Path, overrides: Sequence[str]) -> None:
     from vrnn.runs.run import run
 
     end_with_launcher()
+    if TABLE in os.environ and LAUNCHER in os.environ and int(os.environ[LAUNCHER]) != os.getpid():
+        limit_console(logging.CRITICAL)  # the table says it, and run.log
     try:
         scores = run(config, directory, overrides, progress_bar=False)
         logger.info("%s finished: ELBO %.4f nats per step", directory.name, scores["elbo_nats_per_step"])
@@ -99,7 +99,9 @@ class SweepCallback(Callback):
         if "joblib" in config.hydra.launcher._target_:
             os.environ[LAUNCHER] = str(os.getpid())
         with exit_with_message():
-            self.status = SweepStatus(directories(config))
+            self.status = SweepStatus(sweep_jobs(config))
+        if self.status.table:
+            os.environ[TABLE] = "shown"
         self.status.start()
         # For Ctrl-C between two jobs, or while other processes run them.
         signal.signal(signal.SIGINT, self._interrupted)
@@ -116,7 +118,9 @@ class SweepCallback(Callback):
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         # Runs that are still running belong to another command.
         self.status.report()
-        if self.status.failures() or not self.status.count().keys() <= {"finished", "running"}:
+        if is_quiet():
+            print(os.path.relpath(os.path.commonpath([path.parent for path in self.status.readers])))
+        if self.status.failures() or not {*self.status.states().values()} <= {"finished", "running"}:
             sys.exit(1)
 
     @override
@@ -125,84 +129,8 @@ class SweepCallback(Callback):
         return SweepCallback, ()
 
 
-class SweepStatus:
-    """The states of a sweep's runs, shown on stderr.
-
-    Args:
-        directories: Those of the runs.
-    """
-
-    def __init__(self, directories: list[Path]):
-        self.directories = directories
-        self.start_time = time.time()
-        self.start_count = self.count()
-        self.shown = ""
-        self.is_over = threading.Event()
-
-    def start(self) -> None:
-        """Show the line now and whenever it changes, and the report when the process ends, in whatever way."""
-        threading.Thread(target=self._show_until_over, daemon=True).start()
-        atexit.register(self.report)
-
-    def count(self) -> Counter[str]:
-        """Return the number of runs in each state."""
-        return Counter(state(directory) for directory in self.directories)
-
-    def line(self) -> str:
-        """Return the numbers of runs in each state, and the estimated time to the end, on one line."""
-        now = self.count()
-        waiting = now["pending"] + now["interrupted"]
-        line = f"sweep: {now['finished']} done, {now['running']} running, {now['failed']} failed, {waiting} pending"
-        ended = now["finished"] + now["failed"] - self.start_count["finished"] - self.start_count["failed"]
-        if ended > 0 and waiting + now["running"]:
-            seconds = (time.time() - self.start_time) / ended * (waiting + now["running"] / 2)
-            line += f", about {duration(seconds)} to go"
-        return line
-
-    def failures(self) -> dict[Path, str]:
-        """Return the errors of runs that failed since the start, by directory."""
-        found = {}
-        for directory in self.directories:
-            # There is no such file if the run did not fail, or if another process has just continued it.
-            with suppress(FileNotFoundError):
-                is_recent = (directory / FAILED).stat().st_mtime >= self.start_time - 1
-                if is_recent and (message := failure(directory)):
-                    found[directory] = message
-        return found
-
-    def report(self) -> None:
-        """Show the last line, and the errors of the runs that failed. Does nothing when called again."""
-        if self.is_over.is_set():
-            return
-        self.is_over.set()
-        self._show(f"{self.line()} after {duration(time.time() - self.start_time)}")
-        for directory, message in self.failures().items():
-            print(f"failed: {directory}\n  " + message.replace("\n", "\n  "), file=sys.stderr)
-        if any(self.count()[name] for name in ("running", "interrupted", "failed")):
-            print("The same command continues the pending runs.", file=sys.stderr)
-
-    def _show_until_over(self) -> None:
-        while not self.is_over.wait(UPDATE_EVERY):
-            self._show(self.line())
-
-    def _show(self, line: str) -> None:
-        counts = line.partition(", about")[0]
-        if sys.stderr.isatty():
-            print(f"\r\033[K{line}", end="\n" if self.is_over.is_set() else "", file=sys.stderr, flush=True)
-        elif counts != self.shown:
-            print(line, file=sys.stderr, flush=True)
-        self.shown = counts
-
-
-def duration(seconds: float) -> str:
-    """Return a duration in seconds, minutes or hours, as text."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
-
-
-def directories(config: DictConfig) -> list[Path]:
-    """Return the directories of a sweep's jobs, in their order.
+def sweep_jobs(config: DictConfig) -> dict[Path, list[str]]:
+    """Return the directory of each of a sweep's jobs, in their order, and those of its overrides that not all jobs share.
 
     Args:
         config: Hydra's configuration of a multirun, which holds the defaults, and the command line's overrides not yet applied.
@@ -212,7 +140,9 @@ def directories(config: DictConfig) -> list[Path]:
     """
     str(config.hydra.sweep.dir)  # a time in it is from now on the same for all jobs
     directory_of = partial(_named, config) if _is_ours(config) else partial(_composed, config)
-    return list(dict.fromkeys(directory_of(number, overrides) for number, overrides in enumerate(grid(config))))
+    jobs = grid(config)
+    swept = [len(set(column)) > 1 for column in zip(*jobs, strict=True)]
+    return {directory_of(number, overrides): list(compress(overrides, swept)) for number, overrides in enumerate(jobs)}
 
 
 def _is_ours(config: DictConfig) -> bool:
@@ -254,7 +184,7 @@ def grid(config: DictConfig) -> list[list[str]]:
     params = [f"{key}={value}" for key, value in (config.hydra.sweeper.get("params") or {}).items()]
     overrides = parser.parse_overrides([*params, *config.hydra.overrides.task])
     axes = {override.get_key_element(): _values(override) for override in overrides}
-    return [list(chosen) for chosen in itertools.product(*axes.values())]
+    return [list(chosen) for chosen in product(*axes.values())]
 
 
 def _values(override: Override) -> list[str]:

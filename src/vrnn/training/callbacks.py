@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,11 @@ from typing_extensions import override
 from vrnn import plots
 from vrnn.data.loader import TraceSet
 from vrnn.plots.sequences import SequencePlots
+from vrnn.text import duration
 from vrnn.training.lightning_module import VRNNModule
+from vrnn.verbosity import is_quiet, is_verbose
+
+logger = logging.getLogger(__name__)
 
 
 def tensorboard_logger(trainer: Trainer) -> TensorBoardLogger:
@@ -84,8 +91,24 @@ class Figures(Callback):
         plots.save(figure, self.directory / "training.png")
 
 
+def progress_callback(log_every: int) -> Callback:
+    """Return what shows a training's progress: a bar on a terminal; elsewhere, and with -v or -q, a line per validation.
+
+    With -q these lines are in run.log alone.
+
+    Args:
+        log_every: Steps between two changes of the bar.
+    """
+    has_bar = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and not is_verbose() and not is_quiet()
+    return ProgressBar(refresh_rate=log_every) if has_bar else ProgressLines()
+
+
 class ProgressBar(TQDMProgressBar):
     """Lightning's bar over all steps, with the bound and the KL in nats per step. Validation is short and has none."""
+
+    is_timed = (
+        False  # whether a step has been taken, which may have compiled kernels: the time left is that of the others
+    )
 
     @override
     def init_train_tqdm(self) -> Tqdm:
@@ -93,6 +116,15 @@ class ProgressBar(TQDMProgressBar):
         bar, windows = super().init_train_tqdm(), self.trainer.accumulate_grad_batches
         bar.total, bar.initial = self.trainer.max_steps * windows, self.trainer.global_step * windows
         return bar
+
+    @override
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if not self.is_timed:
+            self.is_timed, bar = True, self.train_progress_bar
+            bar.initial, bar.start_t = batch_idx + 1, time.time()
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
     @override
     def on_train_epoch_start(self, *_: Any) -> None:
@@ -109,3 +141,28 @@ class ProgressBar(TQDMProgressBar):
     ) -> dict[str, int | str | float | dict[str, float]]:
         assert isinstance(pl_module, VRNNModule)
         return {name: f"{pl_module.scalars[f'train/{name}']:.3f}" for name in ("elbo", "kl") if pl_module.scalars}
+
+
+class ProgressLines(Callback):
+    """Logs a line per validation: the step, the bound in nats per step, the time left."""
+
+    def __init__(self) -> None:
+        self.first: tuple[int, float] | None = (
+            None  # step and time after the first step, which may have compiled kernels
+        )
+
+    @override
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self.first is None:
+            self.first = trainer.global_step, time.monotonic()
+
+    @override
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        step, steps = trainer.global_step, trainer.max_steps
+        line = f"Step {step} of {steps}: ELBO {float(trainer.callback_metrics['val/elbo']):.4f} nats per step"
+        if self.first and self.first[0] < step < steps:
+            seconds = (time.monotonic() - self.first[1]) / (step - self.first[0]) * (steps - step)
+            line += f", {duration(seconds)} to go"
+        logger.info("%s.", line)

@@ -203,7 +203,9 @@ def load_weights(module: torch.nn.Module, path: Path, prefix: str = "", settings
         FileNotFoundError: There is no such checkpoint.
         DamagedError: It cannot be read, holds another model's weights, or is of other settings than these.
     """
-    weights = load_checkpoint(path, settings_digest)["state_dict"]
+    checkpoint = load_checkpoint(path, settings_digest)
+    weights = checkpoint["state_dict"]
+    logger.debug("%s: the weights of step %s are used.", path, checkpoint["global_step"])
     try:
         module.load_state_dict({name.removeprefix(prefix): w for name, w in weights.items() if name.startswith(prefix)})
     except RuntimeError as error:

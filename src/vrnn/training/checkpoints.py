@@ -65,6 +65,7 @@ class RunCheckpoints(Checkpoint):
                 f"val/elbo became {elbo} at step {trainer.global_step}. The last good checkpoint is kept. Lower "
                 "optim.learning_rate, set optim.clip, or raise likelihood.floor, then start again with fresh=true."
             )
+        logger.debug("val/elbo is %.4f nats per step at step %d.", elbo, trainer.global_step)
         if elbo > self.best:
             self.best = elbo
             self.save(trainer, BEST)
@@ -89,11 +90,12 @@ class RunCheckpoints(Checkpoint):
 
     def save(self, trainer: Trainer, name: str) -> None:
         """Scalars reach the disk before the checkpoint that will not write them again."""
-        for logger in trainer.loggers:
+        for tracker in trainer.loggers:
             # Weights & Biases and MLflow have nothing to flush, and a user's own logger need have no experiment.
-            if flush := getattr(getattr(logger, "experiment", None), "flush", None):
+            if flush := getattr(getattr(tracker, "experiment", None), "flush", None):
                 flush()
         trainer.save_checkpoint(self.directory / name, weights_only=False)
+        logger.debug("%s is saved at step %d.", name, trainer.global_step)
 
     def state_dict(self) -> dict[str, Any]:
         """The best bound so far and the states of all random generators."""

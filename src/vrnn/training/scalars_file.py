@@ -54,6 +54,7 @@ class ScalarsFile(Logger):
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         writer = csv.writer(self.experiment, lineterminator="\n")
         writer.writerows((step, name, float(value)) for name, value in metrics.items())
+        self.experiment.flush()  # a sweep's table and the page of `vrnn draw` follow a run by this file
 
     @override
     def log_hyperparams(self, *_: Any, **__: Any) -> None:

@@ -31,12 +31,14 @@ from vrnn.training.lightning_module import VRNNModule
 from vrnn.training.scalars_file import ScalarsFile
 from vrnn.training.signals import Interruption
 from vrnn.training.time_limit import seconds_of
+from vrnn.verbosity import is_verbose
 
 logger = logging.getLogger(__name__)
 
 # Lightning 2.6 asks torch's pytree a question that torch 2.13 answers with a deprecation warning.
 warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
-logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # its hints and tips are not about this run
+if not is_verbose():
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # its hints and tips are not about this run
 
 
 def ignore_cluster_rank() -> None:
@@ -103,7 +105,7 @@ def fit(
         log_every_n_steps=pace["log_every"],
         logger=[tensorboard, ScalarsFile(directory, resume_step or 0), *extra_loggers],
         plugins=[RunCheckpointIO(settings_digest), cluster_environment()],
-        enable_model_summary=False,
+        enable_model_summary=is_verbose(),
         enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in extra_callbacks),
         callbacks=[
             Scalars(),

@@ -362,7 +362,7 @@ for (const [slider, output] of [["temperature", "heat"], ["futures", "many"], ["
   $(slider).addEventListener("input", value);
   $(slider).addEventListener("change", () => { if (futures.length) further(); });
 }
-$("labels").addEventListener("change", () => further());
+$("labels").addEventListener("change", () => { show("begin", false); further(); });
 addEventListener("keydown", event => {
   if ((event.ctrlKey || event.metaKey) && event.key === "z" && event.target.tagName !== "INPUT" && !$("undo").disabled) $("undo").click();
 });
