@@ -197,14 +197,13 @@ def interval(values: Array) -> str:
     return f"{values.mean():.3f} [{low:.3f}, {high:.3f}] ({len(values)})"
 
 
-def validation_bounds(path: Path) -> dict[str, float]:
-    """Return FIVO on the validation sequences, in nats per step, at each checkpoint of a run; kept beside the run."""
+def validation_bounds(path: Path, rolls: TraceSet) -> dict[str, float]:
+    """Return FIVO on sequences for validation, in nats per step, at each checkpoint of a run; kept beside the run."""
     kept = path / "validation.json"
     if not kept.exists():
         bounds = {}
         for checkpoint in CHECKPOINTS:
             run = load_run(path, checkpoint)
-            rolls = TraceSet(run.data.traces("val"))
             noise = torch.Generator().manual_seed(0)
             bounds[checkpoint] = particle_scores(run.vrnn, rolls.x, rolls.mask, PARTICLES, noise)["fivo_nats_per_step"]
         kept.write_text(json.dumps(bounds))
@@ -223,9 +222,11 @@ def tried(data: Path) -> list[str]:
         "overrides",
     ]
     lines = [line(headings), line(["---"] * len(headings))]
+    validation = PianoRolls(data / SETS["jsb"].file).sources["val"]
+    rolls = TraceSet(list(validation))
     for training in TRIES:
         for path in finished(training, "jsb", data, [0]):
-            run, bounds = read_run(path), validation_bounds(path)
+            run, bounds = read_run(path), validation_bounds(path, rolls)
             best = curve(path, "val/elbo")[1].max()
             figures_of_run = [f"{value:.3f}" for value in (best, bounds["best"], bounds["last"])]
             words = " ".join(word for word in training.overrides if word not in (AT_END, UNSCORED))

@@ -78,28 +78,6 @@ def test_the_constant_baseline_of_the_published_sets(name, nats, sequences):
     assert tuple(len(pattern.sources[split]) for split in PARTS) == sequences
 
 
-def test_training_sequences_are_transposed_where_no_note_leaves_the_keyboard(tmp_path):
-    rolls = np.zeros((2, 6, 88), dtype=np.uint8)
-    rolls[0, np.arange(6), np.arange(40, 46)] = 1
-    rolls[1, 0, 86] = rolls[1, 4, 2] = 1  # one semitone below the highest key, two above the lowest
-    path = write_mat(tmp_path / "two.mat", {part: list(rolls) for part in PARTS.values()})
-    pattern, plain = PianoRolls(path, transpose=3), PianoRolls(path)
-    one, other = rolls
-    shifts = [(one, 0), (other, 0), (one, 1), (other, 1), (one, -1), (other, -1)]
-    shifts += [(one, 2), (one, -2), (other, -2), (one, 3), (one, -3)]
-    assert_same(drawn(pattern, "train"), [np.roll(roll, shift, axis=1) for roll, shift in shifts])
-    for split in ("val", "test"):
-        assert_same(drawn(pattern, split), list(rolls))
-    assert pattern.constant_nats_per_step() == plain.constant_nats_per_step()
-    windows = drawn(pattern, "train", n=70, steps=2)
-    assert {len(points) for points in windows} == {2}
-    # Ten of each transposition; a window is left out where its own notes leave the keyboard, as in three of `other` they may.
-    assert 70 - 3 * 5 <= len(windows) <= 70
-    for value in (-1, 12, 1.5, True):
-        with pytest.raises(ValueError, match=rf"dataset.transpose must be a whole number from 0 to 11, but is {value}"):
-            PianoRolls(path, transpose=value)
-
-
 def refused(tmp_path, name, content):
     path = tmp_path / name
     path.write_bytes(content) if isinstance(content, bytes) else path.write_text(json.dumps(content))

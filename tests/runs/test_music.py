@@ -1,5 +1,6 @@
 """Runs on piano rolls: scores per step and per sequence, bounds by particles, figures, MIDI; one file, one run."""
 
+import json
 import math
 from pathlib import Path
 
@@ -136,7 +137,7 @@ def test_tries_are_shown_by_their_validation_sequences(composed, tmp_path, monke
     rows = [row.split(" | ") for row in music.tried(tmp_path)[2:]]
     assert [row[0] for row in rows] == ["| one", "| from one"]
     path = tmp_path / music.directory(then, "jsb", tmp_path, 0)
-    kept = music.validation_bounds(path)
+    kept = json.loads((path / "validation.json").read_text())
     assert rows[1][2:4] == [f"{kept[checkpoint]:.3f}" for checkpoint in ("best", "last")]
     trained = load_run(path)
     x, mask = padded(random_rolls()["validdata"], 0.0)

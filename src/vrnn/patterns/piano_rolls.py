@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from typing_extensions import override
 
-from vrnn.checks import require
 from vrnn.patterns.files.roll_files import KEYS, LOWEST, load_rolls
 from vrnn.patterns.recorded import RecordedPattern
-from vrnn.patterns.trace import Split, Trace
+from vrnn.patterns.trace import Trace
 from vrnn.patterns.units import Units
 
 PITCHES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
@@ -28,38 +25,20 @@ class PianoRolls(RecordedPattern):
 
     Args:
         file: A .mat or .json file, see `load_rolls`.
-        transpose: Training has every sequence also 1, …, `transpose` semitones higher and lower, where no note leaves the
-            keyboard. Validation and test have none of these.
 
     Raises:
-        ValueError: The file cannot be read, or holds something else; `transpose` is not from 0 to 11.
+        ValueError: The file cannot be read, or holds something else.
     """
 
     x_dim = KEYS
     form = "piano_roll"
     units = Units(names=NOTES)
 
-    def __init__(self, file: str | Path, transpose: int = 0) -> None:
-        ok = type(transpose) is int and 0 <= transpose < 12
-        require(ok, "dataset.transpose", "a whole number from 0 to 11", transpose)
-        self.transpose = transpose
+    def __init__(self, file: str | Path) -> None:
         self.sources = {
             split: [Trace.of_unknown_origin(roll) for roll in rolls]
             for split, rolls in load_rolls(Path(str(file))).items()
         }
-
-    @override
-    def draw(self, split: Split, n: int, steps: int | None, rng: np.random.Generator) -> list[Trace]:
-        """Return traces, see `RecordedPattern`; for training so many of each transposition that they are n together."""
-        if split != "train" or not self.transpose:
-            return super().draw(split, n, steps, rng)
-        shifts = [0, *(shift for size in range(1, self.transpose + 1) for shift in (size, -size))]
-        n = -(-n // len(shifts))
-        traces = []
-        for shift in shifts:
-            moved = (transposed(trace, shift) for trace in super().draw(split, n, steps, rng))
-            traces += [trace for trace in moved if trace is not None]
-        return traces
 
     def constant_nats_per_step(self) -> float:
         """Return the log-likelihood of the test by one constant probability for each key: its share of the training steps.
@@ -78,9 +57,3 @@ def smoothed_rates(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     rates: NDArray[np.float64] = (points.sum(axis=0) + 1.0) / (len(points) + 2.0)
     return rates
-
-
-def transposed(trace: Trace, semitones: int) -> Trace | None:
-    """Return a sequence in another key; None where a note would leave the keyboard."""
-    leaving = trace.points[:, KEYS - semitones :] if semitones > 0 else trace.points[:, :-semitones]
-    return None if leaving.any() else replace(trace, points=np.roll(trace.points, semitones, axis=1))

@@ -26,8 +26,6 @@ def upgrade_settings(settings: dict[str, Any]) -> dict[str, Any]:
         upgraded["dataset"] = {**dataset, **_missing_of_drawings(dataset)}
     if isinstance(dataset, dict) and str(dataset.get("_target_")).endswith(".DrawnStrokes"):
         upgraded["dataset"] = {"jitter": 0.0, **dataset}
-    if isinstance(dataset, dict) and str(dataset.get("_target_")).endswith(".PianoRolls"):
-        upgraded["dataset"] = {"transpose": 0, **dataset}
     upgraded.setdefault("forecast", {"_target_": "vrnn.networks.NoForecast", "_partial_": True})
     upgraded.setdefault("posterior", {"_target_": "vrnn.networks.FilteringPosterior", "_partial_": True})
     upgraded.setdefault("condition", {"_target_": "vrnn.networks.NoCondition", "_partial_": True})
