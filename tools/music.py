@@ -3,8 +3,8 @@
     python tools/music.py --data DIR            JSB Chorales and Piano-midi.de, two seeds (make music)
     python tools/music.py --data DIR --full     all four sets, five seeds; JSB Chorales by FIVO-16, too
     python tools/music.py --data DIR --only jsb one set
-    python tools/music.py --data DIR --tries    JSB by other models, each trained once, for the table of tries
-    python tools/music.py --data DIR --write    run nothing, write the page from the finished runs
+    python tools/music.py --data DIR --tries    JSB by other models, one seed each: docs/results/music_models.md
+    python tools/music.py --data DIR --write    run nothing, write the page from the finished runs; of --tries the other
 
 DIR holds JSB_Chorales.mat, Nottingham.mat, MuseData.mat and Piano_midi.mat, see docs/data.md. Each set is a sweep, so the same
 command continues where it was stopped.
@@ -37,6 +37,7 @@ from vrnn.runs.statistics import FEWEST, Array, mean_interval
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "music.md"
+MODELS_PAGE = ROOT / "docs" / "results" / "music_models.md"
 PARTICLES = 128  # of the bounds
 
 
@@ -280,7 +281,7 @@ def verdict(differences: Array) -> str:
     return "Holds" if low > 0 else "Does not hold"
 
 
-def write(found: Results, constant: Mapping[str, float], tries: Sequence[str], command: str) -> None:
+def write(found: Results, constant: Mapping[str, float], command: str) -> None:
     """Write the page."""
     PAGE.write_text(
         "\n".join(
@@ -302,12 +303,6 @@ def write(found: Results, constant: Mapping[str, float], tries: Sequence[str], c
                 "",
                 *order_of_bounds(found),
                 "",
-                "## What was tried on JSB",
-                "",
-                TRIED,
-                "",
-                *tries,
-                "",
                 "## A test sequence, its reconstruction, and a sequence from the prior",
                 "",
                 *figures(found),
@@ -320,11 +315,11 @@ def write(found: Results, constant: Mapping[str, float], tries: Sequence[str], c
 EXPLANATION = f"""The four sets of piano rolls by which sequential latent variable models are compared
 (Boulanger-Lewandowski et al. 2012): which of 88 keys are down at each step. Figures are in nats per step on the test
 sequences, whole: all their nats divided by all their steps. A run trained on the ELBO takes the checkpoint with the best ELBO
-on the validation sequences; one trained on FIVO takes the last, whose FIVO on them is better (see "What was tried on JSB"). By
-these the settings for JSB and Piano-midi were chosen, too, never by the test; those for the larger sets, and for FIVO, were
-carried over without a search. A cell is the mean over the seeds, its 95 % interval by Student's t in square brackets, and the
-number of seeds in round ones. IWAE and FIVO are lower bounds by {PARTICLES} particles. [Data](data.md#music) says where the
-sets are.
+on the validation sequences; one trained on FIVO takes the last, whose FIVO on them is better. By these the settings for JSB
+and Piano-midi were chosen, too, never by the test; those for the larger sets, and for FIVO, were carried over without a
+search; [other models of JSB](results/music_models.md) have a page. A cell is the mean over the seeds, its 95 % interval by
+Student's t in square brackets, and the number of seeds in round ones. IWAE and FIVO are lower bounds by {PARTICLES} particles.
+[Data](data.md#music) says where the sets are.
 """
 FOOTNOTE = """\\* The first 100 steps of 50 pieces, converted from code lengths. Published figures are given as they were
 found; those "from memory" were not checked against the paper. They differ in what they are: an ELBO, an importance-sampled
@@ -332,9 +327,13 @@ estimate, or the best of several bounds."""
 ORDER = f"""Maddison et al. (2017) say that FIVO is the tightest of the three bounds, and IWAE tighter than the ELBO. Here each
 run is evaluated by all three, and a difference is taken within each run. No verdict is given on fewer than {FEWEST} seeds."""
 
-TRIED = f"""Written by `make music ARGS="--data DIR --tries"`: `experiment=jsb` with these overrides, one seed (0) each, in nats
-per step of the validation sequences. *Best ELBO* is that of the best checkpoint; *{BOUNDS["fivo"]} then* is at that checkpoint.
-Test sequences play no part. One seed gives no verdict."""
+TRIED = f"""# Other models of JSB Chorales
+
+Written by `make music ARGS="--data DIR --tries"`. Which VRNN models the chorales best: one with another posterior, another
+prior, noisy inputs, more units? Each row is `experiment=jsb` with its overrides and one seed (0), in nats per step of the
+validation sequences. *Best ELBO* is that of the best checkpoint; *{BOUNDS["fivo"]} then* is at that checkpoint. Test sequences
+play no part. One seed gives no verdict.
+"""
 
 
 def main() -> None:
@@ -347,21 +346,23 @@ def main() -> None:
     parser.add_argument("--tries", action="store_true", help="other models of JSB, in place of the sets")
     parser.add_argument("--write", action="store_true", help="run nothing")
     options = parser.parse_args()
-    names = options.only or (list(SETS) if options.full else REDUCED)
+    names = ["jsb"] if options.tries else options.only or (list(SETS) if options.full else REDUCED)
     seeds = range(5) if options.full else range(2)
     if missing := [SETS[name].file for name in names if not (options.data / SETS[name].file).is_file()]:
         parser.error(f"--data must be a directory with {', '.join(missing)}, but is {options.data}: see docs/data.md.")
     trainings = TRAININGS if options.full else TRAININGS[:1]
-    studies = [(training, name) for training in trainings for name in names if name in training.sets]
     data = options.data.absolute()
-    pending = (
-        [(training, "jsb", [0]) for training in TRIES] if options.tries else [(*study, seeds) for study in studies]
-    )
-    for training, name, of_seeds in [] if options.write else pending:
-        launch(training, name, data, of_seeds, options.jobs)
+    if options.tries:
+        for training in [] if options.write else TRIES:
+            launch(training, "jsb", data, [0], options.jobs)
+        MODELS_PAGE.write_text("\n".join([TRIED, *tried(data), ""]))
+        return
+    studies = [(training, name) for training in trainings for name in names if name in training.sets]
+    for training, name in [] if options.write else studies:
+        launch(training, name, data, seeds, options.jobs)
     found = {study: runs for study in studies if (runs := read(*study, data, seeds))}
     constant = {name: PianoRolls(options.data / SETS[name].file).constant_nats_per_step() for name in names}
-    write(found, constant, tried(data), f'make music ARGS="--data DIR{" --full" if options.full else ""}"')
+    write(found, constant, f'make music ARGS="--data DIR{" --full" if options.full else ""}"')
 
 
 if __name__ == "__main__":
