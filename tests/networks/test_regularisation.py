@@ -9,6 +9,8 @@ from torch import nn
 from vrnn import VRNN
 from vrnn.errors import ConfigError
 from vrnn.networks import MLP, Regularisation
+from vrnn.objective import FIVO
+from vrnn.objective.latents import NoLatent
 from vrnn.runs.config import run_settings
 from vrnn.runs.parts import check_parts
 
@@ -48,6 +50,24 @@ def test_dropout_is_in_every_layer_of_the_five_networks():
         activation._forward_hooks.clear()
     after = vrnn.infer(x, generator=generator())
     assert all(torch.equal(a, b) for a, b in zip(before.q, after.q, strict=True))
+
+
+@pytest.mark.parametrize("engine", ["reference", "auto"])
+def test_dropout_reaches_particles_that_are_resampled(engine):
+    """Each particle drops units of its own, so that particles with the same noise differ."""
+    torch.manual_seed(1)
+    vrnn = VRNN(engine=engine, latent=NoLatent())
+    x = torch.randn(5, 3, 2, generator=generator())
+
+    def run(dropout):
+        torch.manual_seed(2)
+        with torch.no_grad(), Regularisation(dropout).applied(vrnn):
+            inference, _ = vrnn.filter(x, FIVO(4), vrnn.initial_state(12), generator=generator())
+        return vrnn.log_prob(inference).unflatten(1, (4, 3))
+
+    assert torch.equal(run(0.5), run(0.5))
+    assert torch.equal(run(0.0), run(0.0)[:, :1].expand(5, 4, 3))
+    assert all(log_x.unique().numel() == 4 for log_x in run(0.5)[0].unbind(1))
 
 
 @pytest.mark.parametrize("engine", ["reference", "native"])
@@ -90,7 +110,11 @@ def test_input_noise_has_its_variance_and_stays_out_of_padding():
             r"regularisation.dropout must be in \[0, 1\), but is 1",
         ),
         (["regularisation.input_noise=-1"], "regularisation.input_noise must be at least 0, but is -1"),
-        (["regularisation=dropout", "engine=native"], "but is native: use engine=auto"),
+        (
+            ["regularisation=dropout", "engine=native"],
+            "with regularisation.dropout=0.1, but is native: use engine=auto",
+        ),
+        (["data.gaps.share=0.2", "engine=native"], r"with data.gaps.share=0.2, but is native: use engine=auto"),
         (["regularisation=input_noise", "bound=iwae"], "regularisation.input_noise must be 0 with bound=iwae"),
         (["regularisation=input_noise", "data.gaps.share=0.1"], "must be 0 with traces with missing points"),
     ],

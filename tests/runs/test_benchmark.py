@@ -19,7 +19,7 @@ def test_only_selects_by_beginning():
 
 def test_an_unknown_workload_is_an_error(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["vrnn benchmark", "--only", "W1", "nope"])
-    with pytest.raises(SystemExit, match=r"^error: --only must be beginnings of W1, .*G1_B64, but is 'nope'"):
+    with pytest.raises(SystemExit, match=r"^error: --only must be beginnings of W1, .*F128, but is 'nope'"):
         benchmark.main()
 
 

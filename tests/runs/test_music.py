@@ -1,12 +1,14 @@
 """Runs on piano rolls: scores per step and per sequence, bounds by particles, figures, MIDI; one file, one run."""
 
+import json
 import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from tools.music import BOUNDS, ELBO, Found, beside_published, verdict
+from tools import music
+from tools.music import BOUNDS, ELBO, Found, Training, beside_published, verdict
 
 from tests.rolls import LENGTHS, random_rolls, write_mat
 from vrnn.errors import ConfigError
@@ -17,6 +19,7 @@ from vrnn.objective import BernoulliLikelihood
 from vrnn.objective.latents import NoLatent
 from vrnn.runs.build import build_run
 from vrnn.runs.config import run_settings
+from vrnn.runs.load import load_run
 from vrnn.runs.run import run
 from vrnn.runs.start import start_bias
 from vrnn.runs.trained import generate_from_run
@@ -116,3 +119,23 @@ def test_the_table_of_music_shows_means_and_what_was_published():
     assert lines[5].startswith("| one constant probability per key | -11.06 |")
     assert "| VRNN, FIVO-16 (Maddison et al. 2017) | -6.72 | -2.58 | -5.89 | -7.43 | from memory |" in lines
     assert {text.count(" | ") for text in lines[5:]} == {5}
+
+
+def test_tries_are_shown_by_their_validation_sequences(composed, tmp_path, monkeypatch):
+    """The bound at the checkpoints is that of the validation sequences alone: the file's test sequences may be anything."""
+    options = (PACE, "evaluation={particles: null, traces: 3, steps: 8}", "bound.particles=3")
+    training = Training("one", ("bound=fivo", *options), ("jsb",))
+    monkeypatch.setattr(music, "ROOT", tmp_path)
+    monkeypatch.setattr(music, "PARTICLES", 4)
+    monkeypatch.setattr(music, "TRIES", (training, Training("not run", (), ("jsb",))))
+    write_mat(tmp_path / "JSB_Chorales.mat")
+    path = tmp_path / music.directory(training, "jsb", tmp_path, 0)
+    run(composed(*music.overrides(training, "jsb", tmp_path, 0)), path, progress_bar=False)
+    (row,) = music.tried(tmp_path)[2:]
+    kept = json.loads((path / "validation.json").read_text())
+    _, label, _, *bounds, _, _, _ = row.split("|")
+    assert label == " one "
+    assert bounds == [f" {kept[checkpoint]:.3f} " for checkpoint in ("best", "last")]
+    x, mask = padded(random_rolls()["validdata"], 0.0)
+    noise = torch.Generator().manual_seed(0)
+    assert kept["last"] == particle_scores(load_run(path).vrnn, x, mask, 4, noise)["fivo_nats_per_step"]

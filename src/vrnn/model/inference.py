@@ -138,6 +138,9 @@ class InferenceModel(SixNetworks):
             require(seen is None, "seen", "None where missing points are filled", "given")
             noise = Noise.draw(len(x), x.shape[1], self.latent, self.x_dim, like=x, generator=generator)
             summary = self._summary(x, mask, context) if summary is None else summary
+            dispatch.log_once(
+                "Inference uses the reference engine, which is slow, to fill in missing points: each one is drawn on the way."
+            )
             x, known = self._with_first_points(x, mask, state, generator)
             run, x = reference.fill(self, x, known, noise, state, context, summary)
             previous, previous2 = state.history(x)

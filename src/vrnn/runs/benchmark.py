@@ -5,7 +5,7 @@ loss, backward and Adam. The candidates:
 
 - reference: A VRNN as most public code is written: all six networks are called at each step.
 - operators: `engine=reference`: torch operators, but only what depends on the previous step is in the loop over time. When
-  generating it is the same as `reference`.
+  generating it is the same as `reference`. Particles that are resampled (the bound FIVO) are within the loop as a whole.
 - nn.GRU: Forward and backward pass of the recurrence alone, without a VAE.
 - native: `engine=native`: compiled kernels.
 
@@ -35,10 +35,11 @@ from vrnn.engine.native.threads import set_threads
 from vrnn.errors import ConfigError, exit_with_message
 from vrnn.model import VRNN
 from vrnn.model.inference import Inference
+from vrnn.model.particles import infer_particles
 from vrnn.networks import GRU, LSTM, MTRNN, Coordinates, Elman
-from vrnn.objective import BernoulliLikelihood, LinearW
+from vrnn.objective import FIVO, BernoulliLikelihood, LinearW, WSchedule
 from vrnn.objective.latents import stacked
-from vrnn.objective.loss import elbo_loss
+from vrnn.objective.loss import elbo_loss, particle_loss
 from vrnn.training.optimizer import flat_optimizer
 from vrnn.verbosity import is_quiet
 
@@ -55,6 +56,7 @@ ROWS = {
     "coordinates": Coordinates("position", relative_to="nothing"),
     "likelihood": BernoulliLikelihood(),
 }
+CHORALES = {**ROWS, "x_dim": 88, "z_dim": 32, "h_dim": 48, "activation": "silu"}  # as experiment=jsb
 
 
 class Workload(NamedTuple):
@@ -66,6 +68,7 @@ class Workload(NamedTuple):
         sizes: Arguments of `VRNN`.
         recurrence: A key of RECURRENCES.
         generate: Whether traces are generated. False: a training step.
+        particles: K of the bound FIVO; 0: the ELBO.
     """
 
     steps: int
@@ -73,6 +76,7 @@ class Workload(NamedTuple):
     sizes: dict[str, Any]
     recurrence: str = "gru"
     generate: bool = False
+    particles: int = 0
 
 
 WORKLOADS = {
@@ -82,6 +86,7 @@ WORKLOADS = {
     "W4": Workload(28, 128, ROWS),  # rows of binary 28 x 28 images
     "G1_B1": Workload(1000, 1, BLOG, generate=True),
     "G1_B64": Workload(1000, 64, BLOG, generate=True),
+    **{f"F{K}": Workload(60, 4, CHORALES, particles=K) for K in (4, 16, 64, 128)},
 }
 
 
@@ -105,10 +110,12 @@ def task(workload: Workload, candidate: str) -> Callable[[], object]:
     x = 0.1 * torch.randn(w.steps, w.batch, vrnn.x_dim).cumsum(0)
     if isinstance(vrnn.likelihood, BernoulliLikelihood):
         x = (x > 0).to(x)
+    if w.particles:
+        return training_step(vrnn, lambda schedule: filtering_loss(vrnn, x, FIVO(w.particles), schedule))
     if candidate != "reference":
-        return training_step(vrnn, lambda: vrnn.infer(x), x)
+        return training_step(vrnn, lambda schedule: loss_of(vrnn, vrnn.infer(x), x, schedule))
     check_plain_loop(vrnn, x[:3])
-    return training_step(vrnn, lambda: plain_loop(vrnn, x), x)
+    return training_step(vrnn, lambda schedule: loss_of(vrnn, plain_loop(vrnn, x), x, schedule))
 
 
 class PlainRun(NamedTuple):
@@ -161,22 +168,32 @@ def check_plain_loop(vrnn: VRNN, x: torch.Tensor) -> None:
     torch.testing.assert_close(*runs)
 
 
-def training_step(vrnn: VRNN, infer: Callable[[], PlainRun | Inference], x: torch.Tensor) -> Callable[[], object]:
+def loss_of(vrnn: VRNN, run: PlainRun | Inference, x: torch.Tensor, schedule: WSchedule) -> torch.Tensor:
+    """Return the loss of an inference along x (T, B, x_dim)."""
+    return elbo_loss(vrnn.likelihood.distortion(run.decoder, x), run.q, run.p, vrnn.latent, schedule).loss
+
+
+def filtering_loss(vrnn: VRNN, x: torch.Tensor, bound: FIVO, schedule: WSchedule) -> torch.Tensor:
+    """Return the loss of K resampled particles along x (T, B, x_dim)."""
+    result = infer_particles(vrnn, x, bound, keep=lambda run, log_x: (run, log_x.detach()))
+    ((run, log_x),) = result.outputs
+    steps = torch.tensor(x.shape[:2].numel())
+    return particle_loss(result.bound, steps, -log_x, run.q, run.p, vrnn.latent, schedule).loss
+
+
+def training_step(vrnn: VRNN, loss: Callable[[WSchedule], torch.Tensor]) -> Callable[[], object]:
     """Return a function that makes one training step: forward, loss, backward, Adam.
 
     Args:
         vrnn: The model.
-        infer: Returns the inference along x.
-        x: (T, B, x_dim).
+        loss: Makes an inference and returns its loss.
     """
     schedule, optimizer = LinearW(), flat_optimizer(torch.optim.Adam, vrnn.parameters(), lr=1e-3)
 
     def step() -> None:
-        run = infer()
-        distortion = vrnn.likelihood.distortion(run.decoder, x)
-        parts = elbo_loss(distortion, run.q, run.p, vrnn.latent, schedule)
+        value = loss(schedule)
         optimizer.zero_grad()
-        parts.loss.backward()
+        value.backward()
         optimizer.step()
 
     return step
@@ -195,7 +212,8 @@ def compare(name: str, workload: Workload, threads: Sequence[int], seconds: floa
         A row of the table per candidate. A ratio is None if its base was not timed.
     """
     torch.set_num_threads(1)
-    others = ["reference"] if workload.generate else ["reference", "operators", "nn.GRU"]
+    others = ["operators"] if workload.particles else ["reference"]
+    others += [] if workload.generate or workload.particles else ["operators", "nn.GRU"]
     candidates = [*((other, 1) for other in others), *(("native", n) for n in threads)]
     tasks = {candidate: task(workload, candidate[0]) for candidate in candidates}
     crowds = {("native", n): Crowd(workload, n) for n in threads if n > 1}

@@ -449,7 +449,7 @@ def check_effects(settings: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: A setting without effect; the message says what to set instead.
     """
-    data, trainer = settings["data"], settings["trainer"]
+    data, trainer, dropout = settings["data"], settings["trainer"], settings["regularisation"].get("dropout")
     for key, most in (("window", "steps"), ("batch_size", "traces")):
         if data[key] is not None and data[key] > data[most]:
             raise ConfigError(f"data.{key} must be at most data.{most} = {data[most]}, but is {data[key]}.")
@@ -471,10 +471,9 @@ def check_effects(settings: Mapping[str, Any]) -> None:
     if "gradient_clip_algorithm" in trainer and settings["optim"]["clip"] is None:
         raise ConfigError("trainer.gradient_clip_algorithm needs a limit, but optim.clip is null: set optim.clip.")
     _check_early_stopping(settings)
-    if settings["engine"] == "native" and settings["regularisation"].get("dropout"):
-        raise ConfigError(
-            "engine must be auto or reference with regularisation.dropout, but is native: use engine=auto."
-        )
+    for key, value in (("regularisation.dropout", dropout), ("data.gaps.share", data["gaps"]["share"])):
+        if value and settings["engine"] == "native":
+            raise ConfigError(f"engine must be auto or reference with {key}={value}, but is native: use engine=auto.")
     if _target(settings["latent"]).endswith(".NoLatent") and not _target(settings["bound"]).endswith(".ELBO"):
         raise ConfigError("bound must be elbo where there is no latent variable to sample: use bound=elbo.")
 

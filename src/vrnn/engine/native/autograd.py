@@ -6,7 +6,7 @@ torch.autograd.Function; torch itself computes the likelihood and the KL. `threa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -218,30 +218,57 @@ class _Unroll(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *d_results: Tensor | None) -> tuple[Tensor | None, ...]:
-        made, packed, (features, noise, memory) = ctx.layout, ctx.packed, ctx.inputs
-        program, empty = made.program, torch.from_numpy(packed[:0])
-        *d_outputs, d_after = d_results
-        d_features, d_noise = (
-            torch.empty_like(part, memory_format=torch.contiguous_format) if needed else empty
-            for part, needed in zip((features, noise), ctx.needs_input_grad[2:4], strict=True)
-        )
-        d_memory = features.new_zeros(memory.shape) if d_after is None else d_after.clone()
-        d_memory = d_memory.contiguous()
-        flat_d_outputs = flatten_outputs([empty if part is None else part for part in d_outputs])
-        d_inputs = Inputs(*flatten(d_features, d_noise, d_memory))
+        made, packed = ctx.layout, ctx.packed
 
-        def run(work: tuple[Chunk, Scratch]) -> Flat:
+        def run(
+            work: tuple[Chunk, Scratch], d_outputs: Sequence[Flat], d_inputs: Sequence[Flat], d_packed: Flat
+        ) -> None:
             chunk, tape = work
-            d_packed = np.zeros(made.packed_size, packed.dtype)
-            grads = Scratch((chunk.block + 1) * chunk.batch * program.width, packed.dtype)
-            kernels.run_backward(program, packed, chunk, tape.array, grads.array, flat_d_outputs, d_inputs, d_packed)
-            return d_packed
+            grads = Scratch((chunk.block + 1) * chunk.batch * made.program.width, packed.dtype)
+            kernels.run_backward(
+                made.program, packed, chunk, tape.array, grads.array, d_outputs, Inputs(*d_inputs), d_packed
+            )
 
-        d_packed, *others = map_in_threads(run, ctx.works)
-        for other in others:
-            d_packed += other
-        needed = (part if len(part) else None for part in (d_features, d_noise))
-        return None, None, *needed, d_memory, unpack(made, d_packed)
+        return None, None, *backward(ctx, ctx.needs_input_grad[2:4], d_results, run)
+
+
+def backward(
+    ctx: Any,
+    needed: Sequence[bool],
+    d_results: Sequence[Tensor | None],
+    run: Callable[[Any, Sequence[Flat], Sequence[Flat], Flat], None],
+) -> tuple[Tensor | None, ...]:
+    """Return the gradients of features, noise, memory and flat weights.
+
+    Args:
+        ctx: As the forward pass left it.
+        needed: Whether those of features and noise are needed.
+        d_results: The gradients of all results.
+        run: Goes backward along one of `ctx.works`: it is given that, the gradients of the outputs, where to write those of
+            features, noise and memory, and where to add those of the packed weights.
+    """
+    made, packed, (features, noise, memory) = ctx.layout, ctx.packed, ctx.inputs
+    empty = torch.from_numpy(packed[:0])
+    *d_outputs, d_after = d_results
+    d_features, d_noise = (
+        torch.empty_like(part, memory_format=torch.contiguous_format) if need else empty
+        for part, need in zip((features, noise), needed, strict=True)
+    )
+    d_memory = features.new_zeros(memory.shape) if d_after is None else d_after.clone()
+    d_memory = d_memory.contiguous()
+    flat_d_outputs = flatten_outputs([empty if part is None else part for part in d_outputs])
+    d_inputs = flatten(d_features, d_noise, d_memory)
+
+    def run_one(work: Any) -> Flat:
+        d_packed = np.zeros(made.packed_size, packed.dtype)
+        run(work, flat_d_outputs, d_inputs, d_packed)
+        return d_packed
+
+    d_packed, *others = map_in_threads(run_one, ctx.works)
+    for other in others:
+        d_packed += other
+    kept = (part if len(part) else None for part in (d_features, d_noise))
+    return *kept, d_memory, unpack(made, d_packed)
 
 
 def as_distribution(latent: Latent, parts: list[Tensor], h: Tensor) -> tuple[Tensor, ...]:

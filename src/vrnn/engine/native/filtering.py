@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,13 +13,13 @@ from vrnn.engine.native import particles
 from vrnn.engine.native.autograd import (
     BLOCK_ROWS,
     as_distribution,
+    backward,
     check_input,
     flatten,
     flatten_outputs,
     pack,
     prepare,
     side_by_side_on_tape,
-    unpack,
 )
 from vrnn.engine.native.buffers import Scratch
 from vrnn.engine.native.emission import EmissionSpec
@@ -130,37 +130,23 @@ class _Filter(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *d_results: Tensor | None) -> tuple[Tensor | None, ...]:
-        made, packed, (features, noise, memory) = ctx.layout, ctx.packed, ctx.inputs
-        program, empty = made.program, torch.from_numpy(packed[:0])
-        *d_outputs, d_after = d_results
-        d_features, d_noise = (
-            torch.empty_like(part, memory_format=torch.contiguous_format) if needed else empty
-            for part, needed in zip((features, noise), ctx.needs_input_grad[5:7], strict=True)
-        )
-        d_memory = features.new_zeros(memory.shape) if d_after is None else d_after.clone()
-        d_memory = d_memory.contiguous()
-        flat_d_outputs = flatten_outputs([empty if part is None else part for part in d_outputs])
-        d_inputs = FilterInputs(*flatten(d_features, d_noise, d_memory))
+        made, packed = ctx.layout, ctx.packed
 
-        def run(work: tuple[FilterChunk, Scratch]) -> Flat:
+        def run(
+            work: tuple[FilterChunk, Scratch], d_outputs: Sequence[Flat], d_inputs: Sequence[Flat], d_packed: Flat
+        ) -> None:
             chunk, tape = work
-            d_packed = np.zeros(made.packed_size, packed.dtype)
-            grads = Scratch((chunk.block + 1) * chunk.particles * chunk.batch * program.width, packed.dtype)
+            grads = Scratch((chunk.block + 1) * chunk.particles * chunk.batch * made.program.width, packed.dtype)
             particles.run_filter_backward(
-                program,
+                made.program,
                 packed,
                 chunk,
                 tape.array,
                 grads.array,
-                flat_d_outputs,
-                d_inputs,
+                d_outputs,
+                FilterInputs(*d_inputs),
                 d_packed,
                 ctx.weighed.ancestors,
             )
-            return d_packed
 
-        d_packed, *others = map_in_threads(run, ctx.works)
-        for other in others:
-            d_packed += other
-        needed = (part if len(part) else None for part in (d_features, d_noise))
-        return None, None, None, None, None, *needed, d_memory, unpack(made, d_packed)
+        return None, None, None, None, None, *backward(ctx, ctx.needs_input_grad[5:7], d_results, run)
