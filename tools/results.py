@@ -15,8 +15,8 @@ import sys
 from collections.abc import Mapping
 
 import numpy as np
-from tools.studies import CLAIMS, ROOT, STUDIES, Study
 
+from tools.studies import CLAIMS, ROOT, STUDIES, Study
 from vrnn import plots
 from vrnn.runs import compare
 from vrnn.runs.claims import claims, labelled, ordered, table
