@@ -85,6 +85,25 @@ def test_two_processes_share_a_forecast_and_a_wake_phase(latent, tmp_path):
 
 
 @pytest.mark.sweeps
+def test_two_processes_share_first_points(tmp_path):
+    """Traces of unequal lengths: a window holds the first points of some traces, of none, or of all."""
+    settings = [*SIZES, "training.steps=30", "data.min_steps=40", "model.first_points=3"]
+    finish(one(tmp_path / "one", settings=settings))
+    finish(two(tmp_path / "two", settings=settings))
+    tags = ("train/loss", "train/elbo", "optimiser/gradient_norm", "val/elbo")
+    assert_close_scalars(tmp_path / "two", tmp_path / "one", tags)
+    for name in ("beginning.raw", "beginning.memory"):
+        ours, theirs = (weight(tmp_path / run, name) for run in ("two", "one"))
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-5)
+
+
+def weight(directory: Path, name: str) -> torch.Tensor:
+    """A trained weight of the VRNN."""
+    checkpoint = torch.load(directory / "checkpoints" / "last.ckpt", weights_only=True)
+    return checkpoint["state_dict"][f"vrnn.{name}"]
+
+
+@pytest.mark.sweeps
 def test_two_processes_share_exogenous_series(tmp_path):
     settings = [*on_series(tmp_path), *SIZES, "training.steps=30"]
     finish(one(tmp_path / "one", settings=settings))

@@ -106,7 +106,82 @@ MIXTURE_RNNS = {
         "recurrence.chrono=150",
         "forecast=points",
     ),
+    "five_states": (
+        "dataset=five_states",
+        "data.traces=1024",
+        "data.steps=1024",
+        "data.window=160",
+        "training.steps=6000",
+        "recurrence.chrono=150",
+        "forecast=points",
+    ),
+    "second_order": (
+        "dataset=second_order",
+        "data.traces=1024",
+        "data.steps=1024",
+        "data.window=160",
+        "training.steps=5000",
+        "recurrence.chrono=150",
+        "forecast=points",
+        "forecast.horizons=[8,16,32,48,64,80]",
+    ),
+    "rare_state": (
+        "dataset=rare_state",
+        "data.traces=1024",
+        "data.steps=512",
+        "data.window=64",
+        "data.batch_size=128",
+        "training.steps=5000",
+    ),
 }
+# A Gaussian z on the eye, tried with one seed: what each row changes.
+GAUSSIAN = {
+    "eye_gaussian": ("experiment=eye_gaussian",),
+    "smaller batches, longer": ("experiment=eye_gaussian", "data.batch_size=32", "training.steps=8000"),
+    "a narrower decoder": ("experiment=eye_gaussian", "likelihood.ceiling=0.015"),
+    "a forecast": ("experiment=eye_gaussian", "forecast=points"),
+    "a wake phase, 64 samples": ("experiment=eye", "latent=gaussian", "~latent.classes", "w_schedule.samples=64"),
+    "two dimensions of z": ("experiment=eye_gaussian", "model.z_dim=2"),
+    "more KL: w = 2": ("experiment=eye_gaussian", "w_schedule.end=2"),
+    "noisy inputs": ("experiment=eye_gaussian", "regularisation=input_noise", "regularisation.input_noise=0.02"),
+    "a wider decoder network": ("experiment=eye_gaussian", "model.phi_z=[64,64]", "model.decoder=[128,128]"),
+}
+
+
+# The paper's z in a recipe.
+GAUSSIANS = {
+    "eye": ("experiment=eye_gaussian",),
+    "circle_triangle_eight": (
+        "experiment=circle_triangle_eight",
+        "latent=gaussian",
+        "~latent.classes",
+        "~latent.balance",
+    ),
+}
+
+
+def ablation(recipe: str, seeds: Sequence[int]) -> Study:
+    """Return the study of a recipe without each of its ingredients, and of a mixture RNN beside it.
+
+    Args:
+        recipe: A key of WITHOUT.
+        seeds: Ones with which no recipe was found or tuned.
+    """
+    without = {f"{recipe} without {what}": (f"experiment={recipe}", *lost) for what, lost in WITHOUT[recipe].items()}
+    return Study(
+        f"Which ingredients of the recipe of {recipe} are needed, and is z? (Mixture RNN: no z, as many weights.)",
+        key="recipe",
+        rows={
+            recipe: (f"experiment={recipe}",),
+            f"{recipe} by a mixture RNN": (*MIXTURE_RNN, *MIXTURE_RNNS[recipe]),
+            f"{recipe} with a Gaussian z": GAUSSIANS[recipe],
+            **without,
+        },
+        scores=(*LEARNED, "kl_per_choice_nats"),
+        seeds=seeds,
+    )
+
+
 SCHEMES = sorted(path.stem for path in (ROOT / "conf" / "w_schedule").glob("*.yaml") if path.stem != "adaptive")
 STUDIES = {
     "recipes": Study(
@@ -126,20 +201,22 @@ STUDIES = {
         fixed=("evaluation.thorough=true",),
         seeds=range(40, 50),  # no recipe was found or tuned with these
     ),
-    "ablation": Study(
-        "Which ingredients of the recipes are needed, and is z? (Mixture RNN: no z, as many weights.)",
+    "harder_mixture": Study(
+        "What does a mixture RNN without z, with as many weights, learn of the harder automata?",
+        key="automaton",
+        rows={name: (*MIXTURE_RNN, *MIXTURE_RNNS[name]) for name in ("five_states", "second_order", "rare_state")},
+        scores=(*LEARNED, "two_sample_laps", "two_sample_visits"),
+        fixed=("evaluation.thorough=true",),
+        seeds=range(40, 45),  # those of harder
+    ),
+    "ablation": ablation("eye", seeds=range(70, 75)),
+    "ablation_circle_triangle_eight": ablation("circle_triangle_eight", seeds=range(80, 85)),
+    "gaussian": Study(
+        "What makes a Gaussian z draw fewer laps between the two ovals of the eye? One seed each, to find a recipe.",
         key="recipe",
-        rows={
-            row: overrides
-            for recipe, parts in WITHOUT.items()
-            for row, overrides in {
-                recipe: (f"experiment={recipe}",),
-                f"{recipe} by a mixture RNN": (*MIXTURE_RNN, *MIXTURE_RNNS[recipe]),
-                **{f"{recipe} without {what}": (f"experiment={recipe}", *dropped) for what, dropped in parts.items()},
-            }.items()
-        },
-        scores=(*LEARNED, "kl_per_choice_nats"),
-        seeds=range(70, 75),  # no recipe was found or tuned with these
+        rows=GAUSSIAN,
+        scores=(*ON_EYE, "kl_per_choice_nats"),
+        seeds=(61,),
     ),
     "models": Study(
         "Which of the paper's models learns a pattern, with equally many weights and the same training?",
@@ -179,6 +256,7 @@ STUDIES = {
     ),
 }
 
+ABLATIONS = {"eye": "ablation", "circle_triangle_eight": "ablation_circle_triangle_eight"}
 RANDOM = ("blog_eye", "blog_circle_triangle_eight")
 CLAIMS = (
     Claim(
@@ -254,7 +332,7 @@ CLAIMS = (
     *(
         Claim(
             f"Without {ingredient} the recipe of {recipe} draws more invalid laps.",
-            "ablation",
+            ABLATIONS[recipe],
             [Condition(recipe, "invalid_fraction", "<", f"{recipe} without {ingredient}")],
             also_shown=[(name, "transition_tv") for name in (recipe, f"{recipe} without {ingredient}")],
         )
@@ -264,7 +342,7 @@ CLAIMS = (
     *(
         Claim(
             f"z helps: the recipe of {recipe} draws fewer invalid laps than a mixture RNN of equal size.",
-            "ablation",
+            ABLATIONS[recipe],
             [Condition(recipe, "invalid_fraction", "<", f"{recipe} by a mixture RNN")],
             also_shown=[(name, "transition_tv") for name in (recipe, f"{recipe} by a mixture RNN")],
         )

@@ -95,6 +95,54 @@ def test_a_missing_first_point_is_drawn_from_it():
     assert torch.equal(filled[0, 250:], x[0, 250:])
 
 
+def quiet(engine):
+    """A model whose z is the posterior's mean, so that batches of any shape can be compared."""
+    vrnn = small(engine)
+    vrnn.latent.noise = lambda *shape, like, generator=None: like.new_zeros(*shape, vrnn.latent.n_noise)
+    return vrnn
+
+
+def losses(vrnn, x, mask=None, **options):
+    """The negative ELBO of each observed step, 0 at the others, (T, B), and the inference."""
+    run = vrnn.infer(x, mask=mask, generator=noise(), **options)
+    loss = vrnn.latent.kl(run.q, run.p).sum(-1) - vrnn.log_prob(run)
+    return (loss if mask is None else torch.where(mask, loss, 0.0)), run
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_traces_of_unequal_lengths_have_the_losses_and_gradients_of_each_alone(engine):
+    vrnn, x, lengths = quiet(engine), walk(6, 3), (6, 4, 1)
+    mask = torch.arange(6)[:, None] < torch.tensor(lengths)
+    padded = torch.where(mask[..., None], x, torch.nan)
+    together, _ = losses(vrnn, padded, mask)
+    expected = torch.autograd.grad(together.sum(), list(vrnn.parameters()))
+    alone = [losses(vrnn, x[:length, b : b + 1])[0].sum() for b, length in enumerate(lengths)]
+    torch.testing.assert_close(together.sum(0), torch.stack(alone))
+    for ours, theirs in zip(torch.autograd.grad(sum(alone), list(vrnn.parameters())), expected, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("cut", [1, 3, 5])
+def test_windows_that_cut_gaps_and_beginnings_have_the_losses_of_the_whole(engine, cut):
+    """Trace 0 has a gap, trace 1 no first point, trace 2 everything, trace 3 nothing before its last point."""
+    vrnn, x = quiet(engine), walk(6, 4)
+    mask = torch.ones(6, 4, dtype=torch.bool)
+    mask[2:4, 0] = mask[0, 1] = mask[:5, 3] = False
+    # What fills a gap must not depend on how the trace is cut.
+    vrnn.likelihood.sample = lambda dist, *_: dist.mean
+    vrnn.beginning.sample = lambda n, _: torch.full((n, 2), 0.5, dtype=torch.float64)
+    whole, run = losses(vrnn, torch.where(mask[..., None], x, torch.nan), mask, fill=True)
+    first, before = losses(vrnn, x[:cut], mask[:cut], fill=True)
+    rest, _ = losses(vrnn, x[cut:], mask[cut:], fill=True, state=before.state)
+    torch.testing.assert_close(torch.cat([first, rest]), whole)
+    np.testing.assert_allclose(-whole[0, [0, 2]].detach(), first_log_prob(vrnn, x[0, [0, 2]]))
+    assert torch.equal(whole[0, [1, 3]], torch.zeros(2, dtype=torch.float64))
+    # A drawn first point serves as an observed one for all that follows, but is not scored.
+    observed, _ = losses(vrnn, run.filled)
+    torch.testing.assert_close(observed[1:, 1], whole[1:, 1])
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_particles_weigh_a_first_point_alike(engine):
     """One particle: FIVO is the sampled ELBO of the same noise. Several: the running bound ends with the bound."""

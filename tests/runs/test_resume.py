@@ -126,6 +126,7 @@ CARRIED = {
     "particles": ["bound=fivo", "bound.particles=3", "posterior=smoothing"],
     "plateau": ["optimizer=adamw", "lr_schedule=plateau", "lr_schedule.patience=0", "training.val_every=5"],
     "noise": ["regularisation=dropout", "regularisation.input_noise=0.02"],
+    "first points": ["model.first_points=3", "data.min_steps=40", "data.gaps.share=0.2"],
     # Ended after 45 of 60 steps.
     "callbacks": [
         "callbacks=[early_stopping,ema,film,gradient_noise]",
