@@ -73,6 +73,9 @@ def test_draw_train_and_draw_on(client: Client, browser: Browser, tmp_path, monk
     page.wait("!document.getElementById('on').hidden")
     assert pixels(page, "chart") > 500
     page.wait("document.getElementById('wrong').hidden")
+    page.reload()
+    assert said(page, "progress").startswith("Finished"), "at once, not when the server is next asked"
+    page.wait("!document.getElementById('on').hidden")
 
     # Draw on: futures beside the stroke that is continued.
     page.stroke("further", loop(0.3)[:15])

@@ -27,12 +27,14 @@ from vrnn.errors import BusyError, ConfigError, exit_with_message
 from vrnn.runs.config import check_sweep
 from vrnn.runs.name import run_name
 from vrnn.runs.sweep_status import SweepStatus
-from vrnn.verbosity import is_quiet, limit_console
+from vrnn.verbosity import is_quiet
 
 logger = logging.getLogger(__name__)
 
 # Environment of joblib's workers: the process that launched them, and whether it shows a table on the terminal that they share.
 LAUNCHER, TABLE = "VRNN_SWEEP_PID", "VRNN_SWEEP_TABLE"
+# joblib cleans up after a command that was interrupted, and would warn of that after the command's last line.
+NO_LEAKS = "ignore::UserWarning:joblib.externals.loky.backend.resource_tracker"
 DDP = ("trainer=ddp", "trainer.strategy=ddp")
 
 
@@ -48,7 +50,7 @@ def job(config: DictConfig, directory: Path, overrides: Sequence[str]) -> None:
 
     end_with_launcher()
     if TABLE in os.environ and LAUNCHER in os.environ and int(os.environ[LAUNCHER]) != os.getpid():
-        limit_console(logging.CRITICAL)  # the table says it, and run.log
+        _leave_terminal()
     try:
         scores = run(config, directory, overrides, progress_bar=False)
         logger.info("%s finished: ELBO %.4f nats per step", directory.name, scores["elbo_nats_per_step"])
@@ -60,6 +62,14 @@ def job(config: DictConfig, directory: Path, overrides: Sequence[str]) -> None:
         if launcher_died():
             # A worker that only raised would start the sweep's next job.
             os._exit(128 + signal.SIGTERM)
+
+
+def _leave_terminal() -> None:
+    """Let this process print nowhere: what it says is in run.log, and why it failed in `failed`."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
+    os.close(nowhere)
 
 
 def launcher_died() -> bool:
@@ -98,6 +108,8 @@ class SweepCallback(Callback):
         # Only joblib's workers end with the launching process: a cluster's jobs outlive it.
         if "joblib" in config.hydra.launcher._target_:
             os.environ[LAUNCHER] = str(os.getpid())
+            given = os.environ.get("PYTHONWARNINGS")
+            os.environ["PYTHONWARNINGS"] = f"{given},{NO_LEAKS}" if given else NO_LEAKS
         with exit_with_message():
             self.status = SweepStatus(sweep_jobs(config))
         if self.status.table:

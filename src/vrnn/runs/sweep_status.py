@@ -19,6 +19,7 @@ from vrnn.runs.sweep_table import SweepTable, has_table
 from vrnn.text import duration
 from vrnn.verbosity import is_quiet
 
+LEAST_SHARE = 0.02  # of a run: before, the time so far is that of imports and compilation
 UPDATE_EVERY = 1.0  # seconds between two readings of the sweep's directories
 
 
@@ -57,7 +58,7 @@ class SweepStatus:
         waiting = now["pending"] + now["interrupted"]
         line = f"sweep: {now['finished']} done, {now['running']} running, {now['failed']} failed, {waiting} pending"
         share = sum(map(self._share, self.readers, states.values()))
-        if self.start_share < share < len(states):
+        if self.start_share + LEAST_SHARE < share < len(states):
             seconds = (time.time() - self.start_time) / (share - self.start_share) * (len(states) - share)
             line += f", about {duration(seconds)} to go"
         return line

@@ -102,6 +102,7 @@ async function load(wanted) {
   set.drawings = set.drawings.length ? set.drawings : [{ strokes: [] }];
   current = set.drawings.length - 1;
   [seen, model, sampled, futures, beginning, progress] = [null, null, null, [], [], { state: "none" }];
+  if (!given) progress = await ask(`/progress?name=${encodeURIComponent(name)}`).catch(() => progress); // else by `watch`
   $("name").value = name;
   $("names").replaceChildren(...state.names.map(each => Object.assign(document.createElement("option"), { value: each })));
   history.replaceState(null, "", `#${name}`);
@@ -114,7 +115,7 @@ async function load(wanted) {
 
 function renderPresets() {
   const kind = set.kind ?? seen?.kind ?? "strokes", names = Object.keys(presets[kind] ?? {});
-  const before = document.querySelector("[name=preset]:checked")?.value ?? "quick";
+  const before = document.querySelector("[name=preset]:checked")?.value ?? progress.preset ?? "quick";
   const chosen = names.includes(before) ? before : names[0];
   const labels = Object.entries(presets[kind] ?? {}).map(([preset, time]) => {
     const label = document.createElement("label");
