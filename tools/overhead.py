@@ -20,7 +20,7 @@ from hydra import compose, initialize_config_dir
 from pytorch_lightning import Callback, Trainer
 from typing_extensions import override
 
-from vrnn.runs.benchmark import training_step
+from vrnn.runs.benchmark import loss_of, training_step
 from vrnn.runs.build import build_run
 from vrnn.runs.config import check, conf_directory, register
 from vrnn.runs.parts import build_vrnn
@@ -71,7 +71,7 @@ def main() -> None:
     _, module, data = build_run(settings)
     x = next(iter(data.train_dataloader())).x
     vrnn = build_vrnn(settings)
-    turns = Turns(training_step(vrnn, lambda: vrnn.infer(x), x))
+    turns = Turns(training_step(vrnn, lambda schedule: loss_of(vrnn, vrnn.infer(x), x, schedule)))
     callbacks: list[Callback] = [
         HyperParameters(hparams_row([], settings), []),
         ProgressBar(refresh_rate=settings["training"]["log_every"]),
