@@ -138,7 +138,7 @@ MIXTURE_RNNS = {
 GAUSSIAN = {
     "eye_gaussian": ("experiment=eye_gaussian",),
     "smaller batches, longer": ("experiment=eye_gaussian", "data.batch_size=32", "training.steps=8000"),
-    "a narrower decoder": ("experiment=eye_gaussian", "likelihood.ceiling=0.015"),
+    "a narrower decoder": ("experiment=eye_gaussian", "likelihood.ceiling=0.01"),
     "a forecast": ("experiment=eye_gaussian", "forecast=points"),
     "a wake phase, 64 samples": ("experiment=eye", "latent=gaussian", "~latent.classes", "w_schedule.samples=64"),
     "two dimensions of z": ("experiment=eye_gaussian", "model.z_dim=2"),
