@@ -5,6 +5,7 @@ import math
 import os
 import shutil
 import signal
+import sys
 import time
 
 import numpy as np
@@ -180,7 +181,10 @@ def test_a_checkpoint_that_cannot_be_read_is_named(finished, small, tmp_path):
             run(small(), tmp_path, progress_bar=False)
 
 
-def test_the_bar_knows_the_last_step_after_a_resume_too(small, tmp_path, capsys):
+def test_the_bar_knows_the_last_step_after_a_resume_too(small, tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)  # elsewhere there are lines instead
+
     class Stop(Callback):
         def on_train_batch_end(self, trainer, *_):
             if trainer.global_step == 9:
