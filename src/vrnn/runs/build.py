@@ -11,8 +11,7 @@ from vrnn.engine.native.threads import set_threads
 from vrnn.model.particles import check_bound
 from vrnn.objective.masking import has_gaps
 from vrnn.patterns import Pattern, Units
-from vrnn.runs.instantiate import instantiate
-from vrnn.runs.parts import build_vrnn, make_optimizer, precision, windows_per_step
+from vrnn.runs.parts import build_vrnn, make_forecast, make_optimizer, make_part, precision, windows_per_step
 from vrnn.runs.pattern import Settings, as_config_error, build_pattern
 from vrnn.training.compatibility import check_input_noise, check_processes
 from vrnn.training.lightning_module import VRNNModule
@@ -43,13 +42,12 @@ def build_module(settings: Settings, units: Units) -> VRNNModule:
         ConfigError: Settings that a part refuses, or parts that contradict each other.
     """
     # In this order: each draws from the global generators.
-    schedule = instantiate(settings["w_schedule"], settings["allow"])
+    schedule = make_part(settings, "w_schedule")
     vrnn = build_vrnn(settings, units)
-    bound = instantiate(settings["bound"], settings["allow"])
+    bound = make_part(settings, "bound")
     with as_config_error():
         if settings["evaluation"]["particles"]:
             check_bound(vrnn)
-        forecast = instantiate(settings["forecast"], settings["allow"])(vrnn.h_dim, vrnn.x_dim)
         return VRNNModule(
             vrnn,
             schedule,
@@ -57,11 +55,11 @@ def build_module(settings: Settings, units: Units) -> VRNNModule:
             log_every=settings["training"]["log_every"],
             seed=settings["seed"],
             bound=bound,
-            forecast=forecast,
+            forecast=make_forecast(settings, vrnn),
             optimizer=make_optimizer(settings),
-            lr_schedule=instantiate(settings["lr_schedule"], settings["allow"]),
+            lr_schedule=make_part(settings, "lr_schedule"),
             windows=windows_per_step(settings),
-            regularisation=instantiate(settings["regularisation"], settings["allow"]),
+            regularisation=make_part(settings, "regularisation"),
             **settings["optim"],
         ).to(precision(settings))
 

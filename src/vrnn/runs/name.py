@@ -62,7 +62,7 @@ def dataset_files(dataset: Mapping[str, Any]) -> list[Path]:
         ]
     except ValueError:
         return []
-    if "file" in path_keys(dataset):
+    if "file" in path_keys(dataset) and "file" in dataset:
         files.append(Path(str(dataset["file"])))
     if "directory" in dataset:
         files += sorted(Path(str(dataset["directory"])).rglob("*.xml"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,6 +14,21 @@ from torch import nn
 from vrnn.errors import ConfigError
 from vrnn.model.particles import check_bound
 from vrnn.model.vrnn import VRNN
+from vrnn.networks import (
+    Coordinates,
+    FilteringPosterior,
+    Forecast,
+    LabelCondition,
+    LatentNetwork,
+    NoCondition,
+    NoForecast,
+    Recurrence,
+    RecurrentPosterior,
+    Regularisation,
+    SeriesCondition,
+    StandardPrior,
+)
+from vrnn.objective import Bound, Latent, Likelihood, WSchedule
 from vrnn.patterns import Pattern, Units
 from vrnn.runs.instantiate import PARTIAL, TARGET, check_arguments, check_plain, instantiate, target_class
 from vrnn.runs.loggers import check_loggers
@@ -24,6 +39,7 @@ from vrnn.training.compatibility import (
     check_input_noise,
     check_trainer,
 )
+from vrnn.training.lr_schedules import LRSchedule
 from vrnn.training.optimizer import NOT_BY_WEIGHT
 
 if TYPE_CHECKING:
@@ -41,6 +57,47 @@ VRNN_ARGUMENTS = {
     "likelihood": "likelihood",
 }
 
+# What vrnn's own classes of each config group are. One of another group could be made, too, and would fail only when used.
+KINDS: dict[str, tuple[type, ...]] = {
+    "recurrence": (Recurrence,),
+    "latent": (Latent,),
+    "prior": (LatentNetwork, StandardPrior),
+    "posterior": (FilteringPosterior, RecurrentPosterior),
+    "frame": (Coordinates,),
+    "likelihood": (Likelihood,),
+    "condition": (NoCondition, LabelCondition, SeriesCondition),
+    "forecast": (Forecast, NoForecast),
+    "bound": (Bound,),
+    "w_schedule": (WSchedule,),
+    "lr_schedule": (LRSchedule,),
+    "regularisation": (Regularisation,),
+}
+BASES = (Recurrence, Latent, Likelihood, Bound, WSchedule, LRSchedule)  # of classes: alone they do nothing
+# Groups whose classes are made by the model, with sizes that the settings do not hold.
+PARTIAL_GROUPS = ("recurrence", "prior", "posterior", "condition", "forecast")
+
+
+def make_part(settings: Settings, group: str) -> Any:
+    """Make what the settings of a config group name: an object, or of PARTIAL_GROUPS a class that lacks its sizes.
+
+    Args:
+        settings: The run's.
+        group: A key of KINDS.
+
+    Raises:
+        ConfigError: Anything but plain data, a class outside `allow` or of another group, or arguments that it refuses.
+    """
+    node, allow = settings[group], settings["allow"]
+    check_plain(node)
+    found, partial = target_class(node, allow), group in PARTIAL_GROUPS
+    if found.__module__.startswith("vrnn.") and (found in BASES or not issubclass(found, KINDS[group])):
+        raise ConfigError(
+            f"{group}._target_ must be a class that a file of conf/{group} names, or one of your own, but is {node[TARGET]}."
+        )
+    if node.get(PARTIAL, False) is not partial:
+        raise ConfigError(f"{group}._partial_ must be {str(partial).lower()}, but is {node.get(PARTIAL, False)!r}.")
+    return instantiate(node, allow)
+
 
 def build_vrnn(settings: Settings, units: Units = DEFAULT_UNITS) -> VRNN:
     """Build the VRNN alone.
@@ -53,8 +110,8 @@ def build_vrnn(settings: Settings, units: Units = DEFAULT_UNITS) -> VRNN:
         ConfigError: Settings that a part refuses, or parts that contradict each other.
     """
     x_dim = pattern_class(settings).x_dim or len(units.mean)
-    parts = {argument: instantiate(settings[group], settings["allow"]) for group, argument in VRNN_ARGUMENTS.items()}
-    condition = instantiate(settings["condition"], settings["allow"])
+    parts = {argument: make_part(settings, group) for group, argument in VRNN_ARGUMENTS.items()}
+    condition = make_part(settings, "condition")
     try:
         with as_config_error():
             vrnn = VRNN(
@@ -67,6 +124,24 @@ def build_vrnn(settings: Settings, units: Units = DEFAULT_UNITS) -> VRNN:
     except TypeError as error:  # settings give an argument that the model itself gives
         raise ConfigError(f"{error}: leave it out of the settings.") from error
     return vrnn.to(precision(settings))
+
+
+def make_forecast(settings: Settings, vrnn: VRNN) -> Forecast | NoForecast:
+    """Make the forecast of a VRNN.
+
+    Args:
+        settings: The run's.
+        vrnn: The model whose h the forecast sees.
+
+    Raises:
+        ConfigError: A class that is no forecast, or settings that it refuses.
+    """
+    try:
+        with as_config_error():
+            made: Forecast | NoForecast = make_part(settings, "forecast")(vrnn.h_dim, vrnn.x_dim)
+    except TypeError as error:  # settings give an argument that the model itself gives
+        raise ConfigError(f"{error}: leave it out of the settings.") from error
+    return made
 
 
 def precision(settings: Settings) -> torch.dtype:
@@ -145,14 +220,14 @@ def check_parts(settings: Settings, pattern: Pattern | None) -> None:
     check_trainer(settings["trainer"])
     if settings["trainer"].get("accelerator") in ("gpu", "cuda") and not torch.cuda.is_available():
         raise ConfigError("trainer.accelerator must be cpu where torch finds no GPU, but is gpu: use trainer=cpu.")
-    bound, w_schedule = (instantiate(settings[group], settings["allow"]) for group in ("bound", "w_schedule"))
+    bound, w_schedule = (make_part(settings, group) for group in ("bound", "w_schedule"))
     vrnn = build_vrnn(settings, DEFAULT_UNITS if pattern is None else pattern.units)
     with as_config_error():
-        instantiate(settings["forecast"], settings["allow"])(vrnn.h_dim, vrnn.x_dim)
-        instantiate(settings["lr_schedule"], settings["allow"])
+        make_forecast(settings, vrnn)
+        make_part(settings, "lr_schedule")
         make_callbacks(settings)
         check_loggers(settings)
-        regularisation = instantiate(settings["regularisation"], settings["allow"])
+        regularisation = make_part(settings, "regularisation")
         check_input_noise(regularisation, bound, settings["data"]["gaps"]["share"] > 0)
         if settings["evaluation"]["particles"]:
             check_bound(vrnn)

@@ -106,9 +106,8 @@ def progress_callback(log_every: int) -> Callback:
 class ProgressBar(TQDMProgressBar):
     """Lightning's bar over all steps, with the bound and the KL in nats per step. Validation is short and has none."""
 
-    is_timed = (
-        False  # whether a step has been taken, which may have compiled kernels: the time left is that of the others
-    )
+    # Whether a step has been taken. The first may compile kernels, so the time left is that of the others.
+    is_timed = False
 
     @override
     def init_train_tqdm(self) -> Tqdm:
@@ -147,9 +146,8 @@ class ProgressLines(Callback):
     """Logs a line per validation: the step, the bound in nats per step, the time left."""
 
     def __init__(self) -> None:
-        self.first: tuple[int, float] | None = (
-            None  # step and time after the first step, which may have compiled kernels
-        )
+        # Step and time after the first step, which may have compiled kernels.
+        self.first: tuple[int, float] | None = None
 
     @override
     def on_train_batch_end(
