@@ -76,7 +76,7 @@ def test_requests_to_a_run(tmp_path):
     assert lines("runs", ".", "-q", cwd=tmp_path) == ["RUN"]
     assert lines("generate", "run=RUN", "n=1", "steps=16", "-q", cwd=tmp_path) == ["RUN/generated.png"]
     verbose = lines("generate", "run=RUN", "n=1", "steps=16", "-v", cwd=tmp_path)
-    assert any(line.startswith("RUN/checkpoints/last.ckpt: the weights of step ") for line in verbose)
+    assert any(line.startswith("RUN/checkpoints/last.ckpt: its weights are used.") for line in verbose)
     assert verbose[-1].startswith("The command took ")
     quiet = lines("evaluate", "run=RUN", "traces=2", "steps=64", "-q", cwd=tmp_path)
     assert quiet[-1] == "RUN"

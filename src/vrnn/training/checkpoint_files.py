@@ -203,9 +203,8 @@ def load_weights(module: torch.nn.Module, path: Path, prefix: str = "", settings
         FileNotFoundError: There is no such checkpoint.
         DamagedError: It cannot be read, holds another model's weights, or is of other settings than these.
     """
-    checkpoint = load_checkpoint(path, settings_digest)
-    weights = checkpoint["state_dict"]
-    logger.debug("%s: the weights of step %s are used.", path, checkpoint["global_step"])
+    weights = load_checkpoint(path, settings_digest)["state_dict"]
+    logger.debug("%s: its weights are used.", path)
     try:
         module.load_state_dict({name.removeprefix(prefix): w for name, w in weights.items() if name.startswith(prefix)})
     except RuntimeError as error:
