@@ -10,7 +10,7 @@ from vrnn.errors import ConfigError
 from vrnn.patterns import Pattern
 from vrnn.patterns.units import NO_EXOGENOUS, NO_LABELS
 from vrnn.runs.config import CONDITIONS
-from vrnn.runs.instantiate import PARTIAL, check_plain, instantiate, target_class
+from vrnn.runs.instantiate import PARTIAL, instantiate, target_class
 from vrnn.runs.name import dataset_files, digest
 
 Settings = dict[str, Any]
@@ -24,7 +24,6 @@ def build_pattern(settings: Settings) -> Pattern:
     Raises:
         ConfigError: Settings that it refuses, or files that are not those that the run began with.
     """
-    check_plain(settings["dataset"])
     pattern_class(settings)
     dataset = dict(settings["dataset"])
     if dataset.get(PARTIAL, False) is not False:
