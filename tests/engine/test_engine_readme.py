@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import vrnn.engine
+from vrnn.engine.native.gaps import FillProgram
 from vrnn.engine.native.instructions import INSTRUCTIONS
 from vrnn.engine.native.kernels import Program
 from vrnn.engine.native.particles import FilterProgram
@@ -35,7 +36,16 @@ def test_names_exist():
     """Every `name` in code font, except commands and settings, is defined in the package or is a part of a program."""
     sources = "".join(path.read_text() for path in PACKAGE.rglob("*.py"))
     names = {name.rpartition(".")[2] for name in re.findall(r"`([A-Za-z_][\w.]*)`", TEXT) if not name.endswith(".py")}
-    known = {"infer", "filter", "generate", "Function", "uintp", *Program._fields, *FilterProgram._fields}
+    known = {
+        "infer",
+        "filter",
+        "generate",
+        "Function",
+        "uintp",
+        *Program._fields,
+        *FilterProgram._fields,
+        *FillProgram._fields,
+    }
     undefined = {
         name for name in names - known if not re.search(rf"(def|class) {name}\b|^{name}\b.* = ", sources, re.M)
     }

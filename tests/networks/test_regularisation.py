@@ -114,7 +114,6 @@ def test_input_noise_has_its_variance_and_stays_out_of_padding():
             ["regularisation=dropout", "engine=native"],
             "with regularisation.dropout=0.1, but is native: use engine=auto",
         ),
-        (["data.gaps.share=0.2", "engine=native"], r"with data.gaps.share=0.2, but is native: use engine=auto"),
         (["regularisation=input_noise", "bound=iwae"], "regularisation.input_noise must be 0 with bound=iwae"),
         (["regularisation=input_noise", "data.gaps.share=0.1"], "must be 0 with traces with missing points"),
     ],

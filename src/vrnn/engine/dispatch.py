@@ -79,6 +79,33 @@ def filter_particles(
     return _run("The particle filter", engine, native, plain)
 
 
+def fill(
+    networks: SixNetworks,
+    engine: EngineName,
+    x: Tensor,
+    mask: Tensor,
+    noise: Noise,
+    state: State,
+    context: Tensor | None = None,
+    summary: Tensor | None = None,
+) -> tuple[Unrolled, Tensor]:
+    """Run the six networks along points of which some are missing: see `reference.fill`.
+
+    Raises:
+        ValueError: engine="native" and the kernels do not support these networks.
+    """
+
+    def native() -> tuple[Unrolled, Tensor]:
+        from vrnn.engine.native import filling
+
+        return filling.fill(networks, x, mask, noise, state, context, summary)
+
+    def plain() -> tuple[Unrolled, Tensor]:
+        return reference.fill(networks, x, mask, noise, state, context, summary)
+
+    return _run("Inference with missing points", engine, native, plain)
+
+
 def generate(
     networks: SixNetworks,
     engine: EngineName,

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from vrnn.checks import require
-from vrnn.engine import dispatch, reference
+from vrnn.engine import dispatch
 from vrnn.engine.dispatch import ENGINES, EngineName
 from vrnn.engine.interface import Filtered, Noise, Unrolled, Weighing
 from vrnn.model.summary import summarise
@@ -138,11 +138,8 @@ class InferenceModel(SixNetworks):
             require(seen is None, "seen", "None where missing points are filled", "given")
             noise = Noise.draw(len(x), x.shape[1], self.latent, self.x_dim, like=x, generator=generator)
             summary = self._summary(x, mask, context) if summary is None else summary
-            dispatch.log_once(
-                "Inference uses the reference engine, which is slow, to fill in missing points: each one is drawn on the way."
-            )
             x, known = self._with_first_points(x, mask, state, generator)
-            run, x = reference.fill(self, x, known, noise, state, context, summary)
+            run, x = dispatch.fill(self, self.engine, x, known, noise, state, context, summary)
             previous, previous2 = state.history(x)
         else:
             previous, previous2 = state.history(x)

@@ -471,9 +471,10 @@ def check_effects(settings: Mapping[str, Any]) -> None:
     if "gradient_clip_algorithm" in trainer and settings["optim"]["clip"] is None:
         raise ConfigError("trainer.gradient_clip_algorithm needs a limit, but optim.clip is null: set optim.clip.")
     _check_early_stopping(settings)
-    for key, value in (("regularisation.dropout", dropout), ("data.gaps.share", data["gaps"]["share"])):
-        if value and settings["engine"] == "native":
-            raise ConfigError(f"engine must be auto or reference with {key}={value}, but is native: use engine=auto.")
+    if dropout and settings["engine"] == "native":
+        raise ConfigError(
+            f"engine must be auto or reference with regularisation.dropout={dropout}, but is native: use engine=auto."
+        )
     if _target(settings["latent"]).endswith(".NoLatent") and not _target(settings["bound"]).endswith(".ELBO"):
         raise ConfigError("bound must be elbo where there is no latent variable to sample: use bound=elbo.")
 

@@ -61,10 +61,7 @@ def unroll(
     check_input("memory", memory, (batch, program.state.parts * program.state.dim), flat)
     soft = structure.latent.draw == "gumbel_softmax"
     require_supported(not (soft and noise.requires_grad), "the kernels have no gradient for Gumbel noise")
-    h, raw, z, *parts, after = unroll_program(made, features, given, memory, flat)
-    n_parts = len(parts) // (2 if structure.prior else 1)
-    q, p = (as_distribution(networks.latent, dist, h.detach()) for dist in (parts[:n_parts], parts[n_parts:]))
-    return Unrolled(h, q, p, raw, z, after)
+    return as_unrolled(networks.latent, structure, *unroll_program(made, features, given, memory, flat))
 
 
 def unroll_program(
@@ -269,6 +266,14 @@ def backward(
         d_packed += other
     kept = (part if len(part) else None for part in (d_features, d_noise))
     return *kept, d_memory, unpack(made, d_packed)
+
+
+def as_unrolled(latent: Latent, structure: Structure, h: Tensor, raw: Tensor, z: Tensor, *others: Tensor) -> Unrolled:
+    """Return a program's results, in their order: after h, raw and z the parts of q and p, then the state afterwards."""
+    *parts, after = others
+    n = len(parts) // (2 if structure.prior else 1)
+    q, p = (as_distribution(latent, dist, h.detach()) for dist in (parts[:n], parts[n:]))
+    return Unrolled(h, q, p, raw, z, after)
 
 
 def as_distribution(latent: Latent, parts: list[Tensor], h: Tensor) -> tuple[Tensor, ...]:

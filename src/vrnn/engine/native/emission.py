@@ -97,6 +97,45 @@ def sample_point(spec, tape, raw, x, previous, previous2, noise, uniform):
             x[at] = start + spec.scale * tape[means + i]
 
 
+@inlined
+def sample_point_backward(spec, tape, raw, grads, d_raw, d, noise, uniform):
+    """Add to the gradients of the raw outputs what comes from that of a drawn point. Backward of `sample_point`.
+
+    A binary coordinate and the choice of a component pass none on.
+
+    Args:
+        spec: `EmissionSpec`.
+        tape: Flat array.
+        raw: As in `sample_point`.
+        grads: Gradients, in rows of the same columns as the tape's.
+        d_raw: Where those of the raw outputs begin.
+        d: That of the point, (x_dim,).
+        noise: As in `sample_point`.
+        uniform: As in `sample_point`.
+    """
+    first, components, one = spec.binary, spec.components, tape.dtype.type(1)
+    dim, logits = spec.x_dim - first, raw + first
+    component = sample_component(tape, logits, components, uniform)
+    means = components + dim * component
+    stds = means + max(1, components) * dim
+    for i in range(dim):
+        at, normal = first + i, noise[first + i]
+        grads[d_raw + first + means + i] += spec.scale * d[at]
+        if spec.correlated and i:
+            tanh_rho = tanh(tape[logits + 5 * components + component])
+            rho = spec.correlated * tanh_rho
+            root = np.sqrt(one - rho * rho)
+            slope = spec.correlated * (one - tanh_rho * tanh_rho) * (noise[first] - rho / root * noise[at])
+            grads[d_raw + first + 5 * components + component] += (
+                d[at] * deviation(spec, tape, logits + stds + i) * slope
+            )
+            normal = rho * noise[first] + root * normal
+        if spec.std_width > 0:
+            squashed = sigmoid(tape[logits + stds + i])
+            slope = squashed - squashed * squashed if spec.squash == SIGMOID else squashed
+            grads[d_raw + first + stds + i] += d[at] * normal * spec.std_width * slope
+
+
 @inner
 def draw_binary(spec, tape, raw, x, noise):
     """Draw the binary coordinates, or take their probabilities. Twin: bernoulli.sample_bernoulli."""

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vrnn.engine.interface import Filtered, Unrolled, Weighing
+from vrnn.engine.interface import Filtered, Weighing
 from vrnn.engine.native import particles
 from vrnn.engine.native.autograd import (
     BLOCK_ROWS,
-    as_distribution,
+    as_unrolled,
     backward,
     check_input,
     flatten,
@@ -82,11 +82,8 @@ def filter_particles(
         w=flatten(flat)[0].dtype.type(weighing.w),
         least_size=weighing.resample_below * K,
     )
-    run = _Filter.apply(made, torch.is_grad_enabled(), weighed, spec, K, features, given, memory, flat)
-    h, raw, z, *parts, after = run
-    n_parts = len(parts) // (2 if structure.prior else 1)
-    q, p = (as_distribution(networks.latent, dist, h.detach()) for dist in (parts[:n_parts], parts[n_parts:]))
-    return Filtered(Unrolled(h, q, p, raw, z, after), log_weights, ancestors, due)
+    results = _Filter.apply(made, torch.is_grad_enabled(), weighed, spec, K, features, given, memory, flat)
+    return Filtered(as_unrolled(networks.latent, structure, *results), log_weights, ancestors, due)
 
 
 class _Filter(torch.autograd.Function):

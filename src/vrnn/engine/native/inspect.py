@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from vrnn.engine.interface import UnsupportedError
+from vrnn.engine.native.builder import ClassDraw, LatentSpec, Layers
 from vrnn.engine.native.cells import ELMAN_CELL, GRU_CELL, LSTM_CELL, MTRNN_CELL, CellSpec
 from vrnn.engine.native.emission import LAST_POINT, NOTHING, VELOCITY, EmissionSpec
 from vrnn.engine.native.gaussian import SIGMOID, SOFTPLUS
 from vrnn.engine.native.gemm import lanes
 from vrnn.engine.native.layers import ELU, RELU, SILU, TANH
-from vrnn.engine.native.layout import ClassDraw, LatentSpec, Layers, Structure
+from vrnn.engine.native.layout import Structure
 from vrnn.networks.coordinates import Coordinates
 from vrnn.networks.mlp import MLP, LatentNetwork, StandardPrior
 from vrnn.networks.posterior import FilteringPosterior, RecurrentPosterior
