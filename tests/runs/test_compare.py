@@ -195,6 +195,23 @@ def test_a_narrow_terminal_wraps_settings_but_no_numbers(tmp_path, monkeypatch, 
         assert "1 more columns are in compare.md" in said
 
 
+def test_many_settings_share_a_column(tmp_path, monkeypatch, capsys):
+    """Ten columns of settings would be so narrow that every value breaks; none does in lines of their own."""
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    settings = {f"model.some_width_{i}": f"AutomatonPattern{i}" for i in range(10)}
+    rows = [[*settings.values(), "5", "1.0000 [0.9000, 1.1000]"], ["-", *["x"] * 9, "1", "0.5000"]]
+    show([[*settings, "runs", "elbo_nats_per_step"], *rows], {}, {}, Path("out"))
+    said = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
+    lines = [line.strip() for line in said.splitlines() if "out/" not in line]
+    assert max(map(len, lines)) <= 60
+    assert [line for line in lines if line.startswith("model.some_width_0=")] == [
+        "model.some_width_0=AutomatonPattern0   5      1.0000"
+    ]
+    assert all(f"model.some_width_{i}=AutomatonPattern{i}" in lines for i in range(1, 10))
+    assert said.count("=x") == 9
+
+
 def test_each_row_names_its_best_run(tmp_path, capsys):
     for h, elbo in ((8, 1.0), (16, 2.0)):
         for seed in (0, 1):

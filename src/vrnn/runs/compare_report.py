@@ -58,6 +58,16 @@ def _printed(table: list[list[str]], with_interval: int) -> Table:
     return printed
 
 
+def _in_one_column(table: list[list[str]], settings: int) -> list[list[str]]:
+    """Return the table with the settings of each row, the first columns, in one column, a line each."""
+    names = table[0][:settings]
+
+    def lines(row: list[str]) -> str:
+        return "\n".join(f"{name}={value}" for name, value in zip(names, row, strict=False) if value != "-")
+
+    return [["settings", *table[0][settings:]], *([lines(row), *row[settings:]] for row in table[1:])]
+
+
 def _fit(printed: Table, settings: int, width: int) -> bool:
     """Leave out the last columns that do not fit the terminal, and say so; then wrap the settings, the first columns.
 
@@ -98,7 +108,10 @@ def show(
     printed = _printed(table, with_interval=settings + 1)
     if console.is_terminal and not _fit(printed, settings, console.width):
         printed = _printed(table, with_interval=-1)
-        _fit(printed, settings, console.width)
+        if not _fit(printed, settings, console.width):
+            printed = _printed(_in_one_column(table, settings), with_interval=-1)
+            printed.leading = 1
+            _fit(printed, 1, console.width)
     console.width = max(console.width, _width(printed))  # half a number is none
     console.print(printed)
     for i, run in enumerate(best[:MOST_NAMED], 1):
