@@ -96,7 +96,9 @@ Written by `make results ARGS="--only {name}{" --full" if full else ""}"`: {over
     lines += ["Rows:", "", *(f"- {row}: `{' '.join(own[row])}`" for row in own if row in shown), ""] if shown else []
     said = claims([claim for claim in CLAIMS if claim.study == name], {name: rows})
     page = PAGES / f"{name}.md"
-    page.write_text("\n".join([head, *lines, *figures(name, study, rows), "## Claims", "", *said, ""]))
+    page.write_text(
+        "\n".join([head, *lines, *figures(name, study, rows), *(["## Claims", "", *said, ""] if said else [])])
+    )
     print(page)
 
 
