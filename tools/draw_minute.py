@@ -12,7 +12,6 @@ import json
 import math
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -145,7 +144,7 @@ def serving(directory: Path, *words: str) -> Iterator[tuple[str, subprocess.Pope
         else:
             raise RuntimeError(f"vrnn draw did not start: {said}")
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         process.wait(60)
 
 

@@ -1,7 +1,7 @@
 """Train on the four sets of piano rolls and write docs/music.md: our figures beside the published ones.
 
     python tools/music.py --data DIR            JSB Chorales and Piano-midi.de, two seeds (make music)
-    python tools/music.py --data DIR --full     all four sets, five seeds; JSB Chorales by FIVO-16, too
+    python tools/music.py --data DIR --full     all four sets, five seeds; JSB Chorales by FIVO-16 and by NADE, too
     python tools/music.py --data DIR --only jsb one set
     python tools/music.py --data DIR --tries    JSB by other models, one seed each: docs/results/music_models.md
     python tools/music.py --data DIR --write    run nothing, write the page from the finished runs; of --tries the other
@@ -71,21 +71,25 @@ class Training:
         label: What it is called.
         overrides: Of the experiments.
         sets: Which are trained so.
+        suffix: What the experiments' names have after those of the sets.
     """
 
     label: str
     overrides: tuple[str, ...]
     sets: tuple[str, ...]
+    suffix: str = ""
 
 
 ELBO = Training("trained on the ELBO", (), tuple(SETS))
 # The best ELBO comes early, while the KL still warms up; FIVO itself is better at the end, on the validation sequences, too.
 AT_END = "evaluation.checkpoint=last"
 FIVO = Training("trained on FIVO-16", ("bound=fivo", "bound.particles=16", AT_END), ("jsb",))
-TRAININGS = (ELBO, FIVO)
-# Other models of JSB, each trained once; the first two are those above. Test sequences play no part.
+NADE = Training("NADE and a smoothing posterior, trained on the ELBO", (), ("jsb",), suffix="_nade")
+TRAININGS = (ELBO, FIVO, NADE)
+# Other models of JSB, each trained once; the first three are those above. Test sequences play no part.
 UNSCORED = "evaluation.particles=null"
 OTHERS = {
+    "NADE": ("likelihood=nade", "likelihood.hidden=128"),
     "smoothing posterior": ("posterior=smoothing",),
     "noise on what phi_x sees": ("regularisation=input_noise", "regularisation.input_noise=0.1"),
     "state-space model": ("architecture=dmm",),
@@ -93,7 +97,7 @@ OTHERS = {
     "twice the units, more weight decay": ("model.h_dim=96", "optimizer.weight_decay=1"),
     "dropout": ("regularisation=dropout", "regularisation.dropout=0.2", "training.steps=1500"),
 }
-TRIES = (ELBO, FIVO, *(Training(label, (*words, UNSCORED), ("jsb",)) for label, words in OTHERS.items()))
+TRIES = (*TRAININGS, *(Training(label, (*words, UNSCORED), ("jsb",)) for label, words in OTHERS.items()))
 BOUNDS = {"elbo": "ELBO", "iwae": f"IWAE-{PARTICLES}", "fivo": f"FIVO-{PARTICLES}"}
 
 README, MEMORY = "read, mcbits' README", "from memory"
@@ -144,7 +148,7 @@ Results = Mapping[tuple[Training, str], Found]  # by training and set
 def overrides(training: Training, name: str, data: Path, seed: int | str) -> list[str]:
     """Return the overrides of a run; `seed` may be a list of seeds, with commas."""
     file = f"dataset.file={data / SETS[name].file}"
-    return ["sweep=music", f"experiment={name}", file, f"seed={seed}", *training.overrides]
+    return ["sweep=music", f"experiment={name}{training.suffix}", file, f"seed={seed}", *training.overrides]
 
 
 def directory(training: Training, name: str, data: Path, seed: int) -> Path:

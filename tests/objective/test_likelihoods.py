@@ -34,6 +34,7 @@ from vrnn.runs.instantiate import instantiate
 NAMES = sorted(
     str(path.relative_to(ROOT / "conf/likelihood"))[:-5] for path in (ROOT / "conf/likelihood").rglob("*.yaml")
 )
+NAMES.remove("nade")  # its moments are approximate: it has tests of its own
 X_DIM = {"pen": 3}  # 2 for all others
 MASK = torch.tensor([[1, 1, 1], [1, 1, 0], [1, 0, 0], [1, 0, 0]], dtype=torch.bool)
 

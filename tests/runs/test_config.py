@@ -45,6 +45,7 @@ COMPANIONS = {  # what a choice wants beside it
     ("latent", "none"): ["w_schedule=constant"],
     ("likelihood", "bernoulli"): ["dataset=digits"],
     ("likelihood", "bernoulli_means"): ["dataset=digits"],
+    ("likelihood", "nade"): ["dataset=piano_rolls"],
     ("condition", "label"): ["dataset=classes"],
     ("condition", "series"): ["dataset=series", "dataset.condition_columns=[0]"],
     ("recurrence", "none"): ["prior=standard", "model.h_dim=0"],
@@ -87,7 +88,9 @@ def test_every_file_of_every_group_trains_two_steps(composed, file, drawing, lin
     files = [f"dataset.files=[{drawing}]"]
     of_files = dict.fromkeys(("traces", "series", "strokes", "drawn_laps", "drawing"), files)
     music = [f"dataset.file={write_mat(tmp_path / 'tiny.mat')}"]
-    of_files |= dict.fromkeys(("piano_rolls", "jsb", "nottingham", "piano_midi", "muse_data"), music)
+    of_files |= dict.fromkeys(
+        ("piano_rolls", "nade", "jsb", "jsb_nade", "nottingham", "piano_midi", "muse_data"), music
+    )
     given = {**of_files, "iam": pen, "pen": ["dataset=iam", *pen]}
     extra = [*given.get(name, []), *COMPANIONS.get((group, name), [])]
     settings = check(composed(f"{group}={name}", *extra, *TWO_STEPS))

@@ -16,6 +16,7 @@ from vrnn.objective.likelihoods import (
     Likelihood,
     MSELikelihood,
     MSEMeanLikelihood,
+    NADELikelihood,
     PenLikelihood,
     SharedGaussianLikelihood,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "LogisticW",
     "MSELikelihood",
     "MSEMeanLikelihood",
+    "NADELikelihood",
     "NoLatent",
     "PenLikelihood",
     "RateW",

@@ -14,6 +14,7 @@ from vrnn.objective.likelihoods.gaussian import (
     SharedGaussianLikelihood,
 )
 from vrnn.objective.likelihoods.mixture import GaussianMixtureLikelihood
+from vrnn.objective.likelihoods.nade import NADELikelihood
 from vrnn.objective.likelihoods.strokes import BivariateLikelihood, PenLikelihood
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Likelihood",
     "MSELikelihood",
     "MSEMeanLikelihood",
+    "NADELikelihood",
     "PenLikelihood",
     "SharedGaussianLikelihood",
     "Squash",
