@@ -27,16 +27,26 @@ def outputs(run):
     return [run.h, *run.q, *run.p, run.raw, run.z, run.memory]
 
 
-def results(engine, vrnn, given):
-    """Return all outputs, and the gradients of a random linear combination of them for the inputs and all weights."""
-    found = outputs(engine.unroll(vrnn, *given))
+def gradients(parts, sources):
+    """Return the gradients of a random linear combination of all parts, for the sources that require one."""
     generator = torch.Generator().manual_seed(1)
-    weighted = [(part * torch.randn(part.shape, generator=generator).to(part)).sum() for part in found]
-    sources = [part for part in [*given, *vrnn.parameters()] if part.requires_grad]
-    return found + list(torch.autograd.grad(sum(weighted), sources, allow_unused=True, materialize_grads=True))
+    weighted = [(part * torch.randn(part.shape, generator=generator).to(part)).sum() for part in parts]
+    sources = [part for part in sources if part is not None and part.requires_grad]
+    return list(torch.autograd.grad(sum(weighted), sources, allow_unused=True, materialize_grads=True))
+
+
+def assert_close(ours, theirs, tolerance=1e-10):
+    """Each part within `tolerance` of the other engine's largest value there, or of 1."""
+    for a, b in zip(ours, theirs, strict=True):
+        scale = max(1.0, float(b.detach().double().abs().max())) if b.numel() else 1.0
+        torch.testing.assert_close(a, b, rtol=0, atol=tolerance * scale)
+
+
+def results(engine, vrnn, given):
+    """Return all outputs, and the gradients for the inputs and all weights."""
+    found = outputs(engine.unroll(vrnn, *given))
+    return found + gradients(found, [*given, *vrnn.parameters()])
 
 
 def compare(vrnn, given, tolerance=1e-10):
-    for ours, theirs in zip(results(autograd, vrnn, given), results(reference, vrnn, given), strict=True):
-        scale = max(1.0, float(theirs.detach().abs().max())) if theirs.numel() else 1.0
-        torch.testing.assert_close(ours, theirs, rtol=0, atol=tolerance * scale)
+    assert_close(results(autograd, vrnn, given), results(reference, vrnn, given), tolerance)
