@@ -89,7 +89,7 @@ TRAININGS = (ELBO, FIVO, NADE)
 # Other models of JSB, each trained once; the first three are those above. Test sequences play no part.
 UNSCORED = "evaluation.particles=null"
 OTHERS = {
-    "NADE": ("likelihood=nade", "likelihood.hidden=128"),
+    "NADE": ("likelihood=nade", "likelihood.hidden=256", "optimizer.weight_decay=0.15"),
     "smoothing posterior": ("posterior=smoothing",),
     "noise on what phi_x sees": ("regularisation=input_noise", "regularisation.input_noise=0.1"),
     "state-space model": ("architecture=dmm",),
