@@ -15,13 +15,14 @@ from typing import Any, get_args
 
 from omegaconf import DictConfig
 from rich import box
-from rich.console import Console, JustifyMethod
+from rich.console import JustifyMethod
 from rich.table import Table
 
 from vrnn.errors import BusyError, ConfigError
 from vrnn.files import write_text_atomically
 from vrnn.runs.compare import Run, collect
 from vrnn.runs.config import check_choice
+from vrnn.runs.console import plain_console
 from vrnn.runs.directory import State, lock_run
 from vrnn.runs.plain_yaml import read_json
 from vrnn.text import printable
@@ -133,9 +134,9 @@ def _show(runs: Sequence[Run]) -> None:
         row = {"run": str(run.directory), "state": run.state, "ELBO": "-" if math.isnan(elbo) else f"{elbo:.4f}"}
         row |= {"size": _in_words(size), "tags": ", ".join(tags), "note": note}
         table.add_row(*(row[heading] for heading in headings))
-    console = Console()
-    console.print(table, markup=False)
-    console.print(f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}, {_in_words(sum(sizes))}", highlight=False)
+    console = plain_console()
+    console.print(table)
+    console.print(f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}, {_in_words(sum(sizes))}")
 
 
 def _remove(runs: Sequence[Run], yes: bool) -> None:

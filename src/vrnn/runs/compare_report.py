@@ -8,7 +8,6 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 from rich import box
-from rich.console import Console
 from rich.table import Column, Table
 
 from vrnn import plots
@@ -16,6 +15,7 @@ from vrnn.errors import DamagedError
 from vrnn.files import write_text_atomically
 from vrnn.runs import compare
 from vrnn.runs.compare_figures import draw
+from vrnn.runs.console import plain_console
 from vrnn.runs.html_report import comparison_page
 
 NARROWEST = 8  # characters of a setting's column
@@ -96,7 +96,7 @@ def _width_of(column: Column) -> int:
 
 
 def _width(printed: Table) -> int:
-    return Console(width=1000).measure(printed).maximum
+    return plain_console(width=1000).measure(printed).maximum
 
 
 def show(
@@ -104,7 +104,7 @@ def show(
 ) -> None:
     """Print the table and the failures on the console, with the interval of the first score only."""
     settings = table[0].index("runs")
-    console = Console()
+    console = plain_console()
     printed = _printed(table, with_interval=settings + 1)
     if console.is_terminal and not _fit(printed, settings, console.width):
         printed = _printed(table, with_interval=-1)
@@ -115,13 +115,12 @@ def show(
     console.width = max(console.width, _width(printed))  # half a number is none
     console.print(printed)
     for i, run in enumerate(best[:MOST_NAMED], 1):
-        console.print(f"row {i}: run={run}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"row {i}: run={run}", soft_wrap=True)
     for name, own in duplicates.items():
-        console.print(f"left out: {name} has the settings and the seed of {own}", highlight=False, soft_wrap=True)
+        console.print(f"left out: {name} has the settings and the seed of {own}", soft_wrap=True)
     for name, error in failed.items():
-        console.print(f"failed: {name}\n  {error}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"failed: {name}\n  {error}", soft_wrap=True)
     console.print(
         f"{out / 'compare.html'}, {out / 'compare.md'}, {out / 'compare.csv'}, {out / 'compare'}/",
         soft_wrap=True,
-        highlight=False,
     )

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from vrnn.runs.console import plain_console
 from vrnn.text import printable
 from vrnn.verbosity import is_quiet
 
@@ -25,7 +25,7 @@ def print_scored(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         share = "-" if row["surprising"] is None else f"{100 * row['surprising']:.1f} %"
         table.add_row(row["name"], str(row["steps"]), f"{row['nats_per_step']:.4f}", share)
-    Console().print(table)
+    plain_console().print(table)
 
 
 def print_scores(scores: dict[str, Any], directory: Path, suffix: str = "") -> None:
@@ -36,11 +36,11 @@ def print_scores(scores: dict[str, Any], directory: Path, suffix: str = "") -> N
         directory: The run's.
         suffix: Of the names of scores and figures.
     """
-    directory, console = _relative(directory), Console()
+    directory, console = _relative(directory), plain_console()
     if not is_quiet():
         console.print(_table(scores, directory))
     for warning in scores.get("warnings", ()):
-        console.print(f"warning: {printable(warning)}", soft_wrap=True, highlight=False, markup=False)
+        console.print(f"warning: {printable(warning)}", soft_wrap=True)
     if is_quiet():
         print(directory)
         return
@@ -50,7 +50,7 @@ def print_scores(scores: dict[str, Any], directory: Path, suffix: str = "") -> N
         ("checkpoints", directory / "checkpoints"),
         ("TensorBoard", f"tensorboard --logdir {directory}"),
     ):
-        console.print(f"{label:12}{location}", soft_wrap=True, highlight=False)
+        console.print(f"{label:12}{location}", soft_wrap=True)
 
 
 def _table(scores: dict[str, Any], directory: Path) -> Table:

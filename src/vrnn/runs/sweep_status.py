@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from rich.console import Console
-
+from vrnn.runs.console import plain_console
 from vrnn.runs.directory import FAILED, State, failure, state
 from vrnn.runs.progress import ProgressReader
 from vrnn.runs.sweep_table import SweepTable, has_table
@@ -37,7 +36,7 @@ class SweepStatus:
         self.shown = ""
         self.is_over = threading.Event()
         self.thread = threading.Thread(target=self._show_until_over, daemon=True)
-        console = Console(stderr=True)
+        console = plain_console(stderr=True)
         self.table = SweepTable(jobs, self.readers, console) if has_table(console) and not is_quiet() else None
 
     def start(self) -> None:

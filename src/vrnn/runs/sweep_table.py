@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from vrnn.runs.console import plain_console
 from vrnn.runs.directory import DONE, FAILED, State
 from vrnn.runs.progress import Progress, ProgressReader
 from vrnn.text import duration, printable
@@ -61,7 +62,7 @@ class SweepTable:
         shown = self._shown(states)
         progress = {directory: self.readers[directory].read() for directory in shown}
         table = self._table(progress, with_keys=True)
-        if Console(width=1000).measure(table).maximum > self.console.width:
+        if plain_console(width=1000).measure(table).maximum > self.console.width:
             table = self._table(progress, with_keys=False)
         hidden = len(states) - len(shown)
         return Group(table, Text(f"{counts} ({hidden} not shown)" if hidden else counts))
