@@ -106,6 +106,15 @@ def test_bounds_of_unequal_lengths_are_exact_without_z():
         assert scores[f"{name}_nats_per_step"] == pytest.approx(sum(total) / sum(map(len, rolls)), rel=1e-5)
 
 
+@pytest.mark.parametrize(("training", "name"), [(training, name) for training in music.TRIES for name in training.sets])
+def test_every_training_of_the_pages_has_its_experiment(composed, tmp_path, training, name):
+    write_mat(tmp_path / music.SETS[name].file)
+    settings, _ = run_settings(composed(*music.overrides(training, name, tmp_path, 0)))
+    kind = "NADELikelihood" if "nade" in " ".join([training.suffix, *training.overrides]) else "BernoulliLikelihood"
+    assert settings["likelihood"]["_target_"].endswith(kind)
+    assert settings["bound"]["_target_"].endswith("FIVO" if "bound=fivo" in training.overrides else "ELBO")
+
+
 def test_no_verdict_on_fewer_than_five_seeds():
     rising = np.array([0.1, 0.2, 0.1, 0.2, 0.15])
     assert [verdict(rising), verdict(-rising)] == ["Holds", "Does not hold"]
