@@ -22,12 +22,18 @@ LARGEST = {
     "latent.variables": 1_000,
     "latent.classes": 10_000,
     "likelihood.components": 1_000,
+    "likelihood.x_dim": 10_000,
+    "likelihood.hidden": 10_000,
+    "condition.dim": 10_000,
+    "posterior.width": 5_000,
+    "w_schedule.samples": 10_000,
     ".laps": 1_000,
     ".smooth_steps": 10_000,
 }
 MOST_WEIGHTS = 100_000_000  # 400 MB; training takes four times as much
 MOST_POINTS = 100_000_000  # of all traces together
 MOST_LAYERS = 100
+WIDEST = 10_000  # layer of a network that a group adds
 POINTS = (
     ("data.traces", "data.steps"),
     ("data.val_traces", "data.eval_steps"),
@@ -51,6 +57,11 @@ def check_limits(settings: Mapping[str, Any]) -> None:
         limit = LARGEST.get(key) or LARGEST.get("." + key.rpartition(".")[2])
         if limit is not None and isinstance(value, int | float) and value > limit:
             raise ConfigError(f"{key} must be at most {limit}, but is {value:.6g}.")
+    added = {group: settings[group].get("hidden") for group in ("forecast", "condition")}
+    layers = {group: widths for group, widths in added.items() if isinstance(widths, list)}
+    for group, widths in layers.items():
+        if (widest := max(widths, default=0)) > WIDEST:
+            raise ConfigError(f"{group}.hidden must be at most {WIDEST} in each layer, but has {widest}.")
     for traces, steps in POINTS:
         check_points(f"{traces} * {steps}", leaves[traces], leaves[steps])
     for name in MLPS:
@@ -58,7 +69,7 @@ def check_limits(settings: Mapping[str, Any]) -> None:
             raise ConfigError(
                 f"model.{name} must have at most {MOST_LAYERS} layers, but has {len(settings['model'][name])}."
             )
-    weights = sum(_weights(settings["model"]))
+    weights = sum(_weights(settings["model"])) + sum(a * b for own in layers.values() for a, b in pairwise(own))
     if weights > MOST_WEIGHTS:
         raise ConfigError(
             f"model must have at most {MOST_WEIGHTS:,} weights, but these sizes make {weights:,}: lower model.h_dim or the "
