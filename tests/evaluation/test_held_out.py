@@ -7,6 +7,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from vrnn.evaluation import held_out_scores
+from vrnn.evaluation.held_out import _by_length
 from vrnn.model import VRNN
 
 
@@ -74,3 +75,19 @@ def test_reconstruction_error_is_that_of_the_decoder_means():
     means = vrnn.infer(x, mask=mask, generator=torch.Generator().manual_seed(1)).decoder[0].detach()
     squares = (x[mask] - means[mask]).square()
     assert scores["reconstruction_rmse"] == pytest.approx(math.sqrt(float(squares.mean())), rel=1e-5)
+
+
+@pytest.mark.parametrize("particles", [1, 16, 128, 5000])
+def test_long_traces_are_filtered_by_few(particles):
+    """Each trace once, the longest first; together no more steps and copies than memory is for, except of one trace alone."""
+    lengths = torch.tensor([3, 4273, 160, 160, 1793, 20_000, 1] + [7] * 3000)
+    mask = torch.arange(int(lengths.max()))[:, None] < lengths
+    parts = list(_by_length(mask, particles))
+    order = torch.cat([some for some, _ in parts])
+    assert torch.equal(order.sort().values, torch.arange(len(lengths)))
+    assert (lengths[order].diff() <= 0).all()
+    for some, steps in parts:
+        assert steps == lengths[some].max()
+        assert len(some) == 1 or len(some) * particles * steps <= 2**20
+        assert len(some) == 1 or len(some) * particles <= 2**11
+    assert len(parts) < len(lengths) or particles > 2**10

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from vrnn.model.particles import COPIES_AT_ONCE, log_evidence
+from vrnn.model.particles import log_evidence, traces_at_once
 from vrnn.objective.bounds import FIVO, IWAE
 from vrnn.objective.reduction import mean_per_step
 
@@ -80,7 +80,7 @@ def particle_scores(
     """Return tighter lower bounds on log p(x) of held-out traces, by particles: IWAE and FIVO.
 
     Traces of similar lengths are run together, and only as far as they reach: of music, the longest piece has ten times the
-    steps of most. So memory is bounded whatever the number of traces and particles.
+    steps of most. Fewer traces are run together where they are long, so that memory is bounded whatever their number.
 
     Args:
         vrnn: The model.
@@ -100,23 +100,27 @@ def particle_scores(
     scores: Scores = {"particles": particles}
     for name, bound in (("iwae", IWAE(particles)), ("fivo", FIVO(particles))):
         total = torch.zeros(x.shape[1], dtype=torch.float64, device=x.device)
-        for some, steps in _by_length(mask, max(1, COPIES_AT_ONCE // particles)):
+        for some, steps in _by_length(mask, particles):
             label = None if condition is None else condition[some]
             total[some] = log_evidence(vrnn, x[:steps, some], bound, mask[:steps, some], generator, label)
         scores |= in_nats(name, total, mask.sum(0))
     return scores
 
 
-def _by_length(mask: Tensor, n: int) -> Iterator[tuple[Tensor, int]]:
-    """Yield the indices of at most n traces at a time, the longest first, and the steps up to the last observed one of these.
+def _by_length(mask: Tensor, particles: int) -> Iterator[tuple[Tensor, int]]:
+    """Yield the indices of some traces at a time, the longest first, and the steps up to the last observed one of these.
 
     Args:
         mask: (T, B), False where there is no point.
-        n: Traces at a time.
+        particles: Copies of each trace, which say how many traces fit.
     """
     lengths = (mask * torch.arange(1, len(mask) + 1, device=mask.device)[:, None]).amax(0)
-    for some in lengths.argsort(descending=True, stable=True).split(n):
-        yield some, int(lengths[some[0]])
+    order = lengths.argsort(descending=True, stable=True)
+    while len(order):
+        steps = int(lengths[order[0]])
+        n = traces_at_once(particles, max(1, steps))
+        yield order[:n], steps
+        order = order[n:]
 
 
 def _all_in_nats(totals: Mapping[str, Tensor], steps: Tensor) -> Scores:

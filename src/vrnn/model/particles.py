@@ -22,6 +22,12 @@ from vrnn.objective.masking import has_gaps
 
 COPIES_AT_ONCE = 2**11  # copies of traces run side by side, so that the engine's working set stays in the cache
 ROWS_AT_ONCE = 2**17  # steps times copies whose distributions are in memory at once
+FILTERED_AT_ONCE = 2**20  # the same where particles are resampled: all steps in one call, some 3 KB for each
+
+
+def traces_at_once(particles: int, steps: int) -> int:
+    """Return how many traces of so many steps are run side by side: at least one, and as few as memory asks for."""
+    return max(1, min(COPIES_AT_ONCE, FILTERED_AT_ONCE // steps) // particles)
 
 
 def log_evidence(
@@ -86,7 +92,7 @@ def _in_parts(
     condition: Tensor | None,
 ) -> Iterator[ParticleResult[State]]:
     """Run the particles of a few traces after the other."""
-    traces = max(1, COPIES_AT_ONCE // bound.particles)
+    traces = traces_at_once(bound.particles, len(x))
     none = repeat(None)
     masks = none if mask is None else mask.split(traces, dim=1)
     conditions = none if condition is None else condition.split(traces, dim=0 if condition.dim() == 1 else 1)
