@@ -17,6 +17,7 @@ from tests.conftest import ROOT, SMALL
 from vrnn.runs.config import register
 from vrnn.runs.report import SCALARS
 from vrnn.runs.run import run
+from vrnn.runs.tensorboard import hparams_row
 
 PACE = "training={steps: 6, log_every: 3, val_every: 6, checkpoint_every: 4, figure_every: 6}"
 
@@ -121,3 +122,10 @@ def _close(cell: str, value: float) -> bool:
         return abs(float(cell) - value) <= 1e-3 * abs(value)
     except ValueError:
         return False
+
+
+def test_a_row_of_hparams_begins_with_what_was_asked():
+    settings = {"seed": 3, "allow": ["vrnn"], "condition": {"_target_": "vrnn.X", "_partial_": True}}
+    row = hparams_row(["seed=3", "sweep=mine", "callbacks=[ema]"], settings)
+    asked = {"asked": "callbacks=[ema] seed=3", "asked.seed": 3, "asked.callbacks": "['ema']"}
+    assert row == asked | {"seed": 3, "condition._target_": "vrnn.X"}

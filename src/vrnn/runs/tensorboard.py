@@ -123,6 +123,7 @@ def hparams_row(overrides: Sequence[str], settings: Mapping[str, Any]) -> dict[s
     return {
         key: str(value) if isinstance(value, list | dict) else value
         for key, value in ({"asked": whole} | asked | plain).items()
+        if not key.endswith("._partial_")  # of Hydra, and the same in all runs
     }
 
 
