@@ -31,8 +31,8 @@ def test_ten_lines_of_python_run():
 
 
 def test_counts_of_choices_are_those_of_conf():
-    numbers = {"six": 6, "ten": 10, "eighteen": 18}
-    for word, group in (("six", "recurrence"), ("ten", "likelihood"), ("eighteen", "w_schedule")):
+    numbers = {"six": 6, "eleven": 11, "eighteen": 18}
+    for word, group in (("six", "recurrence"), ("eleven", "likelihood"), ("eighteen", "w_schedule")):
         name = {"recurrence": "recurrences", "likelihood": "likelihoods", "w_schedule": "w schedules"}[group]
         assert f"{word} {name}" in TEXT
         assert len(list((ROOT / "conf" / group).glob("*.yaml"))) == numbers[word]
