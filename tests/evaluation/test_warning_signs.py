@@ -6,7 +6,7 @@ import torch
 
 from vrnn import VRNN
 from vrnn.evaluation.warning_signs import find_warnings
-from vrnn.objective import AdaptiveW, ConstantW, GaussianLikelihood
+from vrnn.objective import AdaptiveW, BernoulliLikelihood, ConstantW, GaussianLikelihood, NADELikelihood
 
 MEMORISED = {"elbo_nats_per_step": 1.4, "train_elbo_nats_per_step": 3.5}
 SOUND = {"kl_nats_per_step": 0.02, "generated": {"laps": 5000}}
@@ -49,3 +49,11 @@ def at_limit() -> AdaptiveW:
 )
 def test_a_sign_is_warned_about(given, said):
     assert said in "\n".join(warnings_of(**given))
+
+
+@pytest.mark.parametrize("likelihood", [BernoulliLikelihood(), NADELikelihood(2)], ids=["bernoulli", "nade"])
+def test_keys_that_are_down_for_the_first_time_are_no_sign(likelihood):
+    """Binary points do not leave their range, even where the traces looked at never have a 1; real ones do."""
+    given = {"x": torch.zeros(40, 4, 2), "drawn": np.ones((2, 50, 2))}
+    assert "leave the range" not in "\n".join(warnings_of(likelihood=likelihood, **given))
+    assert "leave the range" in "\n".join(warnings_of(**given))

@@ -10,7 +10,14 @@ from vrnn.engine.interface import Noise
 from vrnn.model import VRNN
 from vrnn.model.particles import infer_particles
 from vrnn.networks import Coordinates
-from vrnn.objective import CategoricalLatent, GaussianLikelihood, MSELikelihood
+from vrnn.objective import (
+    BernoulliLikelihood,
+    CategoricalLatent,
+    GaussianLikelihood,
+    MSELikelihood,
+    NADELikelihood,
+    PenLikelihood,
+)
 from vrnn.objective.bounds import FIVO, IWAE
 
 SIZES = {"h_dim": 5, "phi_x": [4], "phi_z": [3], "prior": [6], "encoder": [7], "decoder": [6]}
@@ -168,6 +175,9 @@ def test_particles_weigh_a_first_point_alike(engine):
     ("options", "message"),
     [
         ({"likelihood": MSELikelihood()}, "density of real numbers"),
+        ({"likelihood": BernoulliLikelihood()}, "density of real numbers"),
+        ({"likelihood": NADELikelihood(2)}, "density of real numbers"),
+        ({"likelihood": PenLikelihood()}, "density of real numbers"),
         ({"coordinates": Coordinates(relative_to="nothing", predicts="next")}, "frame.predicts"),
     ],
 )

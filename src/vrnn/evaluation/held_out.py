@@ -118,7 +118,7 @@ def _by_length(mask: Tensor, particles: int) -> Iterator[tuple[Tensor, int]]:
     order = lengths.argsort(descending=True, stable=True)
     while len(order):
         steps = int(lengths[order[0]])
-        n = traces_at_once(particles, max(1, steps))
+        n = traces_at_once(particles, steps)
         yield order[:n], steps
         order = order[n:]
 

@@ -14,7 +14,7 @@ from vrnn.model.particles import infer_particles
 from vrnn.model.vrnn import VRNN
 from vrnn.networks.condition import of_traces
 from vrnn.objective.bounds import IWAE
-from vrnn.objective.likelihoods import BernoulliLikelihood, GaussianLikelihood, NADELikelihood
+from vrnn.objective.likelihoods import GaussianLikelihood
 from vrnn.objective.w_schedules import WSchedule
 from vrnn.objective.w_schedules.controllers import MovingW
 
@@ -118,9 +118,7 @@ def _deviations(
 
 
 def _generated_range(vrnn: VRNN, x: Tensor, mask: Tensor, drawn: Array) -> Iterator[str]:
-    if isinstance(
-        vrnn.likelihood, BernoulliLikelihood | NADELikelihood
-    ):  # 0 or 1, also where the traces looked at are never 1
+    if vrnn.likelihood.binary:  # 0 or 1, also where the traces looked at are never 1
         return
     given = x[mask]
     low, high = given.min(0).values.double().cpu().numpy(), given.max(0).values.double().cpu().numpy()

@@ -27,7 +27,7 @@ FILTERED_AT_ONCE = 2**20  # the same where particles are resampled: all steps in
 
 def traces_at_once(particles: int, steps: int) -> int:
     """Return how many traces of so many steps are run side by side: at least one, and as few as memory asks for."""
-    return max(1, min(COPIES_AT_ONCE, FILTERED_AT_ONCE // steps) // particles)
+    return max(1, min(COPIES_AT_ONCE, FILTERED_AT_ONCE // max(1, steps)) // particles)
 
 
 def log_evidence(

@@ -12,13 +12,7 @@ from vrnn.checks import require
 from vrnn.networks.condition import Condition, NoCondition
 from vrnn.networks.coordinates import Coordinates
 from vrnn.objective.distributions import Gaussian, GaussianMixture, gaussian_log_prob
-from vrnn.objective.likelihoods import (
-    BernoulliLikelihood,
-    GaussianMixtureLikelihood,
-    Likelihood,
-    NADELikelihood,
-    PenLikelihood,
-)
+from vrnn.objective.likelihoods import GaussianMixtureLikelihood, Likelihood, PenLikelihood
 
 
 class Beginning(nn.Module):
@@ -72,7 +66,7 @@ def check_beginning(coordinates: Coordinates, likelihood: Likelihood, condition:
     fix = "set model.first_points=0"
     require(coordinates.predicts == "this", "frame.predicts with model.first_points", "this", coordinates.predicts, fix)
     real = type(likelihood).distortion is Likelihood.distortion
-    real = real and not isinstance(likelihood, BernoulliLikelihood | NADELikelihood | PenLikelihood)
+    real = real and not likelihood.binary and not isinstance(likelihood, PenLikelihood)
     name = type(likelihood).__name__
     require(real, "likelihood with model.first_points", "a density of real numbers", name, fix)
     plain = isinstance(condition, NoCondition)

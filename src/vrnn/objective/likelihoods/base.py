@@ -28,9 +28,11 @@ class Likelihood(nn.Module):
 
     Attributes:
         follows_batches: Whether `distortion` moves a parameter by all points of a batch at once.
+        binary: Whether all coordinates that it generates are 0 or 1.
     """
 
     follows_batches: bool = False
+    binary: bool = False
 
     def n_outputs(self, x_dim: int) -> int:
         """Return how many raw numbers the decoder must return for a point of x_dim coordinates."""

@@ -43,6 +43,14 @@ def bernoulli_moments(logits: Tensor) -> Gaussian:
     return Gaussian(p, (p * torch.sigmoid(-logits)).sqrt())
 
 
+def logits_of_means(x: Tensor) -> Tensor:
+    """Return the logit of how often each coordinate of binary points (n, dim) is 1, (dim,), in float64.
+
+    By Laplace's rule, (count + 1) / (n + 2): never the logit of 0 or 1.
+    """
+    return ((x.double().sum(0) + 1) / (len(x) + 2)).logit()
+
+
 class BernoulliLikelihood(Likelihood):
     """p(x) = prod_i p_i^x_i (1 - p_i)^(1 - x_i), logits (…, x_dim) from the decoder. It uses no mean offset and no scale.
 
@@ -57,6 +65,8 @@ class BernoulliLikelihood(Likelihood):
         ValueError: An unknown bias.
     """
 
+    binary = True
+
     def __init__(self, bias: Literal["random", "means"] = "random"):
         super().__init__()
         check_choice("likelihood.bias", bias, ("random", "means"))
@@ -64,9 +74,7 @@ class BernoulliLikelihood(Likelihood):
 
     @override
     def start_bias(self, x: Tensor) -> Tensor | None:
-        if self.bias == "random":
-            return None
-        return ((x.double().sum(0) + 1) / (len(x) + 2)).logit()  # Laplace's rule: never the logit of 0 or 1
+        return None if self.bias == "random" else logits_of_means(x)
 
     @override
     def n_outputs(self, x_dim: int) -> int:

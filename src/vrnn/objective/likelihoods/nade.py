@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from vrnn.objective.distributions import Gaussian
 from vrnn.objective.likelihoods.base import Likelihood
-from vrnn.objective.likelihoods.bernoulli import BernoulliLikelihood, bernoulli_log_prob, sample_bernoulli
+from vrnn.objective.likelihoods.bernoulli import bernoulli_log_prob, logits_of_means, sample_bernoulli
 
 
 class NADE(NamedTuple):
@@ -43,6 +43,8 @@ class NADELikelihood(Likelihood):
         ValueError: A number below 1.
     """
 
+    binary = True
+
     def __init__(self, x_dim: int, hidden: int = 64):
         super().__init__()
         for name, value in (("x_dim", x_dim), ("hidden", hidden)):
@@ -60,8 +62,7 @@ class NADELikelihood(Likelihood):
 
     @override
     def start_bias(self, x: Tensor) -> Tensor | None:
-        bias = BernoulliLikelihood("means").start_bias(x)
-        assert bias is not None
+        bias = logits_of_means(x)
         return torch.cat([bias, bias.new_zeros(self.hidden)])
 
     @override
