@@ -355,6 +355,15 @@ def test_divergence_keeps_the_last_good_checkpoint(small, tmp_path):
     assert not (tmp_path / "done").exists()
 
 
+def test_the_validation_traces_have_a_score_of_their_own(small, tmp_path):
+    """Without z nothing is drawn, so the score is what the last validation logged, and not that of the test traces."""
+    scores = run(small("architecture=rnn"), tmp_path)
+    logged = events(tmp_path).Scalars("val/elbo")[-1].value
+    assert scores["val_elbo_nats_per_step"] == pytest.approx(logged, rel=1e-5)
+    assert abs(scores["val_elbo_nats_per_step"] - scores["elbo_nats_per_step"]) > 1e-3
+    assert scores["val_elbo_nats_per_step"] == evaluate_run(tmp_path)["val_elbo_nats_per_step"]
+
+
 def test_whole_traces_one_at_a_time(small, tmp_path):
     """The blog's way: no windows, B = 1."""
     scores = run(small("data.window=null", "data.batch_size=1", "data.traces=1", "likelihood=mse"), tmp_path)

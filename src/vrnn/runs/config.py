@@ -263,7 +263,7 @@ class SearchConfig:
 
     sweep: str = MISSING
     trials: int = 20
-    score: str = "elbo_nats_per_step"
+    score: str = "val_elbo_nats_per_step"
     prune: bool = True
     storage: str | None = None
     root: str = "outputs"

@@ -110,6 +110,7 @@ def evaluate(
     w_schedule: WSchedule,
     pattern: Pattern,
     test: list[Trace],
+    validation: list[Trace],
     judge: Judge,
     options: dict[str, Any],
     seed: int,
@@ -121,6 +122,7 @@ def evaluate(
         w_schedule: As training left it.
         pattern: What it learned.
         test: The held-out traces.
+        validation: Those by which settings may be chosen; their ELBO alone is a score.
         judge: As `prepare_evaluation` returned it.
         options: `traces` to generate, `steps` in each, `sample`: whether their points are drawn or are the decoder's means,
             `particles` of the bounds IWAE and FIVO (None: without them), `thorough`: whether to add what `thorough_scores`
@@ -133,8 +135,11 @@ def evaluate(
     x, mask = held_out.x.to(generator.device), held_out.mask.to(generator.device)
     condition = None if held_out.condition is None else held_out.condition.to(generator.device)
     scores: Scores = held_out_scores(vrnn, x, mask, generator, condition, classes_of(pattern, test))
+    scores["val_elbo_nats_per_step"] = elbo_of(vrnn, validation, seed)
     if isinstance(pattern, RecordedPattern):
-        scores["train_elbo_nats_per_step"] = train_elbo(vrnn, pattern, len(x), seed)
+        # Far above the ELBO of held-out sequences, that of training sequences is memory.
+        some = pattern.draw("train", REMEMBERED, len(x), np.random.default_rng(seed))[:REMEMBERED]
+        scores["train_elbo_nats_per_step"] = elbo_of(vrnn, [trace for trace in some if trace.observed.any()], seed)
     if options["particles"]:
         # A generator of its own, so that no other score depends on the number of particles.
         particle_generator = torch.Generator(device=vrnn.device).manual_seed(seed)
@@ -194,10 +199,9 @@ def evaluate(
     return Evaluation(scores, figures, drawn[0, :GRID_STEPS])
 
 
-def train_elbo(vrnn: VRNN, pattern: RecordedPattern, steps: int, seed: int) -> float | None:
-    """Return the ELBO of some training sequences, in nats per step: far above that of held-out ones, it is memory."""
-    drawn = pattern.draw("train", REMEMBERED, steps, np.random.default_rng(seed))[:REMEMBERED]
-    some = TraceSet([trace for trace in drawn if trace.observed.any()])
+def elbo_of(vrnn: VRNN, traces: list[Trace], seed: int) -> float | None:
+    """Return the ELBO of traces, in nats per step, by noise of its own: no other score depends on it."""
+    some = TraceSet(traces)
     condition = None if some.condition is None else some.condition.to(vrnn.device)
     generator = torch.Generator(device=vrnn.device).manual_seed(seed)
     found = held_out_scores(vrnn, some.x.to(vrnn.device), some.mask.to(vrnn.device), generator, condition)

@@ -124,7 +124,14 @@ def run(
             load_weights(module, best_or_last, settings_digest=settings_digest(directory))
             test = data.traces("test")
             evaluation = evaluate(
-                module.vrnn, module.w_schedule, pattern, test, judge, settings["evaluation"], settings["seed"]
+                module.vrnn,
+                module.w_schedule,
+                pattern,
+                test,
+                data.traces("val"),
+                judge,
+                settings["evaluation"],
+                settings["seed"],
             )
             write_projector(module.vrnn, pattern, test, directory)
 

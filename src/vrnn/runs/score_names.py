@@ -15,6 +15,7 @@ class Score:
 
 SCORE = {
     "elbo_nats_per_step": Score(("elbo_nats_per_step",)),
+    "val_elbo_nats_per_step": Score(("val_elbo_nats_per_step",)),
     "kl_nats_per_step": Score(("kl_nats_per_step",)),
     "log_likelihood_nats_per_step": Score(("log_likelihood_nats_per_step",)),
     "invalid_fraction": Score(("generated", "invalid_fraction"), higher_is_better=False),

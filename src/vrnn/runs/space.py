@@ -30,7 +30,7 @@ def read_space(config: DictConfig) -> Space:
         ConfigError: It is empty or invalid, or the score is unknown or cannot be pruned by.
     """
     check_choice("score", config.score, tuple(SCORE))
-    if config.prune and config.score != "elbo_nats_per_step":
+    if config.prune and config.score not in ("val_elbo_nats_per_step", "elbo_nats_per_step"):
         raise ConfigError(
             f"prune must be false with score={config.score}, but is true, which compares trials by val/elbo: use prune=false."
         )

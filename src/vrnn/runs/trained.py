@@ -78,7 +78,9 @@ def evaluate_run(run: Path, **changes: Any) -> dict[str, Any]:
     load_weights(module, run / "checkpoints" / f"{options['checkpoint']}.ckpt", settings_digest=settings_digest(run))
     judge = prepare_evaluation(pattern, data, options["seed"])
     test = data.traces("test")
-    evaluation = evaluate(module.vrnn, module.w_schedule, pattern, test, judge, options, options["seed"])
+    evaluation = evaluate(
+        module.vrnn, module.w_schedule, pattern, test, data.traces("val"), judge, options, options["seed"]
+    )
     suffix = "" if options == own else _suffix(options)
     save_figures(evaluation.figures, run / f"figures{suffix}", format)
     write_scores(evaluation.scores, run / f"scores{suffix}.json")
