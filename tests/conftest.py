@@ -6,7 +6,7 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from vrnn.runs.config import register
+from vrnn.runs.schema import register
 
 ROOT = Path(__file__).parents[1]
 

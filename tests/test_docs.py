@@ -20,9 +20,9 @@ from tests.conftest import ROOT, SMALL
 from tests.pages import DOCS, PAGES, README, blocks, commands, links, named_blocks
 from tests.rolls import write_mat
 from vrnn import cli
-from vrnn.runs.config import conf_directory, register
 from vrnn.runs.name import run_name
 from vrnn.runs.run import run
+from vrnn.runs.schema import conf_directory, register
 
 EYE = "outputs/eye/defaults-e3b0c442"
 PACE = "training={steps: 4, log_every: 2, val_every: 4, checkpoint_every: 2, figure_every: 4}"

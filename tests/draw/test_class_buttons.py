@@ -11,8 +11,8 @@ from tools.screenshot import Browser
 
 from tests.conftest import ROOT, SMALL
 from tests.draw.pages import Client
-from vrnn.runs.config import register
 from vrnn.runs.run import run
+from vrnn.runs.schema import register
 
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium (Debian: chromium)")
 

@@ -9,8 +9,9 @@ from torch.nn.utils import parameters_to_vector
 from tests.conftest import ROOT, SMALL
 from tests.runs.test_resume import assert_same_run
 from vrnn.runs.build import build_run, validate_data
-from vrnn.runs.config import register, run_settings
+from vrnn.runs.config import run_settings
 from vrnn.runs.run import run
+from vrnn.runs.schema import register
 from vrnn.training.checkpoint_files import load_checkpoint
 
 WINDOWS, STEPS = 3, 12

@@ -12,8 +12,8 @@ from vrnn.cli.arguments import runs_words
 from vrnn.errors import ConfigError
 from vrnn.runs.care import care, read_notes, read_where
 from vrnn.runs.compare import read_run
-from vrnn.runs.config import RunsConfig
 from vrnn.runs.directory import lock_run
+from vrnn.runs.schema import RunsConfig
 
 RUNS = ROOT / "tests" / "fixtures" / "runs"
 

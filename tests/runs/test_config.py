@@ -26,11 +26,12 @@ from vrnn.data.gaps import Gaps
 from vrnn.errors import ConfigError
 from vrnn.networks import SixNetworks
 from vrnn.runs.build import build_run, validate_data
-from vrnn.runs.config import DataConfig, GapsConfig, ModelConfig, OptimConfig, check, register, run_settings
+from vrnn.runs.config import check, run_settings
 from vrnn.runs.instantiate import instantiate
 from vrnn.runs.name import differences, digest, flat, run_name
 from vrnn.runs.parts import build_vrnn, check_parts, make_callbacks
 from vrnn.runs.run import run
+from vrnn.runs.schema import DataConfig, GapsConfig, ModelConfig, OptimConfig, register
 from vrnn.training.lightning_module import VRNNModule
 from vrnn.training.signals import Interruption
 from vrnn.training.trainer import fit

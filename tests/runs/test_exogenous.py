@@ -29,7 +29,7 @@ def trained(tmp_path_factory):
     from hydra import compose, initialize_config_dir
 
     from tests.conftest import ROOT
-    from vrnn.runs.config import register
+    from vrnn.runs.schema import register
 
     register()
     folder = tmp_path_factory.mktemp("exogenous")

@@ -14,9 +14,9 @@ from hydra import compose, initialize_config_dir
 from tests.conftest import ROOT, SMALL
 from tests.runs.test_resume import assert_same_run
 from vrnn.errors import ConfigError
-from vrnn.runs.config import register
 from vrnn.runs.extend import extend
 from vrnn.runs.run import run
+from vrnn.runs.schema import register
 
 FINISHED = ROOT / "tests" / "fixtures" / "runs" / "finished"
 PACE = "training={steps: %d, log_every: 3, val_every: 10, checkpoint_every: 4, figure_every: 20}"

@@ -45,7 +45,7 @@ def finished(tmp_path_factory):
     from hydra import compose, initialize_config_dir
 
     from tests.conftest import ROOT
-    from vrnn.runs.config import register
+    from vrnn.runs.schema import register
 
     register()
     directory = tmp_path_factory.mktemp("run")

@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 from tests.conftest import ROOT, SMALL
 from tests.runs.sweeps import running
 from vrnn.errors import ConfigError
-from vrnn.runs.config import register
+from vrnn.runs.schema import register
 from vrnn.runs.search import Search
 from vrnn.runs.space import distribution
 

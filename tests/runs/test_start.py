@@ -10,8 +10,9 @@ from hydra import compose, initialize_config_dir
 from tests.conftest import ROOT, SMALL
 from vrnn.errors import ConfigError
 from vrnn.runs.build import build_run
-from vrnn.runs.config import register, run_settings
+from vrnn.runs.config import run_settings
 from vrnn.runs.run import run
+from vrnn.runs.schema import register
 from vrnn.runs.start import start_weights
 
 PACE = "training={steps: 6, log_every: 3, val_every: 6, checkpoint_every: 3, figure_every: 6}"

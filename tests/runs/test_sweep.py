@@ -19,8 +19,8 @@ from tests.conftest import ROOT
 from tests.runs.sweeps import finished, runs, start, sweep
 from tests.runs.test_resume import assert_same_run
 from vrnn.errors import BusyError
-from vrnn.runs.config import register
 from vrnn.runs.directory import failure, lock_run, record_failure, state
+from vrnn.runs.schema import register
 from vrnn.runs.sweep import sweep_jobs
 from vrnn.text import duration
 

@@ -14,9 +14,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.custom_scalar import layout_pb2
 
 from tests.conftest import ROOT, SMALL
-from vrnn.runs.config import register
 from vrnn.runs.report import SCALARS
 from vrnn.runs.run import run
+from vrnn.runs.schema import register
 from vrnn.runs.tensorboard import hparams_row
 
 PACE = "training={steps: 6, log_every: 3, val_every: 6, checkpoint_every: 4, figure_every: 6}"

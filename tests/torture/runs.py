@@ -19,8 +19,8 @@ from omegaconf import DictConfig
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.conftest import ROOT
-from vrnn.runs.config import register
 from vrnn.runs.run import run
+from vrnn.runs.schema import register
 
 SMALLEST = [
     "model=tiny",

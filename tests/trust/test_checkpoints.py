@@ -13,9 +13,9 @@ from pytorch_lightning import Callback
 from tests.conftest import ROOT, SMALL
 from tests.runs.test_resume import assert_same_run
 from vrnn.errors import DamagedError, NonFiniteError
-from vrnn.runs.config import register
 from vrnn.runs.directory import settings_digest
 from vrnn.runs.run import run
+from vrnn.runs.schema import register
 from vrnn.runs.trained import evaluate_run
 from vrnn.training.checkpoint_files import LAST, PREVIOUS, RunCheckpointIO, content_digest, load_checkpoint
 

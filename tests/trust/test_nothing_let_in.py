@@ -13,11 +13,11 @@ from hydra import compose, initialize_config_dir
 from tests.conftest import ROOT
 from vrnn.errors import ConfigError, DamagedError
 from vrnn.files import write_text_atomically
-from vrnn.runs.config import register
 from vrnn.runs.config_files import check_command_line
 from vrnn.runs.directory import failure, read_settings, state
 from vrnn.runs.instantiate import instantiate
 from vrnn.runs.run import run
+from vrnn.runs.schema import register
 from vrnn.runs.stored import stored_settings
 from vrnn.runs.trained import evaluate_run
 from vrnn.text import csv_cell, printable

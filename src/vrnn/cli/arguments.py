@@ -14,7 +14,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from vrnn.cli.groups import user_directories
 from vrnn.cli.nearest import did_you_mean
 from vrnn.errors import ConfigError
-from vrnn.runs.config import conf_directory
+from vrnn.runs.schema import conf_directory
 from vrnn.verbosity import Verbosity
 
 FLAGS = {"--help": "-h", "--hydra-help": None, "--multirun": "-m", "--run": "-r", "--resolve": None}

@@ -31,9 +31,10 @@ from vrnn.cli.nearest import did_you_mean
 from vrnn.cli.overrides import check_overrides, one_line, require_extra
 from vrnn.cli.preflight import check_configs, remove_unused
 from vrnn.errors import ConfigError, exit_with_message
-from vrnn.runs.config import conf_directory, register, run_settings
+from vrnn.runs.config import run_settings
 from vrnn.runs.config_files import check_command_line
 from vrnn.runs.directory import finished_scores
+from vrnn.runs.schema import conf_directory, register
 from vrnn.text import duration
 from vrnn.verbosity import is_quiet, is_verbose, set_loggers, set_verbosity
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from vrnn.runs.config import conf_directory
+from vrnn.runs.schema import conf_directory
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 user_directories: list[Path] = []  # of --config-dir

@@ -8,8 +8,8 @@ from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, NamedTuple, get_type_hints
 
 from vrnn.cli import groups
-from vrnn.runs.config import SCHEMAS
 from vrnn.runs.name import flat
+from vrnn.runs.schema import SCHEMAS
 
 WIDTH = 80
 OPTIONS = "options: -q quiet, -v verbose"

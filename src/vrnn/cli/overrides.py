@@ -19,7 +19,8 @@ from vrnn.cli import groups
 from vrnn.cli.nearest import alternatives, did_you_mean
 from vrnn.cli.signatures import class_arguments
 from vrnn.errors import ConfigError
-from vrnn.runs.config import SCHEMAS, SEVERAL, expected_type
+from vrnn.runs.config import SEVERAL
+from vrnn.runs.schema import SCHEMAS, expected_type
 
 MANY = 16  # more names than this are not listed in a message
 # {(group, choice): (a module it needs, the extra that installs it)}

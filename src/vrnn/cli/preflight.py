@@ -11,10 +11,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from vrnn.cli.overrides import check_overrides
 from vrnn.errors import ConfigError
-from vrnn.runs.config import check, check_allow, check_effects, conf_directory
+from vrnn.runs.config import check, check_allow, check_effects
 from vrnn.runs.directory import CONFIG, DONE, FAILED, LOCK, LOG
 from vrnn.runs.pattern import build_pattern, check_condition, is_quick_to_read, pattern_class
 from vrnn.runs.requests import check_request, check_writable
+from vrnn.runs.schema import conf_directory
 
 UNTRAINED = (LOCK, FAILED, CONFIG, LOG)  # what a run makes before its first step
 

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from vrnn.errors import ConfigError
 from vrnn.files import write_text_atomically
-from vrnn.runs.config import TrainConfig, run_settings
+from vrnn.runs.config import run_settings
 from vrnn.runs.directory import (
     CHECKPOINTS,
     CONFIG,
@@ -25,6 +25,7 @@ from vrnn.runs.directory import (
 )
 from vrnn.runs.instantiate import target_class
 from vrnn.runs.repeat import choose
+from vrnn.runs.schema import TrainConfig
 from vrnn.runs.stored import stored_settings
 
 EXTEND, STEPS, SCHEDULE = "extend", "training.steps", "lr_schedule"

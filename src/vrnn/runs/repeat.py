@@ -14,9 +14,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from vrnn.errors import ConfigError
-from vrnn.runs.config import TrainConfig, conf_directory
 from vrnn.runs.directory import CONFIG
 from vrnn.runs.name import run_name
+from vrnn.runs.schema import TrainConfig, conf_directory
 from vrnn.runs.stored import stored_settings
 
 FROM = "from"
