@@ -13,7 +13,7 @@ from scipy.spatial import KDTree
 
 from vrnn import load_run
 from vrnn.data.loader import TraceSet
-from vrnn.runs.compare import line
+from vrnn.runs.compare_table import line
 
 FAR = 0.1
 AT = (0, 1, 2, 5, 10, 20, 50)

@@ -28,7 +28,8 @@ import torch
 from vrnn.data.loader import TraceSet
 from vrnn.evaluation import particle_scores
 from vrnn.patterns import PianoRolls
-from vrnn.runs.compare import line, read_run, training_seconds
+from vrnn.runs.collect import read_run, training_seconds
+from vrnn.runs.compare_table import line
 from vrnn.runs.curves import curve
 from vrnn.runs.directory import read_scores
 from vrnn.runs.load import CHECKPOINTS, load_run

@@ -20,7 +20,9 @@ from tools.studies import CLAIMS, ROOT, STUDIES, Study
 from vrnn import plots
 from vrnn.runs import compare
 from vrnn.runs.claims import claims, labelled, ordered, table
-from vrnn.runs.compare import Group, line
+from vrnn.runs.collect import read_run
+from vrnn.runs.compare import Group
+from vrnn.runs.compare_table import line
 from vrnn.runs.name import run_name
 from vrnn.runs.statistics import FEWEST
 
@@ -54,7 +56,7 @@ def read_rows(name: str, study: Study, full: bool) -> dict[str, Group]:
             finished = [path for run in names if ((path := ROOT / "outputs" / run) / "done").exists()]
             if finished:
                 parameters = {study.key: row} | ({"dataset": dataset} if dataset else {})
-                groups.append(Group(parameters, [compare.read_run(path) for path in finished]))
+                groups.append(Group(parameters, [read_run(path) for path in finished]))
                 compare.estimate(groups[-1])
     return ordered(groups, study.sort, "dataset") if study.sort else labelled(groups)
 

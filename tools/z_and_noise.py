@@ -16,7 +16,7 @@ from torch import Tensor
 from vrnn import load_run
 from vrnn.data.loader import TraceSet
 from vrnn.objective.distributions import gaussian_log_prob
-from vrnn.runs.compare import line
+from vrnn.runs.compare_table import line
 
 COLUMNS = ("run", "KL", "share of a tenth", "its KL", "distance in sigmas", "better by", "better by, all steps")
 TRACES, STEPS = 64, 512

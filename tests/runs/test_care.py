@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 from vrnn.cli.arguments import runs_words
 from vrnn.errors import ConfigError
 from vrnn.runs.care import care, read_notes, read_where
-from vrnn.runs.compare import read_run
+from vrnn.runs.collect import read_run
 from vrnn.runs.directory import lock_run
 from vrnn.runs.schema import RunsConfig
 

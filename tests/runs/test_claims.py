@@ -7,7 +7,9 @@ import pytest
 
 from vrnn.runs import compare
 from vrnn.runs.claims import Claim, Condition, claims, ordered, table
-from vrnn.runs.compare import SCORE, Group, Run
+from vrnn.runs.collect import Run
+from vrnn.runs.compare import Group
+from vrnn.runs.score_names import SCORE
 
 
 def group(model: str, dataset: str, *invalid: float) -> Group:

@@ -15,9 +15,11 @@ from torch.utils.tensorboard import SummaryWriter
 from tests.measured import run_measured
 from vrnn import plots
 from vrnn.plots import style
-from vrnn.runs import compare
+from vrnn.runs import compare, compare_table
+from vrnn.runs.collect import collect, failures, read_run
 from vrnn.runs.compare_report import show
 from vrnn.runs.directory import lock_run
+from vrnn.runs.score_names import SCORE
 
 
 def make_run(root: Path, settings: dict, elbo: float | None = None, curve: tuple[float, ...] = ()) -> Path:
@@ -47,14 +49,14 @@ def test_groups_over_seeds_sorted_and_only_what_differs(tmp_path):
     for h, elbos in ((8, (1.0, 2.0, 3.0)), (16, (4.0, 5.0, 6.0))):
         for seed, elbo in enumerate(elbos):
             make_run(tmp_path, {"h": h, "seed": seed}, elbo)
-    groups = compare.group_runs(compare.collect(tmp_path), "elbo_nats_per_step")
+    groups = compare.group_runs(collect(tmp_path), "elbo_nats_per_step")
     assert [group.parameters for group in groups] == [
         {"model.h_dim": 16},
         {"model.h_dim": 8},
     ]  # z_dim follows from h_dim
     best = groups[0]
     assert best.mean["elbo_nats_per_step"] == pytest.approx(5.0)
-    assert best.n == dict.fromkeys(compare.SCORE, 0) | {"elbo_nats_per_step": 3, "transition_tv": 3}
+    assert best.n == dict.fromkeys(SCORE, 0) | {"elbo_nats_per_step": 3, "transition_tv": 3}
     assert best.high["elbo_nats_per_step"] == pytest.approx(5.0 + 4.30265 / math.sqrt(3), abs=1e-4)
     assert math.isnan(best.mean["kl_nats_per_step"])
 
@@ -64,7 +66,7 @@ def test_a_seed_counts_once(tmp_path):
         make_run(tmp_path, {"seed": seed}, elbo)
     shutil.copytree(tmp_path / "seed-2", tmp_path / "again")
     (tmp_path / "seed-2" / "done").unlink()  # of the two the finished one counts
-    (group,) = compare.group_runs(compare.collect(tmp_path), "elbo_nats_per_step")
+    (group,) = compare.group_runs(collect(tmp_path), "elbo_nats_per_step")
     assert group.n["elbo_nats_per_step"] == 3
     assert group.mean["elbo_nats_per_step"] == pytest.approx(4.0)
     assert group.duplicates == {"seed-2": "again"}
@@ -74,7 +76,7 @@ def test_lower_is_better_where_it_is(tmp_path):
     for seed, tv in ((0, 0.3), (1, 0.1)):
         path = make_run(tmp_path, {"recurrence": f"R{seed}", "seed": seed}, 1.0) / "scores.json"
         path.write_text(json.dumps({"generated": {"transition_tv": tv}}))
-    groups = compare.group_runs(compare.collect(tmp_path), "transition_tv")
+    groups = compare.group_runs(collect(tmp_path), "transition_tv")
     assert [group.parameters["recurrence"] for group in groups] == ["R1", "R0"]
     with pytest.raises(ValueError, match=r"sort must be one of elbo_nats_per_step, .*, but is 'beauty'"):
         compare.group_runs([], "beauty")
@@ -88,7 +90,7 @@ def test_every_state_is_told(tmp_path):
     (tmp_path / "never").mkdir()
     (tmp_path / "never" / "failed").write_text("ConfigError: no such thing")
     with lock_run(running):
-        runs = compare.collect(tmp_path)
+        runs = collect(tmp_path)
     assert {run.directory.name: run.state for run in runs} == {
         finished.name: "finished",
         running.name: "running",
@@ -97,25 +99,25 @@ def test_every_state_is_told(tmp_path):
         "never": "failed",
     }
     groups = compare.group_runs(runs, "elbo_nats_per_step")
-    table = compare.rows(groups, "elbo_nats_per_step")
+    table = compare_table.rows(groups, "elbo_nats_per_step")
     assert table[1][0] == "1, 1 running, 1 failed, 1 interrupted"
-    failures = compare.failures(runs)
-    assert failures == {failed.name: "ValueError: wrong", "never": "ConfigError: no such thing"}
-    page = compare.to_markdown("title", table, failures, {"b": "a"}, ["compare/curves.png"])
+    failed_runs = failures(runs)
+    assert failed_runs == {failed.name: "ValueError: wrong", "never": "ConfigError: no such thing"}
+    page = compare_table.to_markdown("title", table, failed_runs, {"b": "a"}, ["compare/curves.png"])
     assert "ConfigError: no such thing" in page
     assert "![curves](compare/curves.png)" in page
     assert "Left out: `b` has the settings and the seed of `a`." in page
     with pytest.raises(ValueError, match="found none"):
-        compare.collect(tmp_path / "nowhere")
+        collect(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(("name", "text"), [("config.yaml", "seed: ["), ("config.yaml", ""), ("scores.json", '{"elbo')])
 def test_a_damaged_run_is_told_and_the_others_compared(tmp_path, name, text):
     damaged, whole = make_run(tmp_path, {"seed": 0}, 1.0), make_run(tmp_path, {"seed": 1}, 2.0)
     (damaged / name).write_text(text)
-    runs = compare.collect(tmp_path)
+    runs = collect(tmp_path)
     assert {run.directory: run.state for run in runs} == {damaged: "failed", whole: "finished"}
-    (message,) = compare.failures(runs).values()
+    (message,) = failures(runs).values()
     assert f"{name} is damaged: " in message
     assert "start the run over with fresh=true" in message
 
@@ -161,9 +163,9 @@ def test_a_score_that_not_all_runs_have_says_of_how_many(tmp_path):
     for seed in range(3):
         make_run(tmp_path, {"seed": seed}, 1.0)
     (tmp_path / "seed-2" / "scores.json").write_text(json.dumps({"elbo_nats_per_step": 1.0, "generated": {}}))
-    (group,) = compare.group_runs(compare.collect(tmp_path), "elbo_nats_per_step")
-    assert compare.cell(group, "elbo_nats_per_step") == "1.0000 [1.0000, 1.0000]"
-    assert compare.cell(group, "transition_tv") == "0.1000 [0.1000, 0.1000] of 2"
+    (group,) = compare.group_runs(collect(tmp_path), "elbo_nats_per_step")
+    assert compare_table.cell(group, "elbo_nats_per_step") == "1.0000 [1.0000, 1.0000]"
+    assert compare_table.cell(group, "transition_tv") == "0.1000 [0.1000, 0.1000] of 2"
 
 
 @pytest.mark.parametrize(("columns", "shown"), [("20", False), ("300", True)])
@@ -171,7 +173,7 @@ def test_the_table_fits_the_terminal(columns, shown, tmp_path, monkeypatch, caps
     monkeypatch.setenv("COLUMNS", columns)
     monkeypatch.setenv("FORCE_COLOR", "1")
     make_run(tmp_path, {"recurrence": "GRU", "seed": 0}, 1.0)
-    table = compare.rows(compare.group_runs(compare.collect(tmp_path), "elbo_nats_per_step"), "elbo_nats_per_step")
+    table = compare_table.rows(compare.group_runs(collect(tmp_path), "elbo_nats_per_step"), "elbo_nats_per_step")
     show(table, {}, {}, tmp_path)
     said = capsys.readouterr().out
     assert ("transition" in said) == shown
@@ -219,13 +221,13 @@ def test_each_row_names_its_best_run(tmp_path, capsys):
     for h, elbo in ((8, 1.0), (16, 2.0)):
         for seed in (0, 1):
             make_run(tmp_path, {"h": h, "seed": seed}, elbo + seed / 10)
-    groups = compare.group_runs(compare.collect(tmp_path), "elbo_nats_per_step")
+    groups = compare.group_runs(collect(tmp_path), "elbo_nats_per_step")
     best = [str(tmp_path / name) for name in ("h-16-seed-1", "h-8-seed-1")]
     assert [str(group.best("elbo_nats_per_step").directory) for group in groups] == best
     assert [str(group.best("kl_nats_per_step").directory) for group in groups]  # nobody has it: any will do
-    rows = list(csv.DictReader(compare.to_csv(groups, "elbo_nats_per_step").splitlines()))
+    rows = list(csv.DictReader(compare_table.to_csv(groups, "elbo_nats_per_step").splitlines()))
     assert [row["best_run"] for row in rows] == best
-    show(compare.rows(groups, "elbo_nats_per_step"), {}, {}, tmp_path, best)
+    show(compare_table.rows(groups, "elbo_nats_per_step"), {}, {}, tmp_path, best)
     assert f"row 1: run={best[0]}" in capsys.readouterr().out
 
 
@@ -234,10 +236,10 @@ def test_a_pruned_trial_has_not_failed(tmp_path):
     (directory / "failed").write_text(
         "vrnn.runs.search.Pruned: val/elbo was below the other trials' median at step 20.\n\nTraceback (most recent call last):"
     )
-    (run,) = compare.collect(tmp_path)
+    (run,) = collect(tmp_path)
     assert (run.state, run.error) == ("pruned", None)
     (group,) = compare.group_runs([run], "elbo_nats_per_step")
-    assert compare.rows([group], "elbo_nats_per_step")[1][0] == "0, 1 pruned"
+    assert compare_table.rows([group], "elbo_nats_per_step")[1][0] == "0, 1 pruned"
 
 
 def test_files_are_named_and_absent_settings_are_dashes(tmp_path):
@@ -246,7 +248,7 @@ def test_files_are_named_and_absent_settings_are_dashes(tmp_path):
         directory = make_run(tmp_path / str(i), {"seed": 0}, 1.0)
         tree = yaml.safe_load((directory / "config.yaml").read_text())
         (directory / "config.yaml").write_text(yaml.safe_dump(tree | {"dataset": dataset}))
-        runs.append(compare.read_run(directory))
+        runs.append(read_run(directory))
     groups = compare.group_runs(runs, "elbo_nats_per_step")
     assert [group.parameters for group in groups] == [
         {"dataset.files": name} for name in ("-", "['a.npy']", "['b.npy']")
@@ -261,7 +263,7 @@ def test_what_made_the_runs_is_shown_where_it_differs(tmp_path):
             made = {"git": {"commit": commit, "changes": None}, "versions": {"torch": "2.5"}, "machine": machine}
             (directory / "provenance.json").write_text(json.dumps({"sessions": [made]}))
     make_run(tmp_path, {"h": 32, "seed": 0}, 1.0)  # of a version that wrote no provenance
-    groups = compare.group_runs(compare.collect(tmp_path), "elbo_nats_per_step")
+    groups = compare.group_runs(collect(tmp_path), "elbo_nats_per_step")
     compare.add_makers(groups)
     commits = "00000000, 11111111"
     assert [group.made for group in groups] == [
@@ -269,6 +271,6 @@ def test_what_made_the_runs_is_shown_where_it_differs(tmp_path):
         {"commit": commits, "machine.name": "a"},
         {"commit": "-", "machine.name": "-"},
     ]
-    assert compare.rows(groups, "elbo_nats_per_step")[0][-2:] == ["commit", "machine.name"]
-    row = next(csv.DictReader(compare.to_csv(groups, "elbo_nats_per_step").splitlines()))
+    assert compare_table.rows(groups, "elbo_nats_per_step")[0][-2:] == ["commit", "machine.name"]
+    row = next(csv.DictReader(compare_table.to_csv(groups, "elbo_nats_per_step").splitlines()))
     assert (row["commit"], row["machine.name"]) == (commits, "b")

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tests.conftest import SMALL
-from vrnn.runs import compare
+from vrnn.runs import compare, compare_table
+from vrnn.runs.collect import Run, collect, score_values
 from vrnn.runs.report import class_scalars
 from vrnn.runs.run import run
 from vrnn.runs.summary import score_rows
@@ -32,11 +33,11 @@ def test_held_out_scores_of_each_label(composed, tmp_path):
     assert "ELBO of slow" in [row[0] for row in score_rows(scores)]
     assert f"{classes['er']['elbo_nats_per_step']}" in str(class_scalars(scores)["score_elbo_nats_per_step/er"])
     assert (tmp_path / "run" / "figures" / "classes.png").exists()
-    (group,) = compare.group_runs(compare.collect(tmp_path), "elbo_nats_per_step")
+    (group,) = compare.group_runs(collect(tmp_path), "elbo_nats_per_step")
     assert group.mean["elbo_nats_per_step of slow"] == classes["slow"]["elbo_nats_per_step"]
-    headings, row = compare.rows([group], "elbo_nats_per_step")
+    headings, row = compare_table.rows([group], "elbo_nats_per_step")
     assert row[headings.index("elbo_nats_per_step of er")] == f"{classes['er']['elbo_nats_per_step']:.4f}"
-    table = compare.to_csv([group], "elbo_nats_per_step")
+    table = compare_table.to_csv([group], "elbo_nats_per_step")
     assert "elbo_nats_per_step of slow.mean" in table.splitlines()[0]
     assert json.loads((tmp_path / "run" / "scores.json").read_text())["classes"] == classes
 
@@ -44,7 +45,7 @@ def test_held_out_scores_of_each_label(composed, tmp_path):
 def test_no_column_for_each_of_many_classes(tmp_path):
     scores = {"elbo_nats_per_step": 1.0, "classes": {f"c{i}": {"elbo_nats_per_step": float(i)} for i in range(13)}}
     assert [row[0] for row in score_rows(scores)] == ["ELBO, nats per step"]
-    runs = [compare.Run(tmp_path, "finished", {"seed": 0}, compare.score_values(tmp_path, scores), None)]
+    runs = [Run(tmp_path, "finished", {"seed": 0}, score_values(tmp_path, scores), None)]
     (group,) = compare.group_runs(runs, "elbo_nats_per_step")
-    assert compare.rows([group], "elbo_nats_per_step")[0] == ["runs", "elbo_nats_per_step"]
-    assert "elbo_nats_per_step of c12.mean" in compare.to_csv([group], "elbo_nats_per_step")
+    assert compare_table.rows([group], "elbo_nats_per_step")[0] == ["runs", "elbo_nats_per_step"]
+    assert "elbo_nats_per_step of c12.mean" in compare_table.to_csv([group], "elbo_nats_per_step")

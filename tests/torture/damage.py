@@ -20,7 +20,8 @@ import numpy as np
 from tests.conftest import ROOT
 from tests.torture.outcome import Outcome, sample, try_each
 from tests.torture.runs import SMALLEST, fingerprint, in_child, train
-from vrnn.runs import compare
+from vrnn.runs import compare, compare_table
+from vrnn.runs.collect import collect
 from vrnn.runs.trained import generate_from_run
 
 IN_CHECKPOINT = ("headers", "pickle", "tensors", "directory")  # the kinds of bytes of torch's zip files
@@ -161,9 +162,9 @@ def try_compare(work: Path, name: str, number: int) -> str:
 
 
 def _compare(root: Path) -> None:
-    runs = compare.collect(root)
+    runs = collect(root)
     groups = compare.group_runs(runs, "elbo_nats_per_step")
-    table = compare.rows(groups, "elbo_nats_per_step")
+    table = compare_table.rows(groups, "elbo_nats_per_step")
     curves, samples = compare.curves(groups, "val/elbo"), compare.samples(groups, 4)
     assert len(runs) == 2, "a run is missing"
     assert table, "no table"

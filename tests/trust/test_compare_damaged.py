@@ -6,7 +6,7 @@ from omegaconf import OmegaConf
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from tests.runs.test_compare import make_run
-from vrnn.runs.compare import collect, training_seconds
+from vrnn.runs.collect import collect, training_seconds
 from vrnn.runs.compare_report import report
 
 

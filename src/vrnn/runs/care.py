@@ -20,7 +20,7 @@ from rich.table import Table
 
 from vrnn.errors import BusyError, ConfigError
 from vrnn.files import write_text_atomically
-from vrnn.runs.compare import Run, collect
+from vrnn.runs.collect import Run, collect
 from vrnn.runs.config import check_choice
 from vrnn.runs.console import plain_console
 from vrnn.runs.directory import State, lock_run

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vrnn.runs.compare import Group, cell, line, training_seconds
+from vrnn.runs.collect import training_seconds
+from vrnn.runs.compare import Group
+from vrnn.runs.compare_table import cell, line
 from vrnn.runs.score_names import SCORE
 from vrnn.runs.statistics import FEWEST, difference, mean_interval
 

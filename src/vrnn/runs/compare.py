@@ -1,62 +1,28 @@
-"""Many runs side by side: what was swept, how each setting scored over its seeds, what is still running, what failed."""
+"""Many runs side by side: what was swept, how each setting scored over its seeds, what made them."""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vrnn.errors import DamagedError
-from vrnn.files import read_limited
-from vrnn.runs.curves import curve
-from vrnn.runs.directory import (
-    CONFIG,
-    FAILED,
-    PRUNED,
-    SAMPLE,
-    SCORES,
-    State,
-    failure,
-    read_scores,
-    read_settings,
-    state,
-)
+from vrnn.runs.collect import Run, curve_of, read_sample
+from vrnn.runs.directory import SAMPLE
 from vrnn.runs.provenance import read_provenance
 from vrnn.runs.score_names import SCORE
 from vrnn.runs.statistics import mean_interval
-from vrnn.runs.summary import MOST_CLASSES
-from vrnn.text import printable
 
 Array = NDArray[np.float64]
-
 ABSENT = "-"  # the value of a setting that a run does not have
-STATES = ("finished", "running", "failed", "interrupted", "pruned")
-ELBO = "elbo_nats_per_step"
 SHORT = 8  # digits of a commit and of a digest
-LARGEST = 2**63  # of whole numbers among the scores
-LARGEST_SAMPLE = 100_000_000  # bytes
 LONGEST_LABEL = 90  # characters of a figure's legend
-
-
-@dataclass
-class Run:
-    """A run as its directory tells it. settings: flat, {"a.b": value}. scores: NaN where it has none."""
-
-    directory: Path
-    state: State
-    settings: dict[str, Any]
-    scores: dict[str, float]
-    error: str | None
 
 
 @dataclass
@@ -97,81 +63,6 @@ class Group:
     def states(self) -> Counter[str]:
         """How many runs stand how."""
         return Counter(run.state for run in self.runs)
-
-
-def collect(root: Path) -> list[Run]:
-    """Find every run in or below a directory.
-
-    Raises:
-        ValueError: there is none.
-    """
-    found = []
-    for folder, below, files in os.walk(root):
-        if CONFIG in files or FAILED in files:
-            found.append(read_run(Path(folder)))
-            below.clear()
-    if not found:
-        raise ValueError(f"{root}: expected a directory with runs below it, such as outputs/<sweep>; found none.")
-    return sorted(found, key=lambda run: run.directory)
-
-
-def read_run(directory: Path) -> Run:
-    """Read a run's settings, its scores if it has finished, its error if it failed; one that is damaged counts as failed."""
-    stands, settings = state(directory), {}
-    error = failure(directory) if stands == "failed" else None
-    if error is not None and PRUNED in error:
-        stands, error = "pruned", None
-    values = dict.fromkeys(SCORE, math.nan)
-    try:
-        settings = flat_settings(read_settings(directory)) if (directory / CONFIG).exists() else {}
-        scores = read_scores(directory) if stands == "finished" else {}
-        values = score_values(directory, scores)
-    except DamagedError as damage:
-        stands, error = "failed", str(damage)
-    return Run(directory, stands, settings, values, error)
-
-
-def score_values(directory: Path, scores: Mapping[str, Any]) -> dict[str, float]:
-    """Return the scores that runs are compared by: those of `SCORE`, NaN where there is none, and the ELBO of each class.
-
-    Args:
-        directory: The run's, for messages.
-        scores: As in its scores.json.
-
-    Raises:
-        DamagedError: A score is no number.
-    """
-    classes = scores.get("classes")
-    labels = list(classes) if isinstance(classes, Mapping) else []
-    paths = {name: score.path for name, score in SCORE.items()}
-    paths |= {f"{ELBO} of {' '.join(printable(label).split())}": ("classes", label, ELBO) for label in labels}
-    return {name: _number(directory, scores, path) for name, path in paths.items()}
-
-
-def flat_settings(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return {"a.b": value}; a class, `a._target_: package.Class`, becomes `a: Class`; lists become text."""
-    leaves: dict[str, Any] = {}
-    for key, value in tree.items():
-        if key == "_target_":
-            leaves[prefix.rstrip(".")] = str(value).rpartition(".")[2]
-        elif isinstance(value, Mapping):
-            leaves |= flat_settings(value, f"{prefix}{key}.")
-        else:
-            leaves[f"{prefix}{key}"] = str(value) if isinstance(value, list) else value
-    return leaves
-
-
-def _number(directory: Path, scores: Any, path: Sequence[str]) -> float:
-    for key in path:
-        scores = scores.get(key) if isinstance(scores, Mapping) else None
-    if scores is None:
-        return math.nan
-    if isinstance(scores, float) or (type(scores) is int and abs(scores) < LARGEST):
-        return float(scores)
-    raise DamagedError(
-        f"{directory / SCORES} is damaged: {'.'.join(path)} must be a number, but is {str(scores)[:40]!r}. Write it again "
-        f"with `vrnn evaluate run={directory}`."
-    )
 
 
 def swept_parameters(runs: Sequence[Run]) -> list[str]:
@@ -258,29 +149,23 @@ def one_per_seed(runs: Sequence[Run]) -> tuple[list[Run], dict[str, str]]:
 
 def estimate(group: Group) -> None:
     """Fill in a group's means and intervals."""
-    for name in _names([group]):
+    for name in names_of_scores([group]):
         values = group.values(name)
         group.n[name] = len(values)
         group.mean[name] = float(values.mean()) if len(values) else math.nan
         group.low[name], group.high[name] = mean_interval(values)
 
 
-def _names(groups: Sequence[Group]) -> list[str]:
+def names_of_scores(groups: Sequence[Group]) -> list[str]:
     """Return the names of all scores that runs of the groups have, those of `SCORE` first."""
     return list(dict.fromkeys([*SCORE, *(name for group in groups for run in group.runs for name in run.scores)]))
-
-
-def training_seconds(run: Run) -> float:
-    """How long a run's training took, from its steps a second as they were in the middle; NaN if they cannot be read."""
-    speeds = np.array(list(_curve_of(run, "speed/steps_per_second").values()))
-    return float(run.settings["training.steps"] / np.median(speeds)) if len(speeds) else math.nan
 
 
 def curves(groups: Sequence[Group], tag: str) -> dict[str, tuple[NDArray[np.int64], Array]]:
     """Return {label: (steps (T,), values (n, T))} for each group that has logged `tag`; NaN where a run has not got so far."""
     found = {}
     for number, group in enumerate(groups, 1):
-        each = [_curve_of(run, tag) for run in group.runs]
+        each = [curve_of(run, tag) for run in group.runs]
         steps = sorted(set().union(*each))
         if steps:
             # A figure cuts a long label: the number of the table's row then tells it from others.
@@ -290,14 +175,6 @@ def curves(groups: Sequence[Group], tag: str) -> dict[str, tuple[NDArray[np.int6
                 np.array([[run.get(s, math.nan) for s in steps] for run in each if run]),
             )
     return found
-
-
-def _curve_of(run: Run, tag: str) -> dict[int, float]:
-    try:
-        return dict(zip(*curve(run.directory, tag), strict=True))
-    except DamagedError as damage:
-        run.error = str(damage)
-        return {}
 
 
 def samples(groups: Sequence[Group], most: int) -> dict[str, Array]:
@@ -325,109 +202,3 @@ def _seed(run: Run) -> tuple[str, Any]:
     """Return a key to sort runs by their seed, whatever type an edited config.yaml gives it."""
     seed = run.settings.get("seed", 0)
     return type(seed).__name__, seed
-
-
-def read_sample(directory: Path) -> Array:
-    """Return a finished run's generated trace, (T, x_dim).
-
-    Raises:
-        DamagedError: It cannot be read, or is no trace.
-    """
-    path = directory / SAMPLE
-    try:
-        sample = np.load(io.BytesIO(read_limited(path, LARGEST_SAMPLE)))
-        if not isinstance(sample, np.ndarray) or sample.ndim != 2 or not sample.size or sample.dtype.kind != "f":
-            raise ValueError("it holds no trace (T, x_dim)")
-    except (ValueError, OSError, EOFError, SyntaxError, TypeError, UnicodeError) as error:
-        raise DamagedError(
-            f"{path} is damaged: {' '.join(str(error).split())}. The run is compared without it; remove it."
-        ) from error
-    return sample.astype(np.float64)
-
-
-def to_csv(groups: Sequence[Group], sort: str) -> str:
-    """The table as CSV: parameters, runs by state, and n, mean, low, high of each score; empty where undefined."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    parameters, made = (list(groups[0].parameters), list(groups[0].made)) if groups else ([], [])
-    names, statistics = _names(groups), ("n", "mean", "low", "high")
-    table.writerow(
-        [*parameters, *STATES, *(f"{name}.{which}" for name in names for which in statistics), "best_run", *made]
-    )
-    for group in groups:
-        numbers = [getattr(group, which).get(name, math.nan) for name in names for which in statistics]
-        counts = [group.states[which] for which in STATES]
-        cells = ["" if math.isnan(x) else x for x in numbers]
-        best = group.best(sort).directory
-        table.writerow([*group.parameters.values(), *counts, *cells, best, *group.made.values()])
-    return text.getvalue()
-
-
-def rows(groups: Sequence[Group], sort: str) -> list[list[str]]:
-    """The table for people: a row of headings, then one a group; the score it is sorted by comes first."""
-    every = _names(groups)
-    names = every if len(every) <= len(SCORE) + MOST_CLASSES else [*SCORE]
-    names = [sort, *(name for name in names if name != sort and any(len(group.values(name)) for group in groups))]
-    headings = [*(groups[0].parameters if groups else []), "runs", *names, *(groups[0].made if groups else [])]
-    return [
-        headings,
-        *(
-            [*map(str, g.parameters.values()), _standing(g), *(cell(g, n) for n in names), *g.made.values()]
-            for g in groups
-        ),
-    ]
-
-
-def _standing(group: Group) -> str:
-    """How many runs finished, and how many did not."""
-    counts = group.states
-    others = [f"{counts[name]} {name}" for name in STATES[1:] if counts[name]]
-    return ", ".join([str(counts["finished"]), *others])
-
-
-def cell(group: Group, name: str) -> str:
-    """A score's mean and interval, as text; of how many runs, if not of all that have finished."""
-    mean = group.mean.get(name, math.nan)
-    if math.isnan(mean):
-        return "-"
-    low, high = group.low[name], group.high[name]
-    text = f"{mean:.4f}" if math.isnan(low) else f"{mean:.4f} [{low:.4f}, {high:.4f}]"
-    return text if group.n[name] == group.states["finished"] else f"{text} of {group.n[name]}"
-
-
-def failures(runs: Sequence[Run]) -> dict[str, str]:
-    """Return {directory's name: error} of the failed runs."""
-    return {run.directory.name: run.error for run in runs if run.error is not None}
-
-
-def to_markdown(
-    title: str,
-    table: Sequence[Sequence[str]],
-    failed: Mapping[str, str],
-    duplicates: Mapping[str, str],
-    figures: Sequence[str],
-    best: Sequence[str] = (),
-) -> str:
-    """The whole comparison as a page. figures: paths beside it; best: the best run of each row."""
-    lines = [f"# {title}", "", line(table[0]), line(["---"] * len(table[0])), *(line(row) for row in table[1:]), ""]
-    lines += [
-        "Mean over seeds and its 95 % interval by Student's t. `runs`: how many have finished.",
-        "",
-    ]
-    if best:
-        lines += [
-            "The best run of each row, from the top:",
-            "",
-            *(f"{i}. `run={run}`" for i, run in enumerate(best, 1)),
-            "",
-        ]
-    lines += [f"Left out: `{name}` has the settings and the seed of `{own}`.\n" for name, own in duplicates.items()]
-    for name, error in failed.items():
-        lines += [f"Failed: `{name}`", "", "```", error, "```", ""]
-    lines += [f"![{Path(figure).stem}]({figure})" for figure in figures]
-    return "\n".join(lines) + "\n"
-
-
-def line(cells: Sequence[str]) -> str:
-    """A row of a table in Markdown."""
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 
 from vrnn import plots
 from vrnn.runs import compare
-from vrnn.runs.compare import Group, Run
+from vrnn.runs.collect import Run
+from vrnn.runs.compare import Group
 
 MOST_PARAMETERS = 12  # panels of one figure
 

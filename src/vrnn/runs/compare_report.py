@@ -13,7 +13,8 @@ from rich.table import Column, Table
 from vrnn import plots
 from vrnn.errors import DamagedError
 from vrnn.files import write_text_atomically
-from vrnn.runs import compare
+from vrnn.runs import compare, compare_table
+from vrnn.runs.collect import collect, failures
 from vrnn.runs.compare_figures import draw
 from vrnn.runs.console import plain_console
 from vrnn.runs.html_report import comparison_page
@@ -26,18 +27,20 @@ def report(config: DictConfig) -> None:
     """Print the comparison of the runs below a directory, and write it as csv, Markdown, HTML and figures beside them."""
     root = Path(config.runs)
     out = Path(config.out) if config.out is not None else root
-    runs = compare.collect(root)
+    runs = collect(root)
     groups = compare.group_runs(runs, config.sort)
     compare.add_makers(groups)
     figures = draw(runs, groups, config.sort, config.traces)
     for name, figure in figures.items():
         plots.save(figure, out / "compare" / f"{name}.png")
-    table, failed = compare.rows(groups, config.sort), compare.failures(runs)
+    table, failed = compare_table.rows(groups, config.sort), failures(runs)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "compare.csv").write_text(compare.to_csv(groups, config.sort))
+    (out / "compare.csv").write_text(compare_table.to_csv(groups, config.sort))
     best = [str(group.best(config.sort).directory) for group in groups]
     duplicates = {name: own for group in groups for name, own in group.duplicates.items()}
-    page = compare.to_markdown(str(root), table, failed, duplicates, [f"compare/{name}.png" for name in figures], best)
+    page = compare_table.to_markdown(
+        str(root), table, failed, duplicates, [f"compare/{name}.png" for name in figures], best
+    )
     (out / "compare.md").write_text(page)
     try:
         write_text_atomically(out / "compare.html", comparison_page(root, runs, groups, figures, config.sort))

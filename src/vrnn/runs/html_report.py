@@ -14,8 +14,9 @@ import vrnn
 from vrnn import plots
 from vrnn.errors import DamagedError
 from vrnn.files import write_text_atomically
-from vrnn.runs import compare
-from vrnn.runs.compare import Group, Run
+from vrnn.runs import compare, compare_table
+from vrnn.runs.collect import Run, collect, failures, read_run
+from vrnn.runs.compare import Group
 from vrnn.runs.compare_figures import draw
 from vrnn.runs.curves import curve
 from vrnn.runs.directory import CONFIG, FAILED, PROVENANCE, SAMPLE, SCORES, read_scores, read_settings
@@ -71,7 +72,7 @@ def run_page(directory: Path) -> str:
         DamagedError: Its settings cannot be read, or a file is a link to one elsewhere.
     """
     check_own_files(directory)
-    run, settings, sessions = compare.read_run(directory), read_settings(directory), read_sessions(directory)
+    run, settings, sessions = read_run(directory), read_settings(directory), read_sessions(directory)
     scores = read_scores(directory) if run.state == "finished" else {}
     missing: list[str] = []
     figures = _figures(directory, missing)
@@ -112,7 +113,7 @@ def runs_page(root: Path, sort: str, traces: int) -> str:
         DamagedError: A run's files are links to files elsewhere.
         ValueError: There is no run.
     """
-    runs = compare.collect(root)
+    runs = collect(root)
     groups = compare.group_runs(runs, sort)
     compare.add_makers(groups)
     return comparison_page(root, runs, groups, draw(runs, groups, sort, traces), sort)
@@ -135,7 +136,7 @@ def comparison_page(
     """
     for run in runs:
         check_own_files(run.directory)
-    headings, *rows = compare.rows(groups, sort)
+    headings, *rows = compare_table.rows(groups, sort)
     known = [run.settings for run in runs if run.settings]
     first, *others = known or [{}]
     return render(
@@ -147,7 +148,7 @@ def comparison_page(
         best=[group.best(sort).directory.name for group in groups],
         sort=sort,
         figures=[embed_figure(figure, OF_COMPARE[name]) for name, figure in drawn.items()],
-        failed=compare.failures(runs),
+        failed=failures(runs),
         duplicates={name: own for group in groups for name, own in group.duplicates.items()},
         common={key: value for key, value in first.items() if all(each.get(key) == value for each in others)},
         made=_made(),

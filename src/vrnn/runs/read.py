@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from vrnn.errors import DamagedError
-from vrnn.runs.compare import collect
+from vrnn.runs.collect import collect
 from vrnn.runs.curves import curve
 from vrnn.runs.directory import read_scores
 from vrnn.runs.name import flat

@@ -26,7 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from typing_extensions import override
 
 from vrnn.errors import BusyError, ConfigError
-from vrnn.runs.compare import read_run
+from vrnn.runs.collect import read_run
 from vrnn.runs.config import check_sweep
 from vrnn.runs.directory import PRUNED, state
 from vrnn.runs.name import differences, run_name
