@@ -20,12 +20,12 @@ from hydra import compose, initialize_config_dir
 from pytorch_lightning import Callback, Trainer
 from typing_extensions import override
 
-from vrnn.runs.benchmark import loss_of, training_step
 from vrnn.runs.build import build_run
 from vrnn.runs.config import check
 from vrnn.runs.parts import build_vrnn
 from vrnn.runs.schema import conf_directory, register
 from vrnn.runs.tensorboard import HyperParameters, hparams_row
+from vrnn.runs.workloads import loss_of, training_step
 from vrnn.training.callbacks import ProgressBar
 from vrnn.training.signals import Interruption
 from vrnn.training.trainer import fit

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from vrnn.runs import benchmark
-from vrnn.runs.benchmark import WORKLOADS, Workload
+from vrnn.runs.workloads import WORKLOADS, Workload
 
 TINY = Workload(3, 2, {"h_dim": 4, "z_dim": 2})
 
