@@ -24,7 +24,14 @@ def test_drawings_by_the_number_and_lengths_of_their_strokes():
         drawing(30),
         drawing(20, 10, ends=False),
     ]
-    scores = drawing_scores(drawn, true, (0.0, 0.0, 0.75, 0.25))
+    scores = drawing_scores(drawn, [True] * 5 + [False], true, (0.0, 0.0, 0.75, 0.25))
     assert scores["stroke_fractions"] == pytest.approx({"1": 1 / 6, "2": 3 / 6, "3": 1 / 6})
     assert scores["strokes_right_fraction"] == pytest.approx(2 / 6)
     assert scores["truth"] == {"stroke_fractions": {"2": 0.75, "3": 0.25}}
+
+
+def test_a_drawing_that_ends_with_the_last_step_counts():
+    exact = drawing(3, 1, steps=4)
+    scores = drawing_scores([exact], [True], [exact], (0.0, 0.0, 1.0))
+    assert scores["stroke_fractions"] == {"2": 1.0}
+    assert scores["strokes_right_fraction"] == 1.0

@@ -6,9 +6,11 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from vrnn.evaluation import held_out_scores
+from vrnn.evaluation import held_out_scores, particle_scores
 from vrnn.evaluation.held_out import _by_length
 from vrnn.model import VRNN
+from vrnn.networks import SeriesCondition
+from vrnn.objective import NoLatent
 
 
 def traces(lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -91,3 +93,16 @@ def test_long_traces_are_filtered_by_few(particles):
         assert len(some) == 1 or len(some) * particles * steps <= 2**20
         assert len(some) == 1 or len(some) * particles <= 2**11
     assert len(parts) < len(lengths) or particles > 2**10
+
+
+def test_particles_see_the_series_of_their_own_traces_and_steps():
+    """Without z all bounds are the log-likelihood, whichever traces are run together, here as many as there are steps."""
+    torch.manual_seed(0)
+    vrnn = VRNN(latent=NoLatent(), condition=SeriesCondition(["heat"], [4])).double()
+    x, mask = traces(torch.tensor([9, 9, 5, 2, 9, 7, 1, 3, 8]))
+    x, series = x.double(), torch.randn(9, 9, 1, dtype=torch.float64)
+    noise = torch.Generator()
+    exact = held_out_scores(vrnn, x, mask, noise, series)["elbo_nats_per_sequence"]
+    found = particle_scores(vrnn, x, mask, 3, noise, series)
+    assert found["iwae_nats_per_sequence"] == pytest.approx(exact)
+    assert found["fivo_nats_per_sequence"] == pytest.approx(exact)

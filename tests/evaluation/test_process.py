@@ -8,10 +8,14 @@ import pytest
 
 from tests.datasets import load
 from tests.evaluation.judges import draw, judge_of
+from vrnn import VRNN
+from vrnn.data.datamodule import TraceDataModule
+from vrnn.data.loader import TraceSet
 from vrnn.evaluation.nearest import nearest_lap_ratio
 from vrnn.evaluation.process import memory, process_scores
 from vrnn.evaluation.scores import Visit
 from vrnn.evaluation.two_sample import accuracy, two_sample_scores
+from vrnn.runs.evaluate import thorough_scores
 
 
 def visits_of(states: list[int]) -> list[Visit]:
@@ -114,3 +118,16 @@ def test_copies_of_training_laps_are_near_and_new_laps_are_not() -> None:
     assert nearest_lap_ratio(new, true, train, judge) == pytest.approx(1.0, abs=0.1)  # the spread over seeds is 0.02
     rough = draw(load("eye", "pen.white_noise=0.05"), 16, 1024, seed=4)
     assert nearest_lap_ratio(rough, true, train, judge) > 1.2
+
+
+def test_an_evaluation_compares_with_the_training_traces_themselves() -> None:
+    """Copies of what the run was trained on, beside an untrained model's inference: as new as true laps it would be 1."""
+    pattern = load("eye")
+    data = TraceDataModule(pattern, batches=1, seed=0, traces=8, steps=512, test_traces=2, eval_steps=32)
+    held_out = TraceSet(data.traces("test"))
+    vrnn = VRNN()
+    copies = np.stack([trace.points for trace in data.traces("train")])
+    scores = thorough_scores(
+        vrnn, vrnn.infer(held_out.x), pattern, data.traces("train"), judge_of("eye"), copies, seed=0
+    )
+    assert scores["nearest_lap_ratio"] == pytest.approx(0.0, abs=1e-9)

@@ -10,8 +10,9 @@ from torch.distributions import MultivariateNormal
 from vrnn.model import VRNN
 from vrnn.model.particles import log_evidence
 from vrnn.networks import Coordinates, FilteringPosterior, Recurrence, RecurrentPosterior
-from vrnn.objective import FIVO, IWAE, CategoricalLatent, FixedGaussianLikelihood
+from vrnn.objective import ELBO, FIVO, IWAE, CategoricalLatent, FixedGaussianLikelihood, KLBalancingW, LinearW, WakeW
 from vrnn.objective.distributions import Gaussian
+from vrnn.training.compatibility import check_compatible
 
 # z_t = A z_{t-1} + N(0, Q), z_0 = 0; x_t = C z_t + N(0, R), all scalars.
 A, Q, C, R = 0.9, 0.5, 1.3, 0.25
@@ -148,8 +149,25 @@ def test_a_recurrent_posterior_sees_one_direction(direction):
         ({"posterior": partial(RecurrentPosterior, directions=["up"])}, "posterior.directions must be one or both"),
         ({"posterior": RecurrentPosterior, "latent": CategoricalLatent(1, 3)}, "set posterior.residual=false"),
         ({"posterior": RecurrentPosterior, "z_dim": 0}, "model.z_dim must be at least 1"),
+        (
+            {"posterior": RecurrentPosterior, "first_points": 2},
+            "must be without backward, but is \\['backward'\\]: set model.first_points=0",
+        ),
     ],
 )
 def test_refused(options, message):
     with pytest.raises(ValueError, match=message):
         VRNN(**options)
+
+
+@pytest.mark.parametrize("w_schedule", [KLBalancingW(), LinearW(prior_at_once=True), WakeW()])
+def test_schedules_that_stop_gradients_need_means_of_their_own(w_schedule):
+    """With mu_q = mu_p + r the term that is to train the posterior alone moves the prior, too."""
+    vrnn = VRNN(posterior=RecurrentPosterior).double()
+    run = vrnn.infer(torch.randn(5, 3, 2, dtype=torch.float64))
+    _, for_posterior = vrnn.latent.stop_gradient_kls(run.q, run.p)
+    (moved,) = torch.autograd.grad(for_posterior.sum(), list(vrnn.prior.parameters())[-1])
+    assert moved.abs().max() > 0
+    with pytest.raises(ValueError, match=r"set posterior\.residual=false"):
+        check_compatible(vrnn, w_schedule, ELBO())
+    check_compatible(VRNN(posterior=partial(RecurrentPosterior, residual=False)), KLBalancingW(), ELBO())

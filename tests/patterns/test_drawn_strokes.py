@@ -53,7 +53,8 @@ def test_a_drawing_ends_with_its_strokes(tee, tmp_path):
     assert pattern.units.strokes == (0.0, 0.0, 1.0)
     whole, pause = moves(pattern), np.array([[0.0, 0.1, 0.1]] * 4)
     traces = np.stack([np.concatenate([whole, pause, whole]), np.concatenate([pause, whole, whole])])
-    ended = end_drawings(traces, pattern.units.strokes, np.random.default_rng(0))
+    ended, have_ended = end_drawings(traces, pattern.units.strokes, np.random.default_rng(0))
+    assert have_ended.all()
     np.testing.assert_array_equal(np.isfinite(ended).all(axis=2).sum(axis=1), [21, 25])
     np.testing.assert_array_equal(ended[0, :21], whole)
     write_traces(tmp_path / "out.svg", ended, "svg", "strokes")
@@ -63,13 +64,23 @@ def test_a_drawing_ends_with_its_strokes(tee, tmp_path):
         found = list(load_drawings(tmp_path / f"out.{kind}").values())
         assert [len(drawing) for drawing in found] == [22, 26]
         np.testing.assert_array_equal(to_offsets(found[0].strokes)[:, 0], whole[:, 0])
-    assert end_drawings(traces, (), np.random.default_rng(0)) is traces
+    assert end_drawings(traces, (), np.random.default_rng(0))[0] is traces
+
+
+def test_a_drawing_may_end_with_its_last_step(tee):
+    """The T in exactly as many steps as it has has ended; a step before it has not, and nor has a pen that never lifts."""
+    pattern = DrawnStrokes(tee, holdout=0)
+    whole = moves(pattern)
+    for traces, expected in ((whole[None], True), (whole[None, :-1], False), (0 * whole[None], False)):
+        _, have_ended = end_drawings(traces, pattern.units.strokes, np.random.default_rng(0))
+        assert have_ended.tolist() == [expected]
 
 
 def test_the_number_of_strokes_is_that_of_the_data():
     assert stroke_shares([1, 3, 3, 1, 3]) == (0.0, 0.4, 0.0, 0.6)
     lifts = np.tile([[1.0, 0.0, 0.0]], (4000, 5, 1))
-    steps = np.isfinite(end_drawings(lifts, (0.0, 0.4, 0.0, 0.6), np.random.default_rng(0))).all(axis=2).sum(axis=1)
+    cut, _ = end_drawings(lifts, (0.0, 0.4, 0.0, 0.6), np.random.default_rng(0))
+    steps = np.isfinite(cut).all(axis=2).sum(axis=1)
     assert set(steps.tolist()) == {1, 3}
     assert (steps == 3).mean() == pytest.approx(0.6, abs=0.04)  # five standard errors
 

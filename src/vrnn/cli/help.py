@@ -54,7 +54,7 @@ PAGES = {
     ),
     "evaluate": Page(
         "score a trained run again",
-        "Other settings than the run's own give files of their own, scores-….json, in the run's directory.",
+        "With settings other than the run's own it writes files beside the first ones, scores-….json and figures-…/.",
         {
             "run": "the run's directory",
             "traces": "traces to generate",
@@ -63,7 +63,9 @@ PAGES = {
             "checkpoint": "last or best",
             "seed": "of the evaluation's noise",
             "particles": "K of the bounds IWAE and FIVO",
+            "thorough": "true: more scores, such as two-sample tests",
             "format": "of the figures: png, svg or pdf",
+            "allow": "packages whose classes the run may name",
         },
         {
             "vrnn evaluate run=RUN": "as the run was evaluated",
@@ -81,7 +83,7 @@ PAGES = {
             "run": "the run's directory",
             "n": "number of traces",
             "steps": "points per trace; null: as the run was evaluated",
-            "label": "or condition=: a class, or a file of exogenous series",
+            "label": "the class, or a file of exogenous series (condition= is the same)",
             "prefix": "a drawing that every trace continues",
             "format": "png, npz, csv, svg, json, …; moving: gif, mp4, animated_svg",
             "out": "the file; null: generated.<format> in the run's directory",
@@ -90,6 +92,7 @@ PAGES = {
             "z_temperature": "likewise of the prior of z",
             "checkpoint": "last or best",
             "seed": "of the noise",
+            "allow": "packages whose classes the run may name",
         },
         {
             "vrnn generate run=RUN": "a figure of eight traces",
@@ -105,20 +108,21 @@ PAGES = {
         "The gap is [first, end]: points first to end - 1, counted from 0, are hidden and filled n times.",
         {
             "run": "the run's directory",
-            "drawing": "a file of points: npy, npz, csv or svg",
+            "drawing": "a drawing or a series: npy, npz, csv, svg, … (docs/data.md)",
             "gap": "[first, end]",
             "n": "number of fillings",
             "particles": "1: given what comes before the gap; more: what follows, too",
-            "label": "or condition=: the class, of a run with condition=label",
+            "label": "the class, of a run with condition=label (condition= is the same)",
             "format": "png, npz, csv, svg, …; null: what out ends in, or png",
             "out": "the file; null: imputed.<format> in the run's directory",
             "checkpoint": "last or best",
             "seed": "of the noise",
+            "allow": "packages whose classes the run may name",
         },
         {
             "vrnn impute run=RUN drawing=a.npy gap=[60,110]": "a figure",
-            "vrnn impute run=RUN drawing=a.npy gap=[60,110] n=20": "twenty fillings",
-            "vrnn impute run=RUN drawing=a.csv gap=[60,110] particles=256": "more exact",
+            "vrnn impute run=RUN drawing=a.npy gap=[60,110] n=20": "twenty ways",
+            "vrnn impute run=RUN drawing=a.csv gap=[8,20] particles=256": "more exact",
             "vrnn impute run=RUN drawing=a.svg gap=[0,40] particles=1": "a beginning",
             "vrnn impute run=RUN drawing=a.npy gap=[60,110] out=filled.npz": "points",
         },
@@ -128,12 +132,13 @@ PAGES = {
         "Writes the log-likelihood of each step as CSV, and a figure of what was surprising, for each sequence.",
         {
             "run": "the run's directory",
-            "files": "files of points: npy, npz, csv or svg",
+            "files": "drawings or series: npy, npz, csv, svg, … (docs/data.md)",
             "particles": "of the estimate; more are more exact",
-            "label": "or condition=: the class, of a run with condition=label",
+            "label": "the class, of a run with condition=label (condition= is the same)",
             "out": "the directory; null: scored in the run's directory",
             "checkpoint": "last or best",
             "seed": "of the noise",
+            "allow": "packages whose classes the run may name",
         },
         {
             "vrnn score run=RUN files=[drawing.npy]": "one drawing",
@@ -145,7 +150,7 @@ PAGES = {
     ),
     "runs": Page(
         "list, filter, note, tag or remove runs",
-        "Shows state, score and size of the runs below a directory. What is done is done with those that `where` leaves.",
+        "Shows state, score and size of runs. `note`, `tag` and `remove` apply to those that `where` selects.",
         {
             "directory": "of runs; also without its key",
             "where": "conditions on scores, settings, state, tag, name",

@@ -142,7 +142,7 @@ class PageRun:
     ) -> dict[str, Any]:
         head = np.zeros((0, 3)) if before is None else before
         whole = np.concatenate([np.repeat(head[None], len(after), axis=0), after], axis=1)
-        ended = end_drawings(whole, self.run.units.strokes, np.random.default_rng(seed))
+        ended, _ = end_drawings(whole, self.run.units.strokes, np.random.default_rng(seed))
         lines = []
         for offsets in ended:
             known = offsets[: max(_known(offsets), len(head))]
@@ -183,7 +183,7 @@ class PageRun:
             sequences = list(np.asarray(drawn).transpose(1, 0, 2))
         if self.form == "plane":
             return [(points, _last(points)) for points in sequences]
-        ends = [end_drawings(one[None], self.run.units.strokes, np.random.default_rng(0))[0] for one in sequences]
+        ends = [end_drawings(one[None], self.run.units.strokes, np.random.default_rng(0))[0][0] for one in sequences]
         return [to_plane(one[: max(_known(one), 1)]) for one in ends]
 
     def _fitted_view(self, shown: Sequence[tuple[Points, NDArray[np.bool_]]]) -> View:

@@ -15,7 +15,7 @@ from vrnn.patterns import Automaton, Trace
 
 
 def choice_parts(
-    q: Tensor, p: Tensor, mask: Tensor, traces: Sequence[Trace], automaton: Automaton
+    log_q: Tensor, log_p: Tensor, mask: Tensor, traces: Sequence[Trace], automaton: Automaton
 ) -> dict[str, float | None]:
     """Divide the KL at choices by the chain rule, for one categorical z per step.
 
@@ -28,8 +28,8 @@ def choice_parts(
     passes a corner.
 
     Args:
-        q: Posterior probabilities, (T, B, classes).
-        p: Prior probabilities, likewise.
+        log_q: Logarithms of the posterior's probabilities, (T, B, classes).
+        log_p: Of the prior's, likewise.
         mask: (T, B), False where nothing is observed.
         traces: The B traces.
         automaton: The automaton that drew them.
@@ -50,7 +50,8 @@ def choice_parts(
         np.array([traces[b].state[t + k] for b, t in zip(owner.tolist(), begins, strict=True)]) for k in (-1, 0)
     )
     at_choices = np.add.outer(np.arange(AFTER + 1), begins)
-    at_q, at_p = (probs.double().cpu().numpy()[at_choices, owner] for probs in (q, p))  # (AFTER + 1, choices, classes)
+    # (AFTER + 1, choices, classes), in double precision: in single exp(-105) is 0, and the KL would be infinite.
+    at_q, at_p = (logs.double().exp().cpu().numpy()[at_choices, owner] for logs in (log_q, log_p))
     total, outcome = np.zeros((2, len(begins)))
     information = np.zeros(AFTER + 1)
     for offset in range(AFTER + 1):

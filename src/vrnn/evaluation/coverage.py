@@ -29,9 +29,13 @@ def coverage(vrnn: InferenceModel, run: Inference, seed: int) -> dict[str, float
     if "backward" in vrnn.posterior.directions:
         return dict.fromkeys(CENTRAL)
     generator = torch.Generator(device=vrnn.device).manual_seed(seed)
-    below = torch.zeros_like(run.x)
+    below, equal = torch.zeros_like(run.x), torch.zeros_like(run.x)
     for _ in range(DRAWS):
-        below += vrnn.next_points(run, generator) < run.x
+        drawn = vrnn.next_points(run, generator)
+        below += drawn < run.x
+        equal += drawn == run.x
+    # Among equal draws, as of keys that are up or down, a point's place is a matter of chance.
+    below += (torch.rand(equal.shape, generator=generator, device=equal.device) * (equal + 1)).floor()
     observed = torch.ones_like(run.x[..., 0], dtype=torch.bool) if run.mask is None else run.mask
     ranks = below[observed]
     return {name: float(((ranks >= low) & (ranks < high)).double().mean()) for name, (low, high) in CENTRAL.items()}

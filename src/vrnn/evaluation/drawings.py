@@ -15,11 +15,14 @@ Steps = NDArray[np.int64]
 ABOUT = 0.1  # relative difference in length up to which two strokes are alike
 
 
-def drawing_scores(drawn: Sequence[Array], true: Sequence[Array], shares: Sequence[float]) -> dict[str, Any]:
+def drawing_scores(
+    drawn: Sequence[Array], ended: Sequence[bool], true: Sequence[Array], shares: Sequence[float]
+) -> dict[str, Any]:
     """Compare generated drawings with those of the data, by the number and the lengths of their strokes.
 
     Args:
         drawn: Each (T, 3), steps (pen, dx, dy), NaN after the drawing's end; see `end_drawings`.
+        ended: Which of them have ended.
         true: Likewise, of the data.
         shares: The shares of the data's drawings with 0, 1, 2, … strokes.
 
@@ -33,8 +36,7 @@ def drawing_scores(drawn: Sequence[Array], true: Sequence[Array], shares: Sequen
           few drawings; of sketches that all differ it says little.
         - truth: {stroke_fractions: those of the data}.
     """
-    steps = len(drawn[0])
-    found = [_strokes(one) for one in drawn if np.isnan(one[steps - 1]).all()]
+    found = [_strokes(one) for one, has_ended in zip(drawn, ended, strict=True) if has_ended]
     known = {tuple(strokes.tolist()): strokes for strokes in map(_strokes, true)}
     counts = Counter(map(len, found))
     right = sum(any(_alike(strokes, other) for other in known.values()) for strokes in found)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vrnn.model.particles import log_evidence, traces_at_once
+from vrnn.networks.condition import of_steps, of_traces
 from vrnn.objective.bounds import FIVO, IWAE
 from vrnn.objective.reduction import mean_per_step
 
@@ -101,8 +102,8 @@ def particle_scores(
     for name, bound in (("iwae", IWAE(particles)), ("fivo", FIVO(particles))):
         total = torch.zeros(x.shape[1], dtype=torch.float64, device=x.device)
         for some, steps in _by_length(mask, particles):
-            label = None if condition is None else condition[some]
-            total[some] = log_evidence(vrnn, x[:steps, some], bound, mask[:steps, some], generator, label)
+            own = of_traces(of_steps(condition, 0, steps), some)
+            total[some] = log_evidence(vrnn, x[:steps, some], bound, mask[:steps, some], generator, own)
         scores |= in_nats(name, total, mask.sum(0))
     return scores
 

@@ -29,8 +29,8 @@ def nearest_lap_ratio(
         The median distance of a generated lap from the nearest training lap, divided by that of a held-out lap. 1: as new as
         true laps are; near 0: copies. None without laps.
     """
-    laps = [lap_features(traces, judge)[:MOST, :-1] for traces in (generated, true, train)]
-    if not all(map(len, laps)):
+    ours, theirs, known = (lap_features(traces, judge)[:, :-1] for traces in (generated, true, train))
+    if not (len(ours) and len(theirs) and len(known)):
         return None
-    ours, theirs = (float(np.median(cdist(part, laps[2]).min(axis=1))) for part in laps[:2])
-    return ours / theirs if theirs > 0.0 else None
+    near, usual = (float(np.median(cdist(part[:MOST], known).min(axis=1))) for part in (ours, theirs))
+    return near / usual if usual > 0.0 else None

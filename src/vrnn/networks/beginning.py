@@ -11,6 +11,7 @@ from torch.nn.functional import one_hot
 from vrnn.checks import require
 from vrnn.networks.condition import Condition, NoCondition
 from vrnn.networks.coordinates import Coordinates
+from vrnn.networks.posterior import Posterior
 from vrnn.objective.distributions import Gaussian, GaussianMixture, gaussian_log_prob
 from vrnn.objective.likelihoods import GaussianMixtureLikelihood, Likelihood, PenLikelihood
 
@@ -57,11 +58,15 @@ class Beginning(nn.Module):
         return Gaussian(chosen @ mean, chosen @ std)
 
 
-def check_beginning(coordinates: Coordinates, likelihood: Likelihood, condition: Condition) -> None:
+def check_beginning(
+    coordinates: Coordinates, likelihood: Likelihood, condition: Condition, posterior: Posterior
+) -> None:
     """Refuse a distribution of first points where it would describe no point, or not all of it.
 
+    With a posterior that looks ahead q(z_0) would tell the model of all later points, and at no KL: the ELBO would be no bound.
+
     Raises:
-        ValueError: Predictive coordinates, a likelihood of something else than real numbers, or a condition.
+        ValueError: Predictive coordinates, a likelihood of something else than real numbers, a condition, or such a posterior.
     """
     fix = "set model.first_points=0"
     require(coordinates.predicts == "this", "frame.predicts with model.first_points", "this", coordinates.predicts, fix)
@@ -71,3 +76,5 @@ def check_beginning(coordinates: Coordinates, likelihood: Likelihood, condition:
     require(real, "likelihood with model.first_points", "a density of real numbers", name, fix)
     plain = isinstance(condition, NoCondition)
     require(plain, "condition with model.first_points", "none", type(condition).__name__, fix)
+    causal, found = "backward" not in posterior.directions, [*posterior.directions]
+    require(causal, "posterior.directions with model.first_points", "without backward", found, fix)

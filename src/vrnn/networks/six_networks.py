@@ -114,7 +114,7 @@ class SixNetworks(nn.Module):
         self.condition = condition
         self.beginning: Beginning | None = None
         if first_points:
-            check_beginning(self.coordinates, self.likelihood, condition)
+            check_beginning(self.coordinates, self.likelihood, condition, self.posterior)
             self.beginning = Beginning(first_points, x_dim, self.recurrence.state_dim)
 
     @property

@@ -58,7 +58,7 @@ def stroke_shares(counts: Sequence[int]) -> tuple[float, ...]:
     return tuple(shares.tolist())
 
 
-def end_drawings(traces: Array, strokes: Sequence[float], rng: np.random.Generator) -> Array:
+def end_drawings(traces: Array, strokes: Sequence[float], rng: np.random.Generator) -> tuple[Array, NDArray[np.bool_]]:
     """Return drawings with NaN after their end: the last lift of as many strokes as the drawings of the data have.
 
     How many is drawn for each from their distribution. A drawing with fewer lifts stays whole.
@@ -67,10 +67,13 @@ def end_drawings(traces: Array, strokes: Sequence[float], rng: np.random.Generat
         traces: (n, T, 3), the steps (pen, dx, dy).
         strokes: The shares of `stroke_shares`; () for data that are no drawings, which have no end.
         rng: Of the numbers of strokes.
+
+    Returns:
+        The drawings, (n, T, 3), and which of them have ended within T steps, (n,).
     """
     if not len(strokes):
-        return traces
+        return traces, np.zeros(len(traces), dtype=bool)
     wanted = rng.choice(len(strokes), size=len(traces), p=np.asarray(strokes))
     lifts = (traces[..., 0] > 0.5).cumsum(axis=1)
     before = np.concatenate([np.zeros((len(traces), 1), dtype=lifts.dtype), lifts[:, :-1]], axis=1)
-    return np.where((before >= wanted[:, None])[..., None], np.nan, traces)
+    return np.where((before >= wanted[:, None])[..., None], np.nan, traces), lifts[:, -1] >= wanted

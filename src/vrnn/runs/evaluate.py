@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +44,7 @@ from vrnn.objective.w_schedules import WSchedule
 from vrnn.patterns import AutomatonPattern, ClassesPattern, Pattern, PianoRolls, Trace
 from vrnn.patterns.recorded import RecordedPattern
 from vrnn.patterns.strokes import end_drawings
+from vrnn.patterns.trace import Split
 from vrnn.plots.sequences import SEQUENCE_PLOTS
 from vrnn.runs.pattern import as_config_error
 
@@ -109,8 +111,7 @@ def evaluate(
     vrnn: VRNN,
     w_schedule: WSchedule,
     pattern: Pattern,
-    test: list[Trace],
-    validation: list[Trace],
+    traces: Callable[[Split], list[Trace]],
     judge: Judge,
     options: dict[str, Any],
     seed: int,
@@ -121,8 +122,8 @@ def evaluate(
         vrnn: The model; it is left in eval mode.
         w_schedule: As training left it.
         pattern: What it learned.
-        test: The held-out traces.
-        validation: Those by which settings may be chosen; their ELBO alone is a score.
+        traces: Returns those of a split. Scores are of the test traces, but for one ELBO of the validation traces, by which
+            settings may be chosen, and for what is compared with the training traces.
         judge: As `prepare_evaluation` returned it.
         options: `traces` to generate, `steps` in each, `sample`: whether their points are drawn or are the decoder's means,
             `particles` of the bounds IWAE and FIVO (None: without them), `thorough`: whether to add what `thorough_scores`
@@ -131,11 +132,12 @@ def evaluate(
     """
     vrnn.eval()
     generator = torch.Generator(device=vrnn.device).manual_seed(seed)
+    test = traces("test")
     held_out = TraceSet(test)
     x, mask = held_out.x.to(generator.device), held_out.mask.to(generator.device)
     condition = None if held_out.condition is None else held_out.condition.to(generator.device)
     scores: Scores = held_out_scores(vrnn, x, mask, generator, condition, classes_of(pattern, test))
-    scores["val_elbo_nats_per_step"] = elbo_of(vrnn, validation, seed)
+    scores["val_elbo_nats_per_step"] = elbo_of(vrnn, traces("val"), seed)
     if isinstance(pattern, RecordedPattern):
         # Far above the ELBO of held-out sequences, that of training sequences is memory.
         some = pattern.draw("train", REMEMBERED, len(x), np.random.default_rng(seed))[:REMEMBERED]
@@ -152,10 +154,11 @@ def evaluate(
     asked, steps = ask(vrnn, held_out, n, steps)
     generated = vrnn.generate(n, steps, sample=options["sample"], generator=generator, condition=asked)
     drawn = generated.transpose(0, 1).double().cpu().numpy()
-    ended = end_drawings(drawn, pattern.units.strokes, np.random.default_rng(seed))
+    cut, ended = end_drawings(drawn, pattern.units.strokes, np.random.default_rng(seed))
     if pattern.units.strokes:
-        scores["drawings"] = drawing_scores(list(ended), [trace.points for trace in test], pattern.units.strokes)
-    figures = sample_figures(pattern, test, ended)
+        data = [trace.points for trace in test]
+        scores["drawings"] = drawing_scores(list(cut), ended.tolist(), data, pattern.units.strokes)
+    figures = sample_figures(pattern, test, cut)
     inferred, observed = infer_held_out(vrnn, held_out, seed)
     kl = vrnn.latent.kl(inferred.q, inferred.p)
     if pattern.form == "series" and vrnn.coordinates.predicts == "this":
@@ -166,11 +169,11 @@ def evaluate(
     automaton = pattern.automaton if isinstance(pattern, AutomatonPattern) else None
     scores |= junction_scores(kl, observed, test, automaton)
     if automaton is not None and isinstance(vrnn.latent, CategoricalLatent) and vrnn.latent.variables == 1:
-        q, p = (dist[0].exp()[..., 0, :] for dist in (inferred.q, inferred.p))
-        scores |= choice_parts(q, p, observed, test, automaton)
+        log_q, log_p = (dist[0][..., 0, :] for dist in (inferred.q, inferred.p))
+        scores |= choice_parts(log_q, log_p, observed, test, automaton)
     drawn_marks: plots.Marks = []
     if asked is not None and vrnn.condition.labels:
-        figures["classes"] = classes_figure(pattern, ended, asked.tolist())
+        figures["classes"] = classes_figure(pattern, cut, asked.tolist())
     if isinstance(pattern, ClassesPattern) and isinstance(judge, dict) and asked is not None:
         true = pattern.draw("test", n, steps, np.random.default_rng([seed, n, steps]))
         found = class_scores(list(drawn), asked.tolist(), judge)
@@ -183,7 +186,7 @@ def evaluate(
         scores |= lap_scores
         figures |= lap_figures
     if options["thorough"]:
-        scores["thorough"] = thorough_scores(vrnn, inferred, pattern, judge, drawn, seed)
+        scores["thorough"] = thorough_scores(vrnn, inferred, pattern, traces("train"), judge, drawn, seed)
     if vrnn.latent.groups:
         figures["latent"] = latent_figure(
             vrnn,
@@ -324,13 +327,22 @@ def evaluate_laps(
     return scores, figures, [(lap.start, lap.label) for lap in laps]
 
 
-def thorough_scores(vrnn: VRNN, inferred: Inference, pattern: Pattern, judge: Judge, drawn: Array, seed: int) -> Scores:
+def thorough_scores(
+    vrnn: VRNN,
+    inferred: Inference,
+    pattern: Pattern,
+    train: list[Trace],
+    judge: Judge,
+    drawn: Array,
+    seed: int,
+) -> Scores:
     """Return the scores that take some seconds: `coverage`, `two_sample_scores`, `process_scores`, `nearest_lap_ratio`.
 
     Args:
         vrnn: The model.
         inferred: Its inference along held-out traces.
         pattern: What it learned.
+        train: What it learned it from.
         judge: None: coverage alone.
         drawn: Generated traces, (n, T, 2).
         seed: Of all noise.
@@ -341,8 +353,7 @@ def thorough_scores(vrnn: VRNN, inferred: Inference, pattern: Pattern, judge: Ju
         # True traces of their own: not those that the scores under `judge` are of.
         true = [trace.points for trace in pattern.draw("test", n, steps, np.random.default_rng([seed, n, steps, 1]))]
         scores |= two_sample_scores(list(drawn), true, judge, seed) | process_scores(list(drawn), true, judge)
-        train = [trace.points for trace in pattern.draw("train", n, steps, np.random.default_rng([seed, n, steps, 2]))]
-        scores["nearest_lap_ratio"] = nearest_lap_ratio(list(drawn), true, train, judge)
+        scores["nearest_lap_ratio"] = nearest_lap_ratio(list(drawn), true, [one.points for one in train], judge)
     return scores
 
 

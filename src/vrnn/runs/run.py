@@ -122,18 +122,16 @@ def run(
             # --- evaluate ---
             best_or_last = directory / CHECKPOINTS / f"{settings['evaluation']['checkpoint']}.ckpt"
             load_weights(module, best_or_last, settings_digest=settings_digest(directory))
-            test = data.traces("test")
             evaluation = evaluate(
                 module.vrnn,
                 module.w_schedule,
                 pattern,
-                test,
-                data.traces("val"),
+                data.traces,
                 judge,
                 settings["evaluation"],
                 settings["seed"],
             )
-            write_projector(module.vrnn, pattern, test, directory)
+            write_projector(module.vrnn, pattern, data.traces("test"), directory)
 
             # --- publish ---
             # One step after the last: purged by a resume if the process is killed before `done` is written.

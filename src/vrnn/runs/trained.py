@@ -77,10 +77,7 @@ def evaluate_run(run: Path, **changes: Any) -> dict[str, Any]:
     pattern, module, data = build_run(settings)
     load_weights(module, run / "checkpoints" / f"{options['checkpoint']}.ckpt", settings_digest=settings_digest(run))
     judge = prepare_evaluation(pattern, data, options["seed"])
-    test = data.traces("test")
-    evaluation = evaluate(
-        module.vrnn, module.w_schedule, pattern, test, data.traces("val"), judge, options, options["seed"]
-    )
+    evaluation = evaluate(module.vrnn, module.w_schedule, pattern, data.traces, judge, options, options["seed"])
     suffix = "" if options == own else _suffix(options)
     save_figures(evaluation.figures, run / f"figures{suffix}", format)
     write_scores(evaluation.scores, run / f"scores{suffix}.json")
@@ -171,10 +168,10 @@ def generate_from_run(
 
 def _ended(traces: Points, units: Units, seed: int) -> Points:
     """Return drawings up to their end, and log how many have none."""
-    ended = end_drawings(traces, units.strokes, np.random.default_rng(seed))
-    if units.strokes and (open_ := int(np.isfinite(ended[:, -1]).all(axis=1).sum())):
-        logger.warning("%d of %d drawings go on after %d steps: raise steps.", open_, len(ended), ended.shape[1])
-    return ended
+    cut, ended = end_drawings(traces, units.strokes, np.random.default_rng(seed))
+    if units.strokes and (open_ := int((~ended).sum())):
+        logger.warning("%d of %d drawings go on after %d steps: raise steps.", open_, len(cut), cut.shape[1])
+    return cut
 
 
 def impute_from_run(

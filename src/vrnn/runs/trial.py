@@ -45,7 +45,7 @@ def try_evaluation(settings: Settings, pattern: Pattern, data: TraceDataModule, 
             for name, returned, expected in _shapes(module.vrnn, test):
                 if tuple(returned.shape) != expected:
                     raise ConfigError(f"{name} must return the shape {expected}, but returns {tuple(returned.shape)}.")
-            evaluate(module.vrnn, module.w_schedule, pattern, test, test, judge, options, settings["seed"])
+            evaluate(module.vrnn, module.w_schedule, pattern, lambda split: test, judge, options, settings["seed"])
         except Exception as error:
             raise ConfigError(
                 f"The evaluation must work before the training begins, but fails on {STEPS} steps of {TRACES} traces: "

@@ -27,6 +27,11 @@ def check_compatible(vrnn: VRNN, w_schedule: WSchedule, bound: Bound) -> None:
         raise ValueError("latent=none leaves no KL to weigh: choose w_schedule=constant.")
     if isinstance(w_schedule, WakeW):
         check_wake(vrnn)
+    if w_schedule.stops_gradients and vrnn.posterior.residual:
+        raise ValueError(
+            f"{type(w_schedule).__name__} trains prior and posterior by separate terms, but with posterior.residual=true the "
+            "posterior's mean contains the prior's: set posterior.residual=false, or choose w_schedule=linear."
+        )
     if isinstance(bound, ELBO):
         return
     check_trainable(vrnn)

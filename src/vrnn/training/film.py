@@ -57,9 +57,8 @@ class Film(Callback):
         with torch.no_grad():
             x = pl_module.vrnn.generate(n, steps, generator=pl_module.noise_generator(), condition=condition)
         drawn = x.transpose(0, 1).cpu().numpy()
-        figure = SEQUENCE_PLOTS[data.pattern.form].plot_grid(
-            [*end_drawings(drawn, data.pattern.units.strokes, np.random.default_rng(0))]
-        )
+        drawings, _ = end_drawings(drawn, data.pattern.units.strokes, np.random.default_rng(0))
+        figure = SEQUENCE_PLOTS[data.pattern.form].plot_grid([*drawings])
         figure.suptitle(f"step {trainer.global_step}", fontsize=9)
         make_directory(_frames(trainer))
         write_atomically(_frames(trainer) / f"{trainer.global_step:09d}.png", figure.savefig)

@@ -71,9 +71,11 @@ class WSchedule(nn.Module):
 
     Attributes:
         balances: Whose classes the latent's penalty for unused ones counts.
+        stops_gradients: Whether prior and posterior learn by terms of their own, each with the other's gradient stopped.
     """
 
     balances: Literal["posterior", "prior"] = "posterior"
+    stops_gradients: bool = False
 
     @override
     def forward(self, terms: Terms) -> Weighted:

@@ -124,6 +124,8 @@ class KLBalancingW(WSchedule):
         ValueError: A prior that is not positive, a negative number, or an unknown clamp.
     """
 
+    stops_gradients = True
+
     def __init__(self, prior: float = 0.8, posterior: float = 0.2, free_nats: float = 0.0, clamp: Clamp = "after"):
         super().__init__()
         check_threshold(free_nats, clamp)

@@ -30,6 +30,7 @@ class WakeW(WSchedule):
     """
 
     balances = "prior"
+    stops_gradients = True
     n: Tensor
 
     def __init__(self, hold: int = 500, end: int = 1250, samples: int = 16):

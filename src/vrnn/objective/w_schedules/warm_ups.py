@@ -38,6 +38,7 @@ class WarmUp(WSchedule):
         if free_nats < 0:
             raise ValueError(f"w_schedule.free_nats must be at least 0, but is {free_nats}.")
         self.start, self.end, self.free_nats, self.prior_at_once = start, end, free_nats, prior_at_once
+        self.stops_gradients = prior_at_once
         self.register_buffer("n", torch.zeros((), dtype=torch.long))
 
     def progress(self, n: Tensor) -> Tensor:
