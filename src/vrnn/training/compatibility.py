@@ -30,7 +30,8 @@ def check_compatible(vrnn: VRNN, w_schedule: WSchedule, bound: Bound) -> None:
     if w_schedule.stops_gradients and vrnn.posterior.residual:
         raise ValueError(
             f"{type(w_schedule).__name__} trains prior and posterior by separate terms, but with posterior.residual=true the "
-            "posterior's mean contains the prior's: set posterior.residual=false, or choose w_schedule=linear."
+            "posterior's mean contains the prior's: set posterior.residual=false, or choose w_schedule=linear without "
+            "prior_at_once."
         )
     if isinstance(bound, ELBO):
         return
