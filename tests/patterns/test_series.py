@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from vrnn.data import TraceSet
-from vrnn.patterns import SeriesPattern
+from vrnn.patterns import SeriesPattern, Trace
 from vrnn.patterns.files.series_files import load_series
+from vrnn.patterns.recorded import random_window
 
 RNG = np.random.default_rng(0)
 VALUES = RNG.standard_normal((3, 40, 2)) * [1.0, 50.0] + [0.0, 1000.0]
@@ -204,3 +205,23 @@ def test_parquet_reads_as_the_same_table_of_text(tmp_path):
     (tmp_path / "a.parquet").write_bytes(b"PAR1")
     with pytest.raises(ValueError, match="not readable as parquet"):
         load_series(tmp_path / "a.parquet")
+
+
+def test_an_empty_cell_of_a_single_column_is_a_gap(tmp_path):
+    """As a blank line, and in quotes, as pandas writes it; blank lines around the table are none."""
+    (tmp_path / "one.csv").write_text('\na\n\n1\n2\n\n4\n""\n"6"\n\n\n')
+    (found,) = load_series(tmp_path / "one.csv", fewest=1).values()
+    np.testing.assert_array_equal(found.values[:, 0], [1, 2, np.nan, 4, np.nan, 6])
+    (tmp_path / "two.csv").write_text("a,b\n1,2\n\n3,4\n,\n7,8\n9,10\n")
+    (two,) = load_series(tmp_path / "two.csv", fewest=1).values()
+    np.testing.assert_array_equal(two.values[:, 0], [1, 3, np.nan, 7, 9])
+
+
+def test_windows_of_a_series_with_a_long_gap_have_something_in_them():
+    x = np.arange(200.0)[:, None]
+    x[50:150] = np.nan
+    trace = Trace(np.nan_to_num(x), np.full(200, -1), np.full(200, -1), observed=np.isfinite(x[:, 0]))
+    rng = np.random.default_rng(0)
+    windows = [random_window(trace, 20, rng) for _ in range(400)]
+    assert all(window.observed.any() for window in windows)
+    assert len({float(window.points[window.observed][0, 0]) for window in windows}) > 60  # of 119 that there are

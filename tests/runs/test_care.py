@@ -107,3 +107,26 @@ def test_nobody_there_to_confirm_removes_nothing(outputs):
     assert "yes=true" in done.stderr
     assert "Traceback" not in done.stderr
     assert (outputs / "finished").is_dir()
+
+
+def test_what_no_run_has_made_is_kept_and_the_runs_below_it_are_found(outputs, monkeypatch, capsys):
+    """Other programs, too, write a config.yaml: beside a project's, and above the runs that are in it."""
+    (outputs / "config.yaml").write_text("hello: 1\n")
+    (outputs / "thing").mkdir()
+    (outputs / "thing" / "config.yaml").write_text("- a\n")
+    (outputs / "thing" / "precious.txt").write_text("mine")
+    monkeypatch.chdir(outputs / "interrupted")
+    ask(outputs, remove=True, yes=True)
+    assert {path.name for path in outputs.iterdir()} == {"config.yaml", "thing", "interrupted"}
+    assert (outputs / "thing" / "precious.txt").read_text() == "mine"
+    printed = "".join(capsys.readouterr().out.split())
+    assert "kept,notknowntobearun's" in printed
+    assert "kept,youareinit" in printed
+
+
+@pytest.mark.parametrize(
+    ("where", "count"), [("data.min_steps=null", 2), ("data.min_steps=none", 2), ("data.min_steps!=null", 0)]
+)
+def test_a_setting_without_a_value_is_null(outputs, capsys, where, count):
+    ask(outputs, where=where)
+    assert f"{count}runs," in "".join(capsys.readouterr().out.split())

@@ -9,6 +9,8 @@ from importlib.metadata import version
 
 import pytest
 import torch
+import yaml
+from omegaconf import OmegaConf
 
 from tests.conftest import ROOT, SMALL
 from vrnn.errors import ConfigError
@@ -85,3 +87,40 @@ def test_a_continued_run_has_two_entries(tmp_path):
     assert re.fullmatch("[0-9a-f]{40}", second["git"]["commit"])
     (tmp_path / "provenance.json").write_text("not json")
     assert read_provenance(tmp_path) == {}
+
+
+def test_choices_are_computed_from_the_run_and_from_what_changes_beside_them():
+    """The run has 12 steps and z of 2 dimensions, not the defaults' 2000 and 8; the order of the words does not matter."""
+    stored, _ = repeat([f"from={FINISHED}"])
+    steps = stored.training.steps
+    assert repeat([f"from={FINISHED}", "w_schedule=cosine"])[0].w_schedule.steps == round(0.3 * steps)
+    for words in (["training.steps=4000", "w_schedule=cosine"], ["w_schedule=cosine", "training.steps=4000"]):
+        assert repeat([f"from={FINISHED}", *words])[0].w_schedule.steps == 1200
+    for words in (["w_schedule.end=5", "w_schedule=linear"], ["w_schedule=linear", "w_schedule.end=5"]):
+        assert repeat([f"from={FINISHED}", *words])[0].w_schedule.end == 5
+    assert repeat([f"from={FINISHED}", "latent=gaussian"])[0].latent.z_dim == stored.model.z_dim
+    config, _ = repeat([f"from={FINISHED}", "latent=gaussian", "model=medium"])
+    assert (config.model.h_dim, config.model.z_dim, config.latent.z_dim) == (64, 8, 8)
+
+
+def test_the_latent_follows_the_model_s_sizes(tmp_path):
+    """A stored run holds 2, 2 where the config groups have z_dim: ${model.z_dim}."""
+    settings = yaml.safe_load((FINISHED / "config.yaml").read_text())
+    gaussian = {"_target_": "vrnn.objective.GaussianLatent", "z_dim": 2, "std": "softplus", "floor": 1e-4}
+    mixed = {
+        "_target_": "vrnn.objective.GaussianCategoricalLatent",
+        "gaussian": gaussian,
+        "categorical": settings["latent"],
+    }
+    for latent, path in ((gaussian, "latent"), (mixed, "latent.gaussian")):
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings | {"latent": latent}))
+        config, _ = repeat([f"from={tmp_path}", "model.z_dim=3", "model.std=sigmoid", "model.std_floor=0.01"])
+        found = OmegaConf.select(config, path)
+        assert (found.z_dim, found.std, found.floor) == (3, "sigmoid", 0.01)
+        own, _ = repeat([f"from={tmp_path}", "model.z_dim=5", f"{path}.z_dim=4"])
+        assert OmegaConf.select(own, path).z_dim == 4
+
+
+def test_a_setting_that_a_choice_leaves_open_can_be_given(tmp_path):
+    config, _ = repeat([f"from={FINISHED}", "dataset.files=[x.npy]", "dataset=traces"])
+    assert list(config.dataset.files) == ["x.npy"]

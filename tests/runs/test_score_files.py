@@ -10,7 +10,7 @@ import vrnn
 from tests.conftest import ROOT
 from vrnn import plots
 from vrnn.errors import ConfigError
-from vrnn.runs.score import score_files
+from vrnn.runs.score import _file_names, score_files
 
 FINISHED = ROOT / "tests" / "fixtures" / "runs" / "finished"
 OPTIONS = {"particles": 8, "out": None, "checkpoint": "last", "seed": 0}
@@ -66,3 +66,8 @@ def test_the_figure_marks_what_is_above_the_limit():
     assert marked[1].get_xdata().tolist() == [4, 17]
     with pytest.raises(ValueError, match="must be"):
         plots.plot_surprise(points, surprise[1:], None)
+
+
+def test_sequences_of_one_name_have_files_of_their_own():
+    names = ["A/1.csv", "B/1.csv", "st.csv[a/x]", "st.csv[b/x]", "st.csv[c é]", "a[1]/2.npy"]
+    assert _file_names(names) == ["1.csv", "1.csv-2", "st.csv-a-x", "st.csv-b-x", "st.csv-c-é", "2.npy"]

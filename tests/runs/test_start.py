@@ -90,3 +90,12 @@ def test_what_cannot_be_a_start_is_refused(composed, tmp_path, words, message):
     with pytest.raises(ConfigError, match=re.escape(message)):
         run(config, tmp_path / "mine", progress_bar=False)
     assert not (tmp_path / "mine" / "config.yaml").exists()
+
+
+def test_started_over_it_starts_from_the_other_run_again(composed, source, tmp_path):
+    """With a rate of almost nothing the run ends where it began: at the source, not at random weights."""
+    words = [*SMALL, PACE, f"start_from={source}", "optim.learning_rate=1e-12"]
+    for more in ([], ["fresh=true"]):
+        run(composed(*words, *more), tmp_path / "mine", progress_bar=False)
+        found = weights(tmp_path / "mine")
+        assert all(torch.allclose(found[name], w, atol=1e-6) for name, w in weights(source).items())

@@ -136,3 +136,10 @@ def test_a_callback_of_the_user_is_made(composed):
 def test_callbacks_that_cannot_be_are_refused(composed, overrides, message):
     with pytest.raises(ConfigError, match=message):
         check_parts(run_settings(composed(*overrides))[0], None)
+
+
+def test_what_callbacks_do_after_a_validation_is_of_the_averages(composed):
+    """EMA puts the weights of training back at the end of a validation, so it comes last, wherever the list has it."""
+    for given in ("[ema,film]", "[film,ema]"):
+        settings, _ = run_settings(composed(*SMALL, f"callbacks={given}"))
+        assert [type(callback).__name__ for callback in make_callbacks(settings)] == ["Film", "EMA"]

@@ -48,10 +48,14 @@ class RecordedPattern(Pattern):
 
 
 def random_window(trace: Trace, steps: int, rng: np.random.Generator) -> Trace:
-    """Return so many successive steps of a trace, or all of it where it has no more."""
+    """Return so many successive steps of a trace, an observed one among them, or all of it where it has no more."""
     if steps >= len(trace.points):
         return trace
     start = int(rng.integers(len(trace.points) - steps + 1))
+    if not trace.observed[start : start + steps].any():
+        counts = np.concatenate([[0], trace.observed.cumsum()])
+        begins = np.flatnonzero(counts[steps:] > counts[:-steps])
+        start = int(begins[rng.integers(len(begins))]) if len(begins) else start
     return trace.cut(slice(start, start + steps))
 
 

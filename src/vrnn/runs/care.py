@@ -23,7 +23,7 @@ from vrnn.files import write_text_atomically
 from vrnn.runs.collect import Run, collect
 from vrnn.runs.config import check_choice
 from vrnn.runs.console import plain_console
-from vrnn.runs.directory import State, lock_run
+from vrnn.runs.directory import State, is_run, lock_run
 from vrnn.runs.plain_yaml import read_json
 from vrnn.text import printable
 from vrnn.verbosity import is_quiet
@@ -48,7 +48,9 @@ class Condition:
             return (self.value in tags) == (compare is not ne)
         found = {"state": run.state, "name": run.directory.name, **run.settings, **run.scores}.get(self.key)
         if isinstance(found, bool) or found is None:
-            return compare(str(found).lower(), self.value.lower()) if self.key in run.settings else False
+            words = "null" if found is None else str(found).lower()
+            value = self.value.lower().replace("none", "null")
+            return compare(words, value) if self.key in run.settings else False
         if isinstance(found, int | float):
             number = _as_number(self.value)
             return number is not None and math.isfinite(found) and compare(found, number)
@@ -145,14 +147,23 @@ def _remove(runs: Sequence[Run], yes: bool) -> None:
         print("Nothing was removed.")
         return
     for run in runs:
-        if run.directory.is_symlink():
-            print(f"kept, a symbolic link: {run.directory}")
+        if why := _why_kept(run.directory):
+            print(f"kept, {why}: {run.directory}")
             continue
         try:
             with lock_run(run.directory):
                 shutil.rmtree(run.directory)
         except BusyError:
             print(f"kept, in use: {run.directory}")
+
+
+def _why_kept(directory: Path) -> str | None:
+    """Return why a directory must not be removed; None if it may be."""
+    if directory.is_symlink():
+        return "a symbolic link"
+    if not is_run(directory):
+        return "not known to be a run's"
+    return "you are in it" if Path.cwd().is_relative_to(directory.resolve()) else None
 
 
 def _confirmed(count: int) -> bool:

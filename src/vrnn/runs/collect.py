@@ -24,6 +24,7 @@ from vrnn.runs.directory import (
     SCORES,
     State,
     failure,
+    is_run,
     read_scores,
     read_settings,
     state,
@@ -58,7 +59,8 @@ def collect(root: Path) -> list[Run]:
     for folder, below, files in os.walk(root):
         if CONFIG in files or FAILED in files:
             found.append(read_run(Path(folder)))
-            below.clear()
+            if is_run(Path(folder)):
+                below.clear()
     if not found:
         raise ValueError(f"{root}: expected a directory with runs below it, such as outputs/<sweep>; found none.")
     return sorted(found, key=lambda run: run.directory)

@@ -241,7 +241,7 @@ def bind_directory(directory: Path, settings: Mapping[str, Any], fresh: bool) ->
         DamagedError: The settings of the run that is there cannot be read.
     """
     path = directory / CONFIG
-    if fresh and not _started_over_by_this_job(directory):
+    if fresh:
         discard(directory)
     if path.exists():
         if changed := differences(read_settings(directory), _stored(settings)):
@@ -261,6 +261,11 @@ def _stored(settings: Mapping[str, Any]) -> dict[str, Any]:
     stored = {key: value for key, value in settings.items() if key not in ("allow", "logger")}
     stored["trainer"] = {key: value for key, value in settings["trainer"].items() if key != "max_time"}
     return stored
+
+
+def is_run(directory: Path) -> bool:
+    """Whether a run has left its marks in a directory: other programs, too, write a config.yaml."""
+    return any((directory / name).exists() for name in (LOCK, DONE, PROVENANCE, SCORES, f"{CHECKPOINTS}/last.ckpt"))
 
 
 def mark_done(directory: Path) -> None:
@@ -295,7 +300,7 @@ def discard(directory: Path) -> None:
     (directory / CONFIG).unlink(missing_ok=True)
 
 
-def _started_over_by_this_job(directory: Path) -> bool:
+def started_over_by_this_job(directory: Path) -> bool:
     """Return whether an earlier attempt of this same cluster job began the run: requeued, it is to continue."""
     path, now = directory / STARTED_BY, _cluster_job()
     if now is None or not path.exists():

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from vrnn.errors import ConfigError
 from vrnn.patterns import DrawnPattern, Pattern, Units
 from vrnn.patterns.files.read import load_drawings
-from vrnn.patterns.files.series_files import SERIES_READERS, load_series
-from vrnn.patterns.files.table import Table
+from vrnn.patterns.files.series_files import SERIES_READERS, column_names, load_series
 from vrnn.patterns.resampling import at_constant_speed, normalise
 from vrnn.runs.config import CONDITIONS
 from vrnn.runs.pattern import Settings, as_config_error, build_pattern, pattern_class
@@ -23,7 +22,7 @@ Points = NDArray[np.float64]
 # Measured from the middle of the training data, in half extents: 1 is their edge. Another hand's drawing reaches 1.5;
 # pixels and millimetres, and drawings of another size, reach further.
 FAR = 3.0
-TABLES = (".csv", ".tsv", ".txt")
+TABLES = (".csv", ".tsv", ".txt", ".parquet")
 LOOKED_AT = 16, 1024  # traces, and steps in each, that tell the extent of the training data
 
 
@@ -115,9 +114,10 @@ def read_exogenous(path: str, settings: Settings, units: Units) -> list[Points]:
             raise ValueError(
                 f"condition must be a file with the exogenous series {', '.join(names)} ({known}), but is {path}"
             )
-        group, columns = None, list(names) if _has_names(Path(path)) else None
-        if columns:
-            groups = {settings["dataset"].get("group"), "trace"} & {*(Table(Path(path)).names or ())}
+        group, columns = None, None
+        if _is_table(Path(path)):
+            columns = list(names)
+            groups = {settings["dataset"].get("group"), "trace"} & {*(column_names(Path(path)) or ())}
             group = next(iter(groups), None)
         found = load_series(Path(path), columns, group, fewest=1)
         for name, one in found.items():
@@ -129,8 +129,8 @@ def read_exogenous(path: str, settings: Settings, units: Units) -> list[Points]:
     return [one.values for one in found.values()]
 
 
-def _has_names(path: Path) -> bool:
-    return path.suffix.lower() == ".parquet" or (path.is_file() and path.suffix.lower() in TABLES)
+def _is_table(path: Path) -> bool:
+    return path.suffix.lower() in TABLES and path.is_file()
 
 
 def conditioned_on(settings: Settings) -> str | None:
@@ -181,8 +181,8 @@ def _read_series(
     """
     dataset, names = settings["dataset"], units.names
     columns, group, condition = list(names) or dataset.get("columns"), None, dataset.get("condition_columns")
-    if path.is_file() and path.suffix.lower() in TABLES:
-        header = Table(path).names or ()
+    if _is_table(path):
+        header = column_names(path) or ()
         # A file that `vrnn generate` wrote has a column of that name.
         groups = {dataset.get("group"), "trace"} & {*header} - {*names}
         group = next(iter(groups), None)

@@ -62,7 +62,7 @@ def extend(overrides: Sequence[str]) -> tuple[DictConfig, Path]:
         raise ConfigError(f"{STEPS} must be given beside {EXTEND}=RUN, and more than the run's {done}, but is {steps}.")
     changes: dict[str, Any] = {"training": {**settings["training"], "steps": steps}}
     if SCHEDULE in given:
-        changes[SCHEDULE] = choose(SCHEDULE, str(given[SCHEDULE]))
+        changes[SCHEDULE] = choose(SCHEDULE, str(given[SCHEDULE]), settings)
     elif steps > done:
         _check_schedule(settings)
     config = OmegaConf.merge(OmegaConf.structured(TrainConfig), settings | changes)

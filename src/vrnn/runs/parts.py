@@ -194,16 +194,21 @@ def make_callbacks(settings: Settings) -> list[Callback]:
         ConfigError: Settings that a class refuses, or a class that is no callback of Lightning's.
     """
     made = {name: instantiate(node, settings["allow"]) for name, node in settings["callbacks"].items()}
-    if made:
-        from pytorch_lightning import Callback  # imported only when needed: it takes seconds
+    if not made:
+        return []
+    from pytorch_lightning import Callback  # imported only when needed: it takes seconds
 
-        for name, callback in made.items():
-            if not isinstance(callback, Callback):
-                raise ConfigError(
-                    f"callbacks.{name}._target_ must be a subclass of pytorch_lightning.Callback, but is "
-                    f"{settings['callbacks'][name][TARGET]}."
-                )
-    return list(made.values())
+    from vrnn.training.optional_callbacks import EMA
+
+    for name, callback in made.items():
+        if not isinstance(callback, Callback):
+            raise ConfigError(
+                f"callbacks.{name}._target_ must be a subclass of pytorch_lightning.Callback, but is "
+                f"{settings['callbacks'][name][TARGET]}."
+            )
+    # The average of the weights comes last: at the end of a validation it puts those of training back, and what the others
+    # do then, such as a film's frame, is to be of the average.
+    return sorted(made.values(), key=lambda callback: isinstance(callback, EMA))
 
 
 def check_parts(settings: Settings, pattern: Pattern | None) -> None:

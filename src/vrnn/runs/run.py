@@ -24,6 +24,7 @@ from vrnn.runs.directory import (
     mark_done,
     record_failure,
     settings_digest,
+    started_over_by_this_job,
 )
 from vrnn.runs.evaluate import evaluate, prepare_evaluation
 from vrnn.runs.loggers import open_loggers
@@ -75,6 +76,7 @@ def run(
     with lock_run(directory), record_failure(directory), Interruption() as interruption, process_group():
         # --- already done? ---
         settings, fresh = run_settings(config, overrides)
+        fresh = fresh and not started_over_by_this_job(directory)
         scores = None if fresh else finished_scores(directory, settings)
         if scores is not None:
             barrier()
@@ -83,7 +85,7 @@ def run(
         # --- build ---
         pattern, module, data = build_run(settings)
         start_bias(module.vrnn, data)
-        start_weights(module.vrnn, settings, directory)
+        start_weights(module.vrnn, settings, directory, fresh)
         validate_data(module, data)
         added_callbacks = make_callbacks(settings)
         judge = prepare_evaluation(pattern, data, settings["seed"])

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -67,11 +68,10 @@ def score_files(
     limit = _limit(trained, particles, seed)
     names = channel_names(trained.settings, trained.units)
     folder = run / "scored" if out is None else Path(out)
-    rows = []
-    for name, given in sequences.items():
+    rows, bases = [], _file_names(list(sequences))
+    for (name, given), base in zip(sequences.items(), bases, strict=True):
         x = given.points
         found = trained.log_likelihood(x, particles=particles, seed=seed, condition=given.condition)
-        base = re.sub(r"[^\w.-]+", "-", Path(name).name).strip("-")
         write_text_atomically(folder / f"{base}.csv", _table(x, found.per_step, names))
         plots.save(plots.plot_surprise(x, -found.per_step, limit, names), folder / f"{base}.png")
         known = found.per_step[np.isfinite(found.per_step)]
@@ -79,6 +79,17 @@ def score_files(
         rows.append({"name": name, "steps": len(known), "nats_per_step": float(known.mean()), "surprising": share})
     print(f"{folder}/")
     return rows
+
+
+def _file_names(sequences: Sequence[str]) -> list[str]:
+    """Return a file's name for each sequence, FILE or FILE[NAME]; the second of one name gets a number, and so on."""
+    names: list[str] = []
+    for sequence in sequences:
+        file, _, own = sequence.removesuffix("]").rpartition("[") if sequence.endswith("]") else (sequence, "", "")
+        base = re.sub(r"[^\w.-]+", "-", f"{Path(file).name}-{own}").strip("-")
+        numbered = (f"{base}-{n}" for n in count(2))
+        names.append(next(name for name in chain([base], numbered) if name not in names))
+    return names
 
 
 def _limit(trained: TrainedRun, particles: int, seed: int) -> float | None:

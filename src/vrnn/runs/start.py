@@ -35,7 +35,7 @@ def start_bias(vrnn: VRNN, data: TraceDataModule) -> None:
             cast(nn.Linear, vrnn.decoder[-1]).bias.copy_(bias)
 
 
-def start_weights(vrnn: VRNN, settings: Settings, directory: Path) -> None:
+def start_weights(vrnn: VRNN, settings: Settings, directory: Path, fresh: bool = False) -> None:
     """Load another run's last weights, where `start_from` names one, and freeze the networks that `freeze` names.
 
     A run with a checkpoint of its own continues from that, and no longer needs the other.
@@ -44,6 +44,7 @@ def start_weights(vrnn: VRNN, settings: Settings, directory: Path) -> None:
         vrnn: The model.
         settings: The run's.
         directory: The run's.
+        fresh: Whether the checkpoints that are there will be discarded.
 
     Raises:
         ConfigError: There is no such run, or its layers are others; the message names them.
@@ -53,7 +54,7 @@ def start_weights(vrnn: VRNN, settings: Settings, directory: Path) -> None:
     for name in settings["freeze"]:
         getattr(vrnn, name).requires_grad_(False)
     begun = any((directory / CHECKPOINTS / name).exists() for name in (LAST, PREVIOUS, BEST))
-    if settings["start_from"] is None or begun:
+    if settings["start_from"] is None or (begun and not fresh):
         return
     source = Path(settings["start_from"])
     if not (source / CONFIG).is_file():

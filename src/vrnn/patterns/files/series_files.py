@@ -236,16 +236,32 @@ def _text_columns(path: Path, choice: Choice, names: Sequence[str]) -> list[int]
     return [*group, *([] if choice.key is None else [column_label(path, choice.key, names)])]
 
 
-def _of_parquet(path: Path, choice: Choice) -> dict[str, Series]:
+def column_names(path: Path) -> Sequence[str] | None:
+    """Return what the columns of a file are called; None where they have no names, as those of arrays have none.
+
+    Raises:
+        ValueError: The file cannot be read.
+    """
+    reader = SERIES_READERS.get(path.suffix.lower())
+    if reader is _of_parquet:
+        return tuple(_parquet_table(path).column_names)
+    return Table(path).names if reader is _of_table else None
+
+
+def _parquet_table(path: Path) -> Any:
     try:
         from pyarrow import ArrowException, parquet
     except ImportError as error:
         raise ValueError(f"{path}: parquet files need pyarrow: pip install 'vrnn-lab[parquet]'") from error
-    check_size(path, path.stat().st_size)
     try:
-        table = parquet.read_table(path)
-    except ArrowException as error:
+        check_size(path, path.stat().st_size)
+        return parquet.read_table(path)
+    except (ArrowException, OSError) as error:
         raise ValueError(f"{path}: not readable as parquet: {error}") from error
+
+
+def _of_parquet(path: Path, choice: Choice) -> dict[str, Series]:
+    table = _parquet_table(path)
     names = table.column_names
     texts = _text_columns(path, choice, names)
     chosen, condition = choice.numbers(str(path), names, texts)

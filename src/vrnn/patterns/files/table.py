@@ -27,8 +27,8 @@ class Table:
     """A table of text (.csv, .tsv, .txt) in UTF-8 or UTF-16.
 
     The delimiter is a comma, a semicolon, a tab or white space, the decimal mark a point or a comma: those are taken under
-    which most cells of the first lines are numbers. Lines without anything in them are blank, and so are comments (#). A row
-    of empty cells is a row.
+    which most cells of the first lines are numbers. Lines without anything in them are left out, and so are comments (#). A
+    row of empty cells is a row; of a single column so is a blank line between two others.
 
     Attributes:
         names: What the header calls the columns, or None without a header.
@@ -51,8 +51,8 @@ class Table:
         self.width = len(head)
         self.names = [cell.strip() for cell in head] if self._is_header(head, [row for _, row in rows]) else None
 
-    def _lines(self) -> Iterator[tuple[int, str]]:
-        """Yield the lines that hold something, with their numbers, counted from 1."""
+    def _lines(self, blank: bool = False) -> Iterator[tuple[int, str]]:
+        """Yield the lines that hold something, with their numbers, counted from 1; if `blank`, the others as ""."""
         try:
             with self.path.open(newline="", encoding=self._encoding) as file:
                 number = 0
@@ -64,7 +64,7 @@ class Table:
                         )
                     # White space at the ends holds no cells, but tabs alone are a row of empty ones.
                     text = line.strip(" \r\n")
-                    if text and not text.startswith(("#", "sep=")):
+                    if (text or blank) and not text.startswith(("#", "sep=")):
                         yield number, text
         except UnicodeDecodeError as error:
             raise ValueError(f"{self.path}: not readable as comma-separated UTF-8 text: {error}") from error
@@ -72,7 +72,8 @@ class Table:
     def _split(self, line: str, delimiter: str | None = None) -> list[str]:
         delimiter = self.delimiter if delimiter is None else delimiter
         if delimiter == SINGLE:
-            return [line]
+            quoted = len(line) > 1 and line[0] == line[-1] == '"'
+            return [line[1:-1].replace('""', '"') if quoted else line]
         if delimiter == SPACE:
             return line.split()
         if '"' not in line:
@@ -130,6 +131,21 @@ class Table:
         )
         return taken == "as a header"
 
+    def _rows(self) -> Iterator[tuple[int, str]]:
+        """Yield the lines below the header. Of a single column a blank line between two rows is an empty cell."""
+        is_header, begun, blank = self.names is not None, False, list[tuple[int, str]]()
+        for number, line in self._lines(blank=self.delimiter == SINGLE):
+            if not line:
+                blank.append((number, line))
+                continue
+            if begun:
+                yield from blank
+            blank.clear()
+            if not is_header:
+                begun = True
+                yield number, line
+            is_header = False
+
     def columns(self, numbers: Sequence[int], texts: Sequence[int] = ()) -> Columns:
         """Read columns.
 
@@ -142,10 +158,7 @@ class Table:
         """
         values, rows = array("d"), array("q")
         read: list[list[str]] = [[] for _ in texts]
-        lines = self._lines()
-        if self.names is not None:
-            next(lines)
-        for number, line in lines:
+        for number, line in self._rows():
             cells = self._split(line)
             if len(cells) != self.width:
                 cure = "; name x and y in a header to have other columns too" if self.names is None else ""
