@@ -120,7 +120,7 @@ def test_copies_of_training_laps_are_near_and_new_laps_are_not() -> None:
     assert nearest_lap_ratio(rough, true, train, judge) > 1.2
 
 
-def test_an_evaluation_compares_with_the_training_traces_themselves() -> None:
+def test_an_evaluation_knows_copies_of_the_training_traces() -> None:
     """Copies of what the run was trained on, beside an untrained model's inference: as new as true laps it would be 1."""
     pattern = load("eye")
     data = TraceDataModule(pattern, batches=1, seed=0, traces=8, steps=512, test_traces=2, eval_steps=32)

@@ -217,7 +217,7 @@ def test_an_empty_cell_of_a_single_column_is_a_gap(tmp_path):
     np.testing.assert_array_equal(two.values[:, 0], [1, 3, np.nan, 7, 9])
 
 
-def test_windows_of_a_series_with_a_long_gap_have_something_in_them():
+def test_windows_of_a_series_with_a_long_gap_are_not_empty():
     x = np.arange(200.0)[:, None]
     x[50:150] = np.nan
     trace = Trace(np.nan_to_num(x), np.full(200, -1), np.full(200, -1), observed=np.isfinite(x[:, 0]))

@@ -109,7 +109,7 @@ def test_nobody_there_to_confirm_removes_nothing(outputs):
     assert (outputs / "finished").is_dir()
 
 
-def test_what_no_run_has_made_is_kept_and_the_runs_below_it_are_found(outputs, monkeypatch, capsys):
+def test_what_no_run_has_made_is_kept_when_runs_are_removed(outputs, monkeypatch, capsys):
     """Other programs, too, write a config.yaml: beside a project's, and above the runs that are in it."""
     (outputs / "config.yaml").write_text("hello: 1\n")
     (outputs / "thing").mkdir()

@@ -89,7 +89,7 @@ def test_a_continued_run_has_two_entries(tmp_path):
     assert read_provenance(tmp_path) == {}
 
 
-def test_choices_are_computed_from_the_run_and_from_what_changes_beside_them():
+def test_choices_are_computed_from_the_run_and_its_changes():
     """The run has 12 steps and z of 2 dimensions, not the defaults' 2000 and 8; the order of the words does not matter."""
     stored, _ = repeat([f"from={FINISHED}"])
     steps = stored.training.steps
