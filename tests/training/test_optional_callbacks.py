@@ -138,7 +138,7 @@ def test_callbacks_that_cannot_be_are_refused(composed, overrides, message):
         check_parts(run_settings(composed(*overrides))[0], None)
 
 
-def test_what_callbacks_do_after_a_validation_is_of_the_averages(composed):
+def test_after_a_validation_callbacks_see_the_averages(composed):
     """EMA puts the weights of training back at the end of a validation, so it comes last, wherever the list has it."""
     for given in ("[ema,film]", "[film,ema]"):
         settings, _ = run_settings(composed(*SMALL, f"callbacks={given}"))
