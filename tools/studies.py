@@ -143,6 +143,7 @@ GAUSSIAN = {
     "a wake phase, 64 samples": ("experiment=eye", "latent=gaussian", "~latent.classes", "w_schedule.samples=64"),
     "two dimensions of z": ("experiment=eye_gaussian", "model.z_dim=2"),
     "more KL: w = 2": ("experiment=eye_gaussian", "w_schedule.end=2"),
+    "a posterior that looks ahead": ("experiment=eye_gaussian", "posterior=smoothing"),
     "noisy inputs": ("experiment=eye_gaussian", "regularisation=input_noise", "regularisation.input_noise=0.02"),
     "a wider decoder network": ("experiment=eye_gaussian", "model.phi_z=[64,64]", "model.decoder=[128,128]"),
 }
