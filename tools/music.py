@@ -321,7 +321,7 @@ EXPLANATION = f"""The four sets of piano rolls by which sequential latent variab
 (Boulanger-Lewandowski et al. 2012): which of 88 keys are down at each step. Figures are in nats per step on the test
 sequences, whole: all their nats divided by all their steps. A run trained on the ELBO takes the checkpoint with the best ELBO
 on the validation sequences; one trained on FIVO takes the last, whose FIVO on them is better. By these the settings for JSB
-and Piano-midi were chosen, too, never by the test; those for MuseData are the better of two tries, and those for Nottingham,
+and Piano-midi were chosen, too, never by the test; those for MuseData are the best of five tries, and those for Nottingham,
 and for FIVO, were carried over without a search. A cell is the mean over the seeds, its 95 % interval by Student's t in square
 brackets, and the number of seeds in round ones. IWAE and FIVO are lower bounds by {PARTICLES} particles.
 [Data](data.md#music) says where the sets are.
