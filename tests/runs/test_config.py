@@ -410,6 +410,24 @@ def test_folders_are_part_of_what_a_run_is(tmp_path):
     assert digest({"files": [str(tmp_path / "*.svg")]}) is None
 
 
+def test_the_digest_knows_what_a_file_is_for_and_its_label(tmp_path):
+    """A file that moves to another class, or from training to validation, makes other data; runs from before still match."""
+    for name in ("cats/1", "cats/2", "dogs/1"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.csv").write_text(name)
+    files = [str(tmp_path / f"{name}.csv") for name in ("cats/1", "cats/2", "dogs/1")]
+    plain = digest({"files": files})
+    labelled, split = digest({"files": files, "label": "folder"}), digest({"files": files[:1], "val_files": files[1:]})
+    assert len({plain, labelled, split}) == 3
+    assert split != digest({"files": files[:2], "val_files": files[2:]})
+    (tmp_path / "cats" / "2.csv").rename(tmp_path / "dogs" / "0.csv")
+    moved = digest({"files": [files[0], str(tmp_path / "dogs" / "0.csv"), files[2]], "label": "folder"})
+    assert moved != labelled
+    old, new = ({"dataset": {"digest": found}} for found in (plain, labelled))
+    assert differences(old, new) == []
+    assert differences(new, {"dataset": {"digest": moved}}) != []
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [

@@ -12,11 +12,13 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from vrnn.patterns.files.expand import expand_files
+from vrnn.patterns.files.labels import FOLDER, folder_label
 from vrnn.patterns.files.read import READERS
 from vrnn.patterns.files.series_files import SERIES_READERS
 from vrnn.patterns.piano_rolls import PianoRolls
 
 STATES = "dataset.automaton.states."
+DIGEST = "dataset.digest"
 
 
 def run_name(sweep: str | None, experiment: str | None, dataset: str, overrides: Sequence[str]) -> str:
@@ -45,21 +47,34 @@ FILE_LISTS = ("files", "val_files", "test_files")  # settings of a dataset
 def digest(dataset: Mapping[str, Any]) -> str | None:
     """Return a digest of what a dataset's `files` or `file` hold, or the handwriting's XML files below its `directory`.
 
-    It is part of what a run is. None if there are no such files. Folders and globs stand for the files in them.
+    It is part of what a run is. None if there are no such files. Folders and globs stand for the files in them. Where the place
+    of a file says what it is for, or what its label is, a second digest of the places follows.
     """
     files = dataset_files(dataset)
     if not files or not all(file.is_file() for file in files):
         return None
-    contents = (_content(file, file.stat().st_mtime_ns) for file in files)
-    return hashlib.sha256(b"".join(contents)).hexdigest()[:16]
+    contents = [_content(file, file.stat().st_mtime_ns) for file in files]
+    parts = [b"".join(contents)]
+    if dataset.get("val_files") or dataset.get("test_files") or dataset.get("label") == FOLDER:
+        parts.append("\n".join(_places(dataset)).encode())
+    return "-".join(hashlib.sha256(part).hexdigest()[:16] for part in parts)
+
+
+def _places(dataset: Mapping[str, Any]) -> list[str]:
+    """Return for each file of a dataset's lists which list it is in, and its folder where that is its label."""
+    is_label = dataset.get("label") == FOLDER
+    return [f"{key} {folder_label(path) if is_label else ''}" for key in FILE_LISTS for path in _listed(dataset, key)]
+
+
+def is_same_digest(stored: str | None, now: str | None) -> bool:
+    """Whether two digests are of the same data; runs from before that of the places was added have the first part alone."""
+    return stored == now or (stored is not None and "-" not in stored and str(now).startswith(f"{stored}-"))
 
 
 def dataset_files(dataset: Mapping[str, Any]) -> list[Path]:
     """Return the files that a dataset is read from, [] if a folder or glob has none, which the pattern reports."""
     try:
-        files = [
-            path for key in FILE_LISTS for path in expand_files(dataset.get(key) or (), {*READERS, *SERIES_READERS})
-        ]
+        files = [path for key in FILE_LISTS for path in _listed(dataset, key)]
     except ValueError:
         return []
     if "file" in path_keys(dataset) and "file" in dataset:
@@ -67,6 +82,10 @@ def dataset_files(dataset: Mapping[str, Any]) -> list[Path]:
     if "directory" in dataset:
         files += sorted(Path(str(dataset["directory"])).rglob("*.xml"))
     return files
+
+
+def _listed(dataset: Mapping[str, Any], key: str) -> list[Path]:
+    return expand_files(dataset.get(key) or (), {*READERS, *SERIES_READERS})
 
 
 def path_keys(dataset: Mapping[str, Any]) -> tuple[str, ...]:
@@ -90,6 +109,8 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     for leaves in (before, after):
         names = dict.fromkeys(key.removeprefix(STATES).split(".")[0] for key in leaves if key.startswith(STATES))
         leaves |= {f"{STATES}order": ", ".join(names)} if names else {}
+    if is_same_digest(before.get(DIGEST), after.get(DIGEST)):
+        after[DIGEST] = before.get(DIGEST)
     keys = sorted(before.keys() | after.keys())
     return [f"{key}: {before.get(key)} -> {after.get(key)}" for key in keys if before.get(key) != after.get(key)]
 

@@ -11,7 +11,7 @@ from vrnn.patterns import Pattern
 from vrnn.patterns.units import NO_EXOGENOUS, NO_LABELS
 from vrnn.runs.config import CONDITIONS
 from vrnn.runs.instantiate import PARTIAL, instantiate, target_class
-from vrnn.runs.name import dataset_files, digest
+from vrnn.runs.name import dataset_files, digest, is_same_digest
 
 Settings = dict[str, Any]
 
@@ -29,7 +29,7 @@ def build_pattern(settings: Settings) -> Pattern:
     if dataset.get(PARTIAL, False) is not False:
         raise ConfigError(f"dataset._partial_ must be false, but is {dataset[PARTIAL]!r}.")
     stored_digest = dataset.pop("digest", None)
-    if stored_digest not in (None, digest(dataset)):
+    if stored_digest is not None and not is_same_digest(stored_digest, digest(dataset)):
         files = ", ".join(map(str, dataset.get("files") or [dataset.get("file", dataset.get("directory"))]))
         raise ConfigError(
             f"{files} must be as when the run began, but changed or is missing: restore it, or start a new run."
