@@ -73,6 +73,21 @@ def test_a_series_is_scored_in_its_units(weather):
     assert [float(line["wind"]) for line in table] == WIND.tolist()
 
 
+def test_parquet_is_read_by_the_names_of_its_columns(weather):
+    """In another order, with one more, and with two stations: as the same tables of text are."""
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    columns = {"when": TIME.tolist(), "heat": HEAT.tolist(), "wind": WIND.tolist()}
+    parquet.write_table(arrow.table(columns), weather / "more.parquet")
+    trained = vrnn.load_run(weather / "run")
+    (given,) = points_of(read_sequences([str(weather / "more.parquet")], trained.settings, trained.units))
+    np.testing.assert_array_equal(given, np.stack([WIND, HEAT], axis=1))
+    stations = {name: 2 * column for name, column in columns.items()} | {"station": ["a"] * 120 + ["b"] * 120}
+    parquet.write_table(arrow.table(stations), weather / "two.parquet")
+    trained.settings["dataset"]["group"] = "station"
+    found = points_of(read_sequences([str(weather / "two.parquet")], trained.settings, trained.units))
+    assert [len(points) for points in found] == [120, 120]
+
+
 def test_a_series_that_does_not_fit_is_refused(weather):
     settings, units = vrnn.load_run(weather / "run").settings, read_units(weather / "run")
     (weather / "wrong.csv").write_text("wind,rain\n" + "1,2\n" * 20)
