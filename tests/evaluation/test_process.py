@@ -127,7 +127,5 @@ def test_an_evaluation_knows_copies_of_the_training_traces() -> None:
     held_out = TraceSet(data.traces("test"))
     vrnn = VRNN()
     copies = np.stack([trace.points for trace in data.traces("train")])
-    scores = thorough_scores(
-        vrnn, vrnn.infer(held_out.x), pattern, data.traces("train"), judge_of("eye"), copies, seed=0
-    )
+    scores = thorough_scores(vrnn, vrnn.infer(held_out.x), pattern, data.traces, judge_of("eye"), copies, seed=0)
     assert scores["nearest_lap_ratio"] == pytest.approx(0.0, abs=1e-9)

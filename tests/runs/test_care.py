@@ -115,9 +115,12 @@ def test_what_no_run_has_made_is_kept_when_runs_are_removed(outputs, monkeypatch
     (outputs / "thing").mkdir()
     (outputs / "thing" / "config.yaml").write_text("- a\n")
     (outputs / "thing" / "precious.txt").write_text("mine")
+    (outputs / "other").mkdir()
+    for name, text in (("config.yaml", "model: {layers: 3}"), ("scores.json", "{}"), ("done", ""), (".lock", "")):
+        (outputs / "other" / name).write_text(text)
     monkeypatch.chdir(outputs / "interrupted")
     ask(outputs, remove=True, yes=True)
-    assert {path.name for path in outputs.iterdir()} == {"config.yaml", "thing", "interrupted"}
+    assert {path.name for path in outputs.iterdir()} == {"config.yaml", "thing", "other", "interrupted"}
     assert (outputs / "thing" / "precious.txt").read_text() == "mine"
     printed = "".join(capsys.readouterr().out.split())
     assert "kept,notknowntobearun's" in printed

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.distance import cdist
+from scipy.spatial import KDTree
 
 from vrnn.evaluation.laps import LapJudge
 from vrnn.evaluation.two_sample import MOST, lap_features
@@ -32,5 +32,5 @@ def nearest_lap_ratio(
     ours, theirs, known = (lap_features(traces, judge)[:, :-1] for traces in (generated, true, train))
     if not (len(ours) and len(theirs) and len(known)):
         return None
-    near, usual = (float(np.median(cdist(part[:MOST], known).min(axis=1))) for part in (ours, theirs))
+    near, usual = (float(np.median(KDTree(known).query(part[:MOST])[0])) for part in (ours, theirs))
     return near / usual if usual > 0.0 else None

@@ -20,10 +20,10 @@ from rich.table import Table
 
 from vrnn.errors import BusyError, ConfigError
 from vrnn.files import write_text_atomically
-from vrnn.runs.collect import Run, collect
+from vrnn.runs.collect import Run, collect, is_surely_run
 from vrnn.runs.config import check_choice
 from vrnn.runs.console import plain_console
-from vrnn.runs.directory import State, is_run, lock_run
+from vrnn.runs.directory import State, lock_run
 from vrnn.runs.plain_yaml import read_json
 from vrnn.text import printable
 from vrnn.verbosity import is_quiet
@@ -49,8 +49,8 @@ class Condition:
         found = {"state": run.state, "name": run.directory.name, **run.settings, **run.scores}.get(self.key)
         if isinstance(found, bool) or found is None:
             words = "null" if found is None else str(found).lower()
-            value = self.value.lower().replace("none", "null")
-            return compare(words, value) if self.key in run.settings else False
+            value = self.value.lower()
+            return compare(words, "null" if value == "none" else value) if self.key in run.settings else False
         if isinstance(found, int | float):
             number = _as_number(self.value)
             return number is not None and math.isfinite(found) and compare(found, number)
@@ -147,7 +147,7 @@ def _remove(runs: Sequence[Run], yes: bool) -> None:
         print("Nothing was removed.")
         return
     for run in runs:
-        if why := _why_kept(run.directory):
+        if why := _why_kept(run):
             print(f"kept, {why}: {run.directory}")
             continue
         try:
@@ -157,13 +157,13 @@ def _remove(runs: Sequence[Run], yes: bool) -> None:
             print(f"kept, in use: {run.directory}")
 
 
-def _why_kept(directory: Path) -> str | None:
-    """Return why a directory must not be removed; None if it may be."""
-    if directory.is_symlink():
+def _why_kept(run: Run) -> str | None:
+    """Return why a run's directory must not be removed; None if it may be."""
+    if run.directory.is_symlink():
         return "a symbolic link"
-    if not is_run(directory):
+    if not is_surely_run(run):
         return "not known to be a run's"
-    return "you are in it" if Path.cwd().is_relative_to(directory.resolve()) else None
+    return "you are in it" if Path.cwd().is_relative_to(run.directory.resolve()) else None
 
 
 def _confirmed(count: int) -> bool:

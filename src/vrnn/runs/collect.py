@@ -17,14 +17,16 @@ from vrnn.errors import DamagedError
 from vrnn.files import read_limited
 from vrnn.runs.curves import curve
 from vrnn.runs.directory import (
+    CHECKPOINTS,
     CONFIG,
+    DONE,
     FAILED,
+    LOCK,
     PRUNED,
     SAMPLE,
     SCORES,
     State,
     failure,
-    is_run,
     read_scores,
     read_settings,
     state,
@@ -59,11 +61,18 @@ def collect(root: Path) -> list[Run]:
     for folder, below, files in os.walk(root):
         if CONFIG in files or FAILED in files:
             found.append(read_run(Path(folder)))
-            if is_run(Path(folder)):
+            if is_surely_run(found[-1]):
                 below.clear()
     if not found:
         raise ValueError(f"{root}: expected a directory with runs below it, such as outputs/<sweep>; found none.")
     return sorted(found, key=lambda run: run.directory)
+
+
+def is_surely_run(run: Run) -> bool:
+    """Whether a directory is a run's: other programs, too, write a config.yaml. If it is unreadable, other files tell."""
+    if run.settings:
+        return {"w_schedule", "recurrence", "training.steps"} <= run.settings.keys()
+    return any((run.directory / name).exists() for name in (LOCK, DONE, f"{CHECKPOINTS}/last.ckpt"))
 
 
 def read_run(directory: Path) -> Run:

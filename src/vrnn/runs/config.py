@@ -27,7 +27,6 @@ from vrnn.training.time_limit import seconds_of
 # What a model is conditioned on. By name: to import the classes takes seconds, and files are checked before that.
 CONDITIONS = {"vrnn.networks.LabelCondition": "label", "vrnn.networks.SeriesCondition": "series"}
 
-
 MINIMA = {
     "threads": 1,
     "model.z_dim": 1,

@@ -263,11 +263,6 @@ def _stored(settings: Mapping[str, Any]) -> dict[str, Any]:
     return stored
 
 
-def is_run(directory: Path) -> bool:
-    """Whether a run has left its marks in a directory: other programs, too, write a config.yaml."""
-    return any((directory / name).exists() for name in (LOCK, DONE, PROVENANCE, SCORES, f"{CHECKPOINTS}/last.ckpt"))
-
-
 def mark_done(directory: Path) -> None:
     """Write the file that marks a run as finished."""
     write_text_atomically(directory / DONE, "")

@@ -186,7 +186,7 @@ def evaluate(
         scores |= lap_scores
         figures |= lap_figures
     if options["thorough"]:
-        scores["thorough"] = thorough_scores(vrnn, inferred, pattern, traces("train"), judge, drawn, seed)
+        scores["thorough"] = thorough_scores(vrnn, inferred, pattern, traces, judge, drawn, seed)
     if vrnn.latent.groups:
         figures["latent"] = latent_figure(
             vrnn,
@@ -331,7 +331,7 @@ def thorough_scores(
     vrnn: VRNN,
     inferred: Inference,
     pattern: Pattern,
-    train: list[Trace],
+    traces: Callable[[Split], list[Trace]],
     judge: Judge,
     drawn: Array,
     seed: int,
@@ -342,7 +342,7 @@ def thorough_scores(
         vrnn: The model.
         inferred: Its inference along held-out traces.
         pattern: What it learned.
-        train: What it learned it from.
+        traces: Returns those of a split; the training traces are what generated laps may be copies of.
         judge: None: coverage alone.
         drawn: Generated traces, (n, T, 2).
         seed: Of all noise.
@@ -353,7 +353,8 @@ def thorough_scores(
         # True traces of their own: not those that the scores under `judge` are of.
         true = [trace.points for trace in pattern.draw("test", n, steps, np.random.default_rng([seed, n, steps, 1]))]
         scores |= two_sample_scores(list(drawn), true, judge, seed) | process_scores(list(drawn), true, judge)
-        scores["nearest_lap_ratio"] = nearest_lap_ratio(list(drawn), true, [one.points for one in train], judge)
+        train = [trace.points for trace in traces("train")]
+        scores["nearest_lap_ratio"] = nearest_lap_ratio(list(drawn), true, train, judge)
     return scores
 
 

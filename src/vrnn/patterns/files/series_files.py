@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -244,24 +244,25 @@ def column_names(path: Path) -> Sequence[str] | None:
     """
     reader = SERIES_READERS.get(path.suffix.lower())
     if reader is _of_parquet:
-        return tuple(_parquet_table(path).column_names)
+        return tuple(_parquet(path, "read_schema").names)
     return Table(path).names if reader is _of_table else None
 
 
-def _parquet_table(path: Path) -> Any:
+def _parquet(path: Path, read: Literal["read_schema", "read_table"]) -> Any:
+    """Return what a function of pyarrow.parquet reads of a file."""
     try:
         from pyarrow import ArrowException, parquet
     except ImportError as error:
         raise ValueError(f"{path}: parquet files need pyarrow: pip install 'vrnn-lab[parquet]'") from error
     try:
         check_size(path, path.stat().st_size)
-        return parquet.read_table(path)
+        return getattr(parquet, read)(path)
     except (ArrowException, OSError) as error:
         raise ValueError(f"{path}: not readable as parquet: {error}") from error
 
 
 def _of_parquet(path: Path, choice: Choice) -> dict[str, Series]:
-    table = _parquet_table(path)
+    table = _parquet(path, "read_table")
     names = table.column_names
     texts = _text_columns(path, choice, names)
     chosen, condition = choice.numbers(str(path), names, texts)

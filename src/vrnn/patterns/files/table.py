@@ -43,7 +43,7 @@ class Table:
         self.path = path
         with path.open("rb") as file:
             self._encoding = "utf-16" if file.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-        sample = list(islice(self._lines(), SAMPLE))
+        sample = list(islice((line for line in self._lines() if line[1]), SAMPLE))
         if not sample:
             raise ValueError(f"{path}: the file is empty")
         self.delimiter, self.decimal = self._layout(sample)
@@ -51,8 +51,8 @@ class Table:
         self.width = len(head)
         self.names = [cell.strip() for cell in head] if self._is_header(head, [row for _, row in rows]) else None
 
-    def _lines(self, blank: bool = False) -> Iterator[tuple[int, str]]:
-        """Yield the lines that hold something, with their numbers, counted from 1; if `blank`, the others as ""."""
+    def _lines(self) -> Iterator[tuple[int, str]]:
+        """Yield the lines but for comments, with their numbers, counted from 1; blank ones as ""."""
         try:
             with self.path.open(newline="", encoding=self._encoding) as file:
                 number = 0
@@ -64,7 +64,7 @@ class Table:
                         )
                     # White space at the ends holds no cells, but tabs alone are a row of empty ones.
                     text = line.strip(" \r\n")
-                    if (text or blank) and not text.startswith(("#", "sep=")):
+                    if not text.startswith(("#", "sep=")):
                         yield number, text
         except UnicodeDecodeError as error:
             raise ValueError(f"{self.path}: not readable as comma-separated UTF-8 text: {error}") from error
@@ -134,11 +134,11 @@ class Table:
     def _rows(self) -> Iterator[tuple[int, str]]:
         """Yield the lines below the header. Of a single column a blank line between two rows is an empty cell."""
         is_header, begun, blank = self.names is not None, False, list[tuple[int, str]]()
-        for number, line in self._lines(blank=self.delimiter == SINGLE):
+        for number, line in self._lines():
             if not line:
                 blank.append((number, line))
                 continue
-            if begun:
+            if begun and self.delimiter == SINGLE:
                 yield from blank
             blank.clear()
             if not is_header:
