@@ -1,5 +1,6 @@
 """Searches in real processes: two workers, one of them killed; failed trials do not end a search."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -125,6 +126,19 @@ def test_null_is_a_choice(tmp_path):
     search = Search(config, str(ROOT / "conf"))  # composes a run with each value
     close(search)
     assert search.overrides({"optim.clip": None})[-1] == "optim.clip=null"
+
+
+def test_trials_are_chosen_by_the_validation_traces(tmp_path):
+    register()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = compose("search", overrides=["sweep=s", f"root={tmp_path}", "trials=1"])
+    config.base, config.space = [*SMALL, PACE], {"seed": [3]}
+    search = Search(config, str(ROOT / "conf"))
+    assert search.work()
+    close(search)
+    (found,) = trials(tmp_path)
+    scores = json.loads(next(tmp_path.glob("s/*/scores.json")).read_text())
+    assert found.value == scores["val_elbo_nats_per_step"] != scores["elbo_nats_per_step"]
 
 
 def test_a_trial_finished_by_another_worker_is_left_alone(tmp_path):
