@@ -84,6 +84,9 @@ WITHOUT = {
         "the narrow decoder": ("likelihood.ceiling=null",),
         "the sum over classes": ("latent.estimator=straight_through",),
         "many beginnings": ("data.traces=256", "data.steps=2048"),
+        "averaged weights": ("callbacks=none", "optim.final_fraction=0.02"),
+        "a least probability of each class": ("latent.uniform=0",),
+        "averaged weights and a least probability": ("callbacks=none", "optim.final_fraction=0.02", "latent.uniform=0"),
     },
     "circle_triangle_eight": {
         "the forecast": ("forecast=none",),
@@ -97,7 +100,15 @@ WITHOUT = {
 # No z, a mixture of 8 Gaussians, as many weights as the recipe, data and training as there.
 MIXTURE_RNN = ("experiment=paper_rnn_gmm", "likelihood.ceiling=0.02", "model.h_dim=91", "optim.learning_rate=1e-2")
 MIXTURE_RNNS = {
-    "eye": ("dataset=eye", "data.traces=1024", "data.steps=512", "data.window=64", "training.steps=5000"),
+    "eye": (
+        "dataset=eye",
+        "data.traces=1024",
+        "data.steps=512",
+        "data.window=64",
+        "training.steps=3000",
+        "callbacks=ema",
+        "optim.final_fraction=0.1",
+    ),
     "circle_triangle_eight": (
         "dataset=circle_triangle_eight",
         "data.traces=1024",
@@ -140,7 +151,13 @@ GAUSSIAN = {
     "smaller batches, longer": ("experiment=eye_gaussian", "data.batch_size=32", "training.steps=8000"),
     "a narrower decoder": ("experiment=eye_gaussian", "likelihood.ceiling=0.01"),
     "a forecast": ("experiment=eye_gaussian", "forecast=points"),
-    "a wake phase, 64 samples": ("experiment=eye", "latent=gaussian", "~latent.classes", "w_schedule.samples=64"),
+    "a wake phase, 64 samples": (
+        "experiment=eye",
+        "latent=gaussian",
+        "~latent.classes",
+        "~latent.uniform",
+        "w_schedule.samples=64",
+    ),
     "two dimensions of z": ("experiment=eye_gaussian", "model.z_dim=2"),
     "more KL: w = 2": ("experiment=eye_gaussian", "w_schedule.end=2"),
     "a posterior that looks ahead": ("experiment=eye_gaussian", "posterior=smoothing"),
