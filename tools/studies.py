@@ -97,7 +97,7 @@ WITHOUT = {
         "many beginnings": ("data.traces=256", "data.steps=2048"),
     },
 }
-# No z, a mixture of 8 Gaussians, as many weights as the recipe, data and training as there.
+# No z, a mixture of 8 Gaussians, as many weights as the recipe, data and steps as there; averaged weights for the eye alone.
 MIXTURE_RNN = ("experiment=paper_rnn_gmm", "likelihood.ceiling=0.02", "model.h_dim=91", "optim.learning_rate=1e-2")
 MIXTURE_RNNS = {
     "eye": (
@@ -161,6 +161,13 @@ GAUSSIAN = {
     "two dimensions of z": ("experiment=eye_gaussian", "model.z_dim=2"),
     "more KL: w = 2": ("experiment=eye_gaussian", "w_schedule.end=2"),
     "a posterior that looks ahead": ("experiment=eye_gaussian", "posterior=smoothing"),
+    "a posterior that looks ahead, longer, averaged weights": (
+        "experiment=eye_gaussian",
+        "posterior=smoothing",
+        "callbacks=ema",
+        "optim.final_fraction=0.1",
+        "training.steps=6000",
+    ),
     "noisy inputs": ("experiment=eye_gaussian", "regularisation=input_noise", "regularisation.input_noise=0.02"),
     "a wider decoder network": ("experiment=eye_gaussian", "model.phi_z=[64,64]", "model.decoder=[128,128]"),
 }
