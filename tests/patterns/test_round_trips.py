@@ -103,6 +103,7 @@ def test_series_come_back(tmp_path, width):
     for found in (load_series(tmp_path / "a.csv", names, "trace"), load_series(tmp_path / "a.npz")):
         for one, expected in zip(found.values(), series, strict=True):
             np.testing.assert_array_equal(one.values, expected)
+            assert one.channels == tuple(names)
 
 
 # ---- kinds that other programs write: here in the form in which they do --------------------------------------------------

@@ -54,6 +54,33 @@ def test_a_series_continues_in_its_units_and_columns(weather):
     assert len(read_sequences([str(path)], vrnn.load_run(weather / "run").settings, read_units(weather / "run"))) == 3
 
 
+@pytest.mark.parametrize("kind", ["npz", "csv"])
+@pytest.mark.parametrize("columns", ["[x1,x0]", "[2,0]"])
+def test_what_is_generated_of_some_columns_is_continued(composed, tmp_path, kind, columns):
+    """By the names of the columns, whatever their order and number were in the run's data."""
+    np.save(tmp_path / "all.npy", np.stack([WIND, HEAT, WIND + HEAT], axis=1))
+    chosen = ["x1", "x0"] if columns == "[x1,x0]" else ["x2", "x0"]
+    data = ["dataset=series", f"dataset.files=[{tmp_path / 'all.npy'}]", f"dataset.columns={columns}"]
+    run(composed(*SMALL, PACE, *data), tmp_path / "run", progress_bar=False)
+    options = {"n": 1, "steps": 20, "sample": True, "format": kind, **COMMON}
+    first = generate_from_run(tmp_path / "run", prefix=None, out=str(tmp_path / f"first.{kind}"), **options)
+    (series,) = load_series(first, chosen).values()
+    whole = load_series(first, group="trace" if kind == "csv" else None)
+    assert next(iter(whole.values())).channels[-2:] == tuple(chosen)
+    settings, units = vrnn.load_run(tmp_path / "run").settings, read_units(tmp_path / "run")
+    (again,) = read_sequences([str(first)], settings, units).values()
+    np.testing.assert_array_equal(again.points, series.values)
+    (own,) = read_sequences([str(tmp_path / "all.npy")], settings, units).values()
+    np.testing.assert_allclose(own.points[:, 1], WIND)
+    assert generate_from_run(tmp_path / "run", prefix=str(first), out=None, **options).is_file()
+
+
+def test_names_of_columns_are_as_many_as_columns(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.zeros((20, 2)), columns=np.array(["wind", "heat", "rain"]))
+    with pytest.raises(ValueError, match=r"as many columns as names under the key columns, which are wind, heat, rain"):
+        load_series(tmp_path / "a.npz")
+
+
 def test_a_gap_in_a_series_is_filled_in_its_units(weather):
     options = {"drawing": str(weather / "more.csv"), "gap": [50, 60], "n": 2, "particles": 4, "out": None, **COMMON}
     rows = read_csv(impute_from_run(weather / "run", format="csv", **options))

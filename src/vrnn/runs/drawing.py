@@ -176,6 +176,8 @@ def _read_series(
 ) -> dict[str, Given]:
     """Return the series in a file: the run's channels by name; the column that tells sequences apart only if there is one.
 
+    Of an array without names the columns of `dataset.columns` are read, as of the run's own arrays.
+
     Raises:
         ValueError: The file cannot be read, or lacks a channel, a label or what the model is conditioned on.
     """
@@ -187,8 +189,8 @@ def _read_series(
         groups = {dataset.get("group"), "trace"} & {*header} - {*names}
         group = next(iter(groups), None)
         condition = list(units.exogenous_names) if conditioned_on(settings) == "series" else None
-    elif names:
-        columns = dataset.get("columns")  # arrays have no names
+    elif names and path.is_file() and column_names(path) is None:
+        columns = dataset.get("columns")
     found = load_series(path, columns, group, place, condition)
     for name, one in found.items():
         if names and len(one.channels) != len(names):

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from vrnn.patterns.files.drawing import MOST_POINTS, check_size
 
 Array = NDArray[Any]
+COLUMNS = "columns"  # the key in an .npz of what the columns of its arrays are called
 
 
 def read_arrays(path: Path) -> dict[str, Array | list[Array]]:
@@ -39,6 +40,15 @@ def read_arrays(path: Path) -> dict[str, Array | list[Array]]:
             raise
         cure = "save plain numbers with numpy.save or numpy.savez"
         raise ValueError(f"{path}: not a readable array file, or a pickled one ({error}): {cure}") from error
+
+
+def take_columns(arrays: dict[str, Array | list[Array]]) -> tuple[str, ...] | None:
+    """Take what the columns are called, texts under the key `columns`, out of a file's arrays; None where it is not there."""
+    held = arrays.get(COLUMNS)
+    if not isinstance(held, np.ndarray) or held.dtype.kind != "U":
+        return None
+    del arrays[COLUMNS]
+    return tuple(map(str, held.ravel()))
 
 
 def _read_array(content: bytes) -> Array | list[Array]:

@@ -15,7 +15,7 @@ from vrnn.patterns.files.drawing import Drawing, Part, check_points
 from vrnn.patterns.files.ink_json import read_json, read_ndjson
 from vrnn.patterns.files.ink_xml import read_inkml, read_xopp
 from vrnn.patterns.files.labels import FOLDER, array_labels, column_label, folder_label, one_label, take_labels
-from vrnn.patterns.files.numpy_files import read_arrays
+from vrnn.patterns.files.numpy_files import read_arrays, take_columns
 from vrnn.patterns.files.svg import read_svg
 from vrnn.patterns.files.table import Table
 
@@ -143,6 +143,7 @@ def _read_numpy(path: Path, label: str | None = None) -> dict[str, Drawing]:
     drawings: dict[str, Drawing] = {}
     arrays_by_key = read_arrays(path)
     given = None if label is None else take_labels(path, label, arrays_by_key)
+    take_columns(arrays_by_key)  # which say no more than the shape
     for key, held in arrays_by_key.items():
         name = f"{path}[{key}]" if key else str(path)
         arrays = held if isinstance(held, list) or held.ndim == 3 else None

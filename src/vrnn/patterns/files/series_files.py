@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from vrnn.patterns.files.drawing import Part, check_size
 from vrnn.patterns.files.labels import FOLDER, array_labels, column_label, folder_label, one_label, take_labels
-from vrnn.patterns.files.numpy_files import read_arrays
+from vrnn.patterns.files.numpy_files import COLUMNS, read_arrays, take_columns
 from vrnn.patterns.files.read import FEWEST_POINTS, PARTS, UnusableDrawingsError, shortened
 from vrnn.patterns.files.table import Table
 
@@ -116,7 +116,7 @@ def load_series(
 
     - .npy: An array (T,), (T, d), or (n, T, d) for n sequences; never unpickled.
     - .npz: Every array in it, each as in .npy: sequences of unequal length under keys of their own; a key that is train, valid
-      or test says what it is for.
+      or test says what it is for; texts under the key columns say what the columns are called.
     - .csv .tsv .txt: A column for each channel, with or without a header; delimiter and decimal mark are recognised; an empty
       cell is a missing number.
     - .parquet: A column for each channel, as in a table of text; it needs pyarrow.
@@ -189,6 +189,7 @@ def _of_arrays(path: Path, choice: Choice) -> dict[str, Series]:
     found: dict[str, Series] = {}
     arrays_by_key = read_arrays(path)
     given = None if choice.key is None else take_labels(path, choice.key, arrays_by_key)
+    names = take_columns(arrays_by_key)
     for key, held in arrays_by_key.items():
         name = f"{path}[{key}]" if key else str(path)
         if isinstance(held, list) or held.ndim == 3:
@@ -196,20 +197,26 @@ def _of_arrays(path: Path, choice: Choice) -> dict[str, Series]:
         else:
             arrays = {name: held}
         for own, array in arrays.items():
-            found[own] = _of_array(own, array, choice, PARTS.get(key))
+            found[own] = _of_array(own, array, names, choice, PARTS.get(key))
     if choice.key is not None:
         labels = array_labels(f"{path}[{choice.key}]", given, len(found))
         found = {name: replace(one, label=label) for (name, one), label in zip(found.items(), labels, strict=True)}
     return found
 
 
-def _of_array(name: str, array: NDArray[Any], choice: Choice, part: Part | None) -> Series:
+def _of_array(name: str, array: NDArray[Any], names: Sequence[str] | None, choice: Choice, part: Part | None) -> Series:
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name}: expected real numbers, got an array of {array.dtype}")
     if array.ndim not in (1, 2) or 0 in array.shape:
         raise ValueError(f"{name}: expected an array (T,), (T, d) or (n, T, d) that is not empty, got {array.shape}")
     values = array.astype(np.float64).reshape(len(array), -1)
-    names = [f"x{i}" for i in range(values.shape[1])]
+    if names is None:
+        names = [f"x{i}" for i in range(values.shape[1])]
+    elif len(names) != values.shape[1]:
+        raise ValueError(
+            f"{name}: expected as many columns as names under the key {COLUMNS}, which are {', '.join(names)}, got an array of "
+            f"shape {array.shape}"
+        )
     chosen, condition = choice.numbers(name, names)
     channels, exogenous = (tuple(names[i] for i in indices) for indices in (chosen, condition))
     return Series(values[:, chosen], channels, values[:, condition], exogenous, part)
@@ -237,7 +244,7 @@ def _text_columns(path: Path, choice: Choice, names: Sequence[str]) -> list[int]
 
 
 def column_names(path: Path) -> Sequence[str] | None:
-    """Return what the columns of a file are called; None where they have no names, as those of arrays have none.
+    """Return what the columns of a file are called; None where they have no names, as those of most arrays have none.
 
     Raises:
         ValueError: The file cannot be read.
@@ -245,6 +252,8 @@ def column_names(path: Path) -> Sequence[str] | None:
     reader = SERIES_READERS.get(path.suffix.lower())
     if reader is _of_parquet:
         return tuple(_parquet(path, "read_schema").names)
+    if reader is _of_arrays:
+        return take_columns(read_arrays(path))
     return Table(path).names if reader is _of_table else None
 
 

@@ -15,6 +15,7 @@ from vrnn.patterns.files.drawing import Drawing
 from vrnn.patterns.files.ink_json import write_json, write_ndjson
 from vrnn.patterns.files.ink_xml import write_inkml
 from vrnn.patterns.files.midi import check_midi, write_midi
+from vrnn.patterns.files.numpy_files import COLUMNS
 from vrnn.patterns.strokes import to_plane
 from vrnn.patterns.trace import SequenceKind
 
@@ -35,7 +36,7 @@ def write_traces(
     Numbers are written in full precision, so that `read_drawings` returns the same points and strokes; `load_series` those of
     csv and npz.
 
-    - npz: One array `traces` of shape (n, T, x_dim); trace_0, trace_1, … where the lengths differ.
+    - npz: One array `traces` of shape (n, T, x_dim); trace_0, trace_1, … where the lengths differ; `names` under columns.
     - csv: Columns trace,step,x,y (strokes: trace,step,pen,dx,dy; others: trace,step and `names`, or x0,x1,…).
     - ndjson, json: QuickDraw's lines, and strokes {"x": […], "y": […]}; a drawing each, y downwards.
     - inkml: The strokes of one drawing, y downwards.
@@ -100,12 +101,14 @@ def _drawings(traces: Sequence[Points], form: SequenceKind) -> list[Drawing]:
 
 
 def _write_npz(path: Path, traces: Sequence[Points], form: SequenceKind, names: Sequence[str]) -> None:
+    if len({*map(len, traces)}) == 1:
+        arrays: dict[str, Any] = {"traces": np.stack(traces)}
+    else:
+        arrays = {f"trace_{i}": trace for i, trace in enumerate(traces)}
+    if names and form == "series":
+        arrays[COLUMNS] = np.array(names)
     with path.open("wb") as file:  # given a name, numpy would append .npz to any other suffix
-        if len({*map(len, traces)}) == 1:
-            np.savez_compressed(file, traces=np.stack(traces))
-        else:
-            named: dict[str, Any] = {f"trace_{i}": trace for i, trace in enumerate(traces)}
-            np.savez_compressed(file, **named)
+        np.savez_compressed(file, **arrays)
 
 
 def _write_stroke3(path: Path, traces: Sequence[Points], form: SequenceKind, names: Sequence[str]) -> None:
