@@ -236,9 +236,8 @@ def impute_from_run(
     filled = vrnn.impute(x, mask, generator=generator, particles=particles, condition=condition)
     path = _free(run / f"imputed.{format}") if out is None else Path(out)
     drawn = units.to_units(filled.transpose(0, 1).double().numpy())
-    traces = np.where(
-        mask.T.unsqueeze(-1).numpy(), given, drawn
-    )  # the model's single precision would round what was given
+    # The model's single precision would round what was given.
+    traces = np.where(mask.T.unsqueeze(-1).numpy(), given, drawn)
     form, names = pattern_class(settings).form, channel_names(settings, units)
     if format == "png":
         with_gap = np.where(mask[:, :1].numpy(), given, np.nan)
