@@ -283,6 +283,22 @@ STUDIES = {
     ),
 }
 
+
+def needed(recipe: str, ingredient: str) -> Claim:
+    """Return the claim that a recipe is worse without one of its ingredients, by what the ingredient is for."""
+    without = f"{recipe} without {ingredient}"
+    if ingredient in COUNTING:
+        worse, condition = "fewer visits with the right laps", Condition(recipe, "laps_right_fraction", ">", without)
+    else:
+        worse, condition = "more invalid laps", Condition(recipe, "invalid_fraction", "<", without)
+    return Claim(
+        f"Without {ingredient} the recipe of {recipe} draws {worse}.",
+        ABLATIONS[recipe],
+        [condition],
+        also_shown=[(name, "transition_tv") for name in (recipe, without)],
+    )
+
+
 ABLATIONS = {"eye": "ablation", "circle_triangle_eight": "ablation_circle_triangle_eight"}
 RANDOM = ("blog_eye", "blog_circle_triangle_eight")
 CLAIMS = (
@@ -356,21 +372,7 @@ CLAIMS = (
         "harder",
         [Condition("no_choice", "kl_nats_per_step", "<", 0.005)],
     ),
-    *(
-        Claim(
-            f"Without {ingredient} the recipe of {recipe} draws {what}.",
-            ABLATIONS[recipe],
-            [Condition(recipe, score, side, f"{recipe} without {ingredient}")],
-            also_shown=[(name, "transition_tv") for name in (recipe, f"{recipe} without {ingredient}")],
-        )
-        for recipe, parts in WITHOUT.items()
-        for ingredient in parts
-        for what, score, side in [
-            ("fewer visits with the right laps", "laps_right_fraction", ">")
-            if ingredient in COUNTING
-            else ("more invalid laps", "invalid_fraction", "<")
-        ]
-    ),
+    *(needed(recipe, ingredient) for recipe, parts in WITHOUT.items() for ingredient in parts),
     *(
         Claim(
             f"z helps: the recipe of {recipe} draws fewer invalid laps than a mixture RNN of equal size.",

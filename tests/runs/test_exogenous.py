@@ -82,7 +82,24 @@ def test_gaps_and_scores_read_their_series(trained):
     options = {"drawing": str(trained / "more.csv"), "gap": [50, 60], "n": 2, "particles": 4, "out": None, **COMMON}
     filled = load_series(impute_from_run(trained / "run", format="csv", **options), ["power"], "trace")
     for one in filled.values():
-        np.testing.assert_allclose(one.values[:50], x[:50], rtol=1e-6)
+        np.testing.assert_array_equal(one.values[:50], x[:50])
+
+
+def test_arrays_that_name_their_columns_are_read_by_name(trained):
+    """As a table with the same columns is, in another order than the run's data."""
+    columns = np.array(["power", "other", "heat"])
+    np.savez(trained / "named.npz", x=np.stack([POWER, TIME, HEAT], axis=1), columns=columns)
+    np.savez(trained / "future.npz", x=np.stack([TIME, HEAT], axis=1)[:20], columns=columns[1:])
+    rows = [
+        score_files(trained / "run", files=[str(trained / name)], particles=4, out=None, **COMMON)[0]
+        for name in ("more.csv", "named.npz")
+    ]
+    assert rows[0]["nats_per_step"] == rows[1]["nats_per_step"]
+    paths = [
+        generate_from_run(trained / "run", steps=None, label=str(trained / name), **GENERATE)
+        for name in ("future.csv", "future.npz")
+    ]
+    assert paths[0].read_text() == paths[1].read_text()
 
 
 def test_what_does_not_fit_is_one_line(trained):

@@ -114,9 +114,8 @@ def read_exogenous(path: str, settings: Settings, units: Units) -> list[Points]:
             raise ValueError(
                 f"condition must be a file with the exogenous series {', '.join(names)} ({known}), but is {path}"
             )
-        group, columns = None, None
+        group, columns = None, list(names) if _is_named(Path(path)) else None
         if _is_table(Path(path)):
-            columns = list(names)
             groups = {settings["dataset"].get("group"), "trace"} & {*(column_names(Path(path)) or ())}
             group = next(iter(groups), None)
         found = load_series(Path(path), columns, group, fewest=1)
@@ -131,6 +130,11 @@ def read_exogenous(path: str, settings: Settings, units: Units) -> list[Points]:
 
 def _is_table(path: Path) -> bool:
     return path.suffix.lower() in TABLES and path.is_file()
+
+
+def _is_named(path: Path) -> bool:
+    """Return whether the columns of a file have names: those of tables, and of arrays that say them."""
+    return _is_table(path) or (path.is_file() and column_names(path) is not None)
 
 
 def conditioned_on(settings: Settings) -> str | None:
@@ -188,8 +192,9 @@ def _read_series(
         # A file that `vrnn generate` wrote has a column of that name.
         groups = {dataset.get("group"), "trace"} & {*header} - {*names}
         group = next(iter(groups), None)
+    if _is_named(path):
         condition = list(units.exogenous_names) if conditioned_on(settings) == "series" else None
-    elif names and path.is_file() and column_names(path) is None:
+    elif names:
         columns = dataset.get("columns")
     found = load_series(path, columns, group, place, condition)
     for name, one in found.items():

@@ -30,6 +30,7 @@ from vrnn.runs.drawing import channel_names, check_gap, check_prefix, read_exoge
 from vrnn.runs.evaluate import ask, evaluate, prepare_evaluation
 from vrnn.runs.formats import FIGURES, FORMATS, MOVING, check_form, chosen_format, ending
 from vrnn.runs.limits import check_points
+from vrnn.runs.load import load_run
 from vrnn.runs.parts import build_vrnn
 from vrnn.runs.pattern import as_config_error, build_pattern, pattern_class
 from vrnn.runs.report import save_figures, write_scores
@@ -224,23 +225,15 @@ def impute_from_run(
     sequence = read_sequence("drawing", drawing, settings, units, label=label)
     given = sequence.points
     check_gap(gap, given)
-    points = torch.as_tensor(units.from_units(given), dtype=torch.float32)
-    mask = torch.ones(len(points), n, dtype=torch.bool)
-    mask[gap[0] : gap[1]] = False
-    mask[points.isnan().any(1)] = False  # lost points are filled in as well
-    vrnn = _load_vrnn(run, settings, checkpoint)
-    x = points[:, None].expand(-1, n, -1)
+    with_gap = given.copy()
+    with_gap[gap[0] : gap[1]] = np.nan
+    loaded = load_run(run, checkpoint, allow)
     with as_config_error():
-        condition = vrnn.condition.as_tensor(_scaled(sequence.condition, units), n)
-    generator = torch.Generator().manual_seed(seed)
-    filled = vrnn.impute(x, mask, generator=generator, particles=particles, condition=condition)
+        x = np.repeat(with_gap[:, None], n, axis=1)
+        traces = loaded.impute(x, particles=particles, seed=seed, condition=sequence.condition).swapaxes(0, 1)
     path = _free(run / f"imputed.{format}") if out is None else Path(out)
-    drawn = units.to_units(filled.transpose(0, 1).double().numpy())
-    # The model's single precision would round what was given.
-    traces = np.where(mask.T.unsqueeze(-1).numpy(), given, drawn)
     form, names = pattern_class(settings).form, channel_names(settings, units)
     if format == "png":
-        with_gap = np.where(mask[:, :1].numpy(), given, np.nan)
         plots.save(plot_imputed(with_gap, traces, form, names), path)
     else:
         write_traces(path, traces, format, form, names)

@@ -143,7 +143,7 @@ def _read_numpy(path: Path, label: str | None = None) -> dict[str, Drawing]:
     drawings: dict[str, Drawing] = {}
     arrays_by_key = read_arrays(path)
     given = None if label is None else take_labels(path, label, arrays_by_key)
-    take_columns(arrays_by_key)  # which say no more than the shape
+    take_columns(arrays_by_key)  # those of a drawing are known without names
     for key, held in arrays_by_key.items():
         name = f"{path}[{key}]" if key else str(path)
         arrays = held if isinstance(held, list) or held.ndim == 3 else None
