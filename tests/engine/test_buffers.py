@@ -11,7 +11,7 @@ from vrnn.engine.native.buffers import KEPT, Scratch
 
 STEPS = """
 import resource, sys, torch
-from vrnn.engine.native.threads import set_threads
+from vrnn.threads import set_threads
 from vrnn.model import VRNN
 from vrnn.training.optimizer import flat_optimizer
 

@@ -9,7 +9,6 @@ from tests.engine.engine_pairs import assert_close, gradients, model, outputs
 from vrnn.engine import reference
 from vrnn.engine.interface import Noise
 from vrnn.engine.native import filling
-from vrnn.engine.native.threads import set_threads
 from vrnn.networks import (
     GRU,
     LSTM,
@@ -35,6 +34,7 @@ from vrnn.objective import (
     PenLikelihood,
     SharedGaussianLikelihood,
 )
+from vrnn.threads import set_threads
 
 VAE = {"recurrence": NoRecurrence, "h_dim": 0, "prior_network": StandardPrior}
 POSITION = Coordinates("position", relative_to="nothing")

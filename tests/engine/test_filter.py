@@ -7,7 +7,6 @@ from tests.engine.engine_pairs import assert_close, gradients, model, outputs
 from vrnn.engine import reference
 from vrnn.engine.interface import Weighing
 from vrnn.engine.native import filtering
-from vrnn.engine.native.threads import set_threads
 from vrnn.networks import GRU, LSTM, MTRNN, Elman, LabelCondition, NoRecurrence, StandardPrior
 from vrnn.objective import (
     BernoulliLikelihood,
@@ -20,6 +19,7 @@ from vrnn.objective import (
     NoLatent,
     PenLikelihood,
 )
+from vrnn.threads import set_threads
 
 VAE = {"recurrence": NoRecurrence, "h_dim": 0, "prior_network": StandardPrior}
 PARTS = {

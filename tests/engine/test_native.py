@@ -12,7 +12,6 @@ from tests.engine.engine_pairs import DEEP, compare, inputs, model, results
 from vrnn.engine import dispatch, reference
 from vrnn.engine.interface import Noise, Sampling
 from vrnn.engine.native import autograd
-from vrnn.engine.native.threads import set_threads
 from vrnn.model import VRNN
 from vrnn.model.vrnn import STREAM_STEPS
 from vrnn.networks import GRU, LSTM, MTRNN, Coordinates, Elman
@@ -28,6 +27,7 @@ from vrnn.objective import (
     SharedGaussianLikelihood,
     gaussian_kl,
 )
+from vrnn.threads import set_threads
 
 RECURRENCES = [Elman, GRU, LSTM, MTRNN]
 COORDINATES = [

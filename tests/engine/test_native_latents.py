@@ -7,7 +7,6 @@ from tests.engine.engine_pairs import DEEP, compare, inputs, model, outputs
 from vrnn.engine import reference
 from vrnn.engine.interface import Noise, Sampling
 from vrnn.engine.native import autograd
-from vrnn.engine.native.threads import set_threads
 from vrnn.model import VRNN
 from vrnn.networks import GRU, LSTM, NoRecurrence, StandardPrior
 from vrnn.objective import (
@@ -17,6 +16,7 @@ from vrnn.objective import (
     GaussianMixtureLikelihood,
     NoLatent,
 )
+from vrnn.threads import set_threads
 
 
 @pytest.fixture(autouse=True)

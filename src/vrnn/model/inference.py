@@ -22,6 +22,7 @@ from vrnn.objective.distributions import Gaussian
 from vrnn.objective.latents import rebuild, where
 from vrnn.objective.masking import has_gaps, where_observed
 from vrnn.objective.wake import WakeTerms, sampled_wake_terms, summed_wake_terms
+from vrnn.threads import map_over_batch
 
 
 class First(NamedTuple):
@@ -285,7 +286,8 @@ class InferenceModel(SixNetworks):
 
     def distortion_per_class(self, run: Inference) -> Tensor:
         """Return the likelihood's term of the loss at each step for every class of z, (classes, T, B)."""
-        raw = self._raw_per_class(run.h, run.context)
+        inputs = [run.h] if run.context is None else [run.h, run.context]
+        raw = map_over_batch(self._raw_per_class, [self.phi_z, self.decoder], *inputs)
         shape = raw.shape[:-1]
         decoder = self.likelihood.from_raw(raw, run.mean_offset.expand(*shape, -1), self.coordinates.scale)
         mask = None if run.mask is None else run.mask.expand(shape)
@@ -333,7 +335,7 @@ class InferenceModel(SixNetworks):
             return points
         return with_first(points, self.beginning.sample(run.x.shape[1], generator), run.first.is_start)
 
-    def _raw_per_class(self, h: Tensor, context: Tensor | None) -> Tensor:
+    def _raw_per_class(self, h: Tensor, context: Tensor | None = None) -> Tensor:
         """Return the decoder's raw outputs for every class of z, (classes, T, B, n_outputs), given h and the context (T, B, …).
 
         The first layer's product with h, by far its larger part, is the same for all classes.

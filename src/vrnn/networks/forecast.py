@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from vrnn.networks.mlp import MLP
 from vrnn.objective.reduction import any_observed, mean_per_step
+from vrnn.threads import map_over_batch
 
 
 class Forecast(nn.Module):
@@ -77,7 +78,7 @@ class Forecast(nn.Module):
         nothing = sum(0.0 * part.sum() for part in self.parameters())
         if weight == 0:
             return h.new_zeros(()) + nothing
-        forecasts = self.network(h).unflatten(-1, (len(self.horizons), self.x_dim))
+        forecasts = map_over_batch(self.network, [self.network], h).unflatten(-1, (len(self.horizons), self.x_dim))
         errors = []
         for i, k in enumerate(self.horizons):
             known = None if mask is None else mask[k:]

@@ -23,9 +23,9 @@ import torch
 
 from vrnn.checks import check_at_least, check_positive
 from vrnn.engine.native.gemm import VECTOR_BYTES
-from vrnn.engine.native.threads import set_threads
 from vrnn.errors import ConfigError, exit_with_message
 from vrnn.runs.workloads import RECURRENCES, WORKLOADS, Workload, task
+from vrnn.threads import set_threads
 from vrnn.verbosity import is_quiet
 
 OUTPUTS = Path("outputs")

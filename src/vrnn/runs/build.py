@@ -7,12 +7,12 @@ from pytorch_lightning import seed_everything
 
 from vrnn.data.datamodule import TraceDataModule
 from vrnn.data.loader import TraceSet
-from vrnn.engine.native.threads import set_threads
 from vrnn.model.particles import check_bound
 from vrnn.objective.masking import has_gaps
 from vrnn.patterns import Pattern, Units
 from vrnn.runs.parts import build_vrnn, make_forecast, make_optimizer, make_part, precision, windows_per_step
 from vrnn.runs.pattern import Settings, as_config_error, build_pattern
+from vrnn.threads import set_threads
 from vrnn.training.compatibility import check_input_noise, check_processes
 from vrnn.training.lightning_module import VRNNModule
 

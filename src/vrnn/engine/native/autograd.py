@@ -20,10 +20,10 @@ from vrnn.engine.native.buffers import Scratch
 from vrnn.engine.native.inspect import emission_spec, inspect_model, require_supported
 from vrnn.engine.native.kernels import Chunk, Flat, FlatNoise, FlatState, Inputs, Program
 from vrnn.engine.native.layout import Layout, Structure, check_weights, layout, side_by_side
-from vrnn.engine.native.threads import map_in_threads, split_batch
 from vrnn.networks.six_networks import SixNetworks
 from vrnn.networks.state import State
 from vrnn.objective.latents import Latent, rebuild
+from vrnn.threads import map_in_threads, split_batch
 
 MAX_OUTPUTS = 9  # h, raw, z, and three parts each of q and p
 BLOCK_ROWS = 64  # rows of the tape per block of steps: enough for whole tiles, few enough to stay in the cache

@@ -28,9 +28,9 @@ from vrnn.engine.native.gaps import FillGradients, FillInputs, FillProgram
 from vrnn.engine.native.inspect import WITH_ONE_SIGMA, emission_spec, inspect_model, require_supported
 from vrnn.engine.native.kernels import Chunk, Flat
 from vrnn.engine.native.layout import Layout, fill_layout
-from vrnn.engine.native.threads import map_in_threads, split_batch
 from vrnn.networks.six_networks import SixNetworks
 from vrnn.networks.state import State
+from vrnn.threads import map_in_threads, split_batch
 
 
 def fill(

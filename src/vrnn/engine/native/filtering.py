@@ -27,8 +27,8 @@ from vrnn.engine.native.inspect import emission_spec, inspect_model, require_sup
 from vrnn.engine.native.kernels import Flat
 from vrnn.engine.native.layout import Layout, filter_layout
 from vrnn.engine.native.particles import FilterChunk, FilterInputs, FilterProgram, Weighed
-from vrnn.engine.native.threads import map_in_threads, split_batch
 from vrnn.networks.six_networks import SixNetworks
+from vrnn.threads import map_in_threads, split_batch
 
 
 def filter_particles(
