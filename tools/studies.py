@@ -97,9 +97,12 @@ WITHOUT = {
         "many beginnings": ("data.traces=256", "data.steps=2048"),
     },
 }
+# The recipe's form at the time of its ablation, where that is not the present one.
+ABLATED = {"eye": (), "circle_triangle_eight": ("recurrence.chrono=150", "training.steps=5000")}
 # Ingredients whose purpose is the counting of laps, and not the shape of each.
 COUNTING = ("the forecast", "long memory before training")
-# No z, a mixture of 8 Gaussians, as many weights as the recipe, data and steps as there; averaged weights for the eye alone.
+# No z, a mixture of 8 Gaussians, as many weights as the recipe, data and steps as there (as in ABLATED); averaged weights for
+# the eye alone.
 MIXTURE_RNN = ("experiment=paper_rnn_gmm", "likelihood.ceiling=0.02", "model.h_dim=91", "optim.learning_rate=1e-2")
 MIXTURE_RNNS = {
     "eye": (
@@ -187,6 +190,11 @@ GAUSSIANS = {
 }
 
 
+def merged(*overrides: str) -> tuple[str, ...]:
+    """Return overrides of which a later one replaces an earlier one of the same setting."""
+    return tuple({override.partition("=")[0]: override for override in overrides}.values())
+
+
 def ablation(recipe: str, seeds: Sequence[int]) -> Study:
     """Return the study of a recipe without each of its ingredients, and of a mixture RNN beside it.
 
@@ -194,14 +202,16 @@ def ablation(recipe: str, seeds: Sequence[int]) -> Study:
         recipe: A key of WITHOUT.
         seeds: Ones with which no recipe was found or tuned.
     """
-    without = {f"{recipe} without {what}": (f"experiment={recipe}", *lost) for what, lost in WITHOUT[recipe].items()}
+    form = (f"experiment={recipe}", *ABLATED[recipe])
+    without = {f"{recipe} without {what}": merged(*form, *lost) for what, lost in WITHOUT[recipe].items()}
+    earlier = f", with `{' '.join(ABLATED[recipe])}`," if ABLATED[recipe] else ""
     return Study(
-        f"Which ingredients of the recipe of {recipe} are needed, and is z? (Mixture RNN: no z, as many weights.)",
+        f"Which ingredients of the recipe of {recipe}{earlier} are needed, and is z? (Mixture RNN: no z, as many weights.)",
         key="recipe",
         rows={
-            recipe: (f"experiment={recipe}",),
+            recipe: form,
             f"{recipe} by a mixture RNN": (*MIXTURE_RNN, *MIXTURE_RNNS[recipe]),
-            f"{recipe} with a Gaussian z": GAUSSIANS[recipe],
+            f"{recipe} with a Gaussian z": (*GAUSSIANS[recipe], *ABLATED[recipe]),
             **without,
         },
         scores=(*LEARNED, "kl_per_choice_nats"),
