@@ -32,8 +32,10 @@ def concatenate(tensors):
     ids=lambda make: getattr(make, "func", make).__name__,
 )
 def test_the_same_steps_as_over_every_weight(make):
-    """Gradients are set to None in between, as Lightning does. Five steps move weights by up to 5e-2. In double
-    precision: Adam divides a gradient by its own size, and so makes much of the rounding of a small one."""
+    """Gradients are set to None in between, as Lightning does. Five steps move weights by up to 5e-2.
+
+    In double precision: Adam divides a gradient by its own size, and so makes much of the rounding of a small one.
+    """
     ends = []
     for flat in (False, True):
         torch.manual_seed(0)
